@@ -1,0 +1,244 @@
+"""Subscriptions, on one page: time granted, the right that follows from it, and what has been earned by serving it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money
+from warchest.kernel.period import Period, Term
+
+DEFERRED_BOOK = "deferred_revenue"
+"""The ledger's book of what was paid for time that is not served yet, per currency."""
+
+YEARS_AHEAD_MAX = 50
+"""So far ahead a subscription may end at most."""
+
+
+class UnableToGrant(UnableTo):
+    """No time was added."""
+
+    reasons = frozenset({"ends_too_late"})
+
+
+class UnableToFindSubscription(UnableTo):
+    reasons = frozenset({"subscription_unknown"})
+
+
+class UnableToListChanges(UnableTo):
+    reasons = frozenset({"cursor_malformed"})
+
+
+class UnableToRecognise(UnableTo):
+    """Nothing was recognised: revenue of a day is known only when the day is over."""
+
+    reasons = frozenset({"day_not_over"})
+
+
+class GrantSource(StrEnum):
+    """Why days were granted. Days served are days granted, each with its reason."""
+
+    PAID = "paid"
+    CARD = "card"
+    GIFT = "gift"
+    TRIAL = "trial"
+    COMPENSATION = "compensation"
+
+
+class SubscriptionState(StrEnum):
+    """Of the agreement. Whether its time has run out is a question of the moment, and not a state."""
+
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """``starts_at`` until ``ends_at`` is the latest stretch of time without a gap. ``plan`` is that of its last grant.
+
+    ``anchor_day`` is the day of the month on which its months begin, by the player's calendar.
+    """
+
+    id: UUID
+    player: UUID
+    online_service: UUID
+    plan: UUID
+    starts_at: datetime
+    ends_at: datetime
+    anchor_day: int
+    state: SubscriptionState
+
+    def is_running(self, at: datetime) -> bool:
+        return self.state is SubscriptionState.ACTIVE and self.starts_at <= at < self.ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A term added to a subscription: ``starts_at``, included, until ``ends_at``, excluded.
+
+    ``net`` is what was paid for it without tax, one amount for each real currency; none where nothing was paid.
+    ``entry_id`` is the journal entry that booked it; ``reference`` names the card, the gift or the sale.
+    """
+
+    id: UUID
+    subscription: UUID
+    source: GrantSource
+    plan: UUID
+    starts_at: datetime
+    ends_at: datetime
+    net: tuple[Money, ...]
+    entry_id: UUID | None
+    reference: str
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a grant did: the term that it added, and the subscription as it is now."""
+
+    grant: Grant
+    subscription: Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """The right at one moment. ``until`` is None where there is no right."""
+
+    player: UUID
+    online_service: UUID
+    entitled: bool
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedEntitlement:
+    """An entitlement with its proof, to be kept and checked offline until it expires; empty where there is no right."""
+
+    entitlement: Entitlement
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementChange:
+    """From now on ``player`` may use ``online_service`` until ``until``. ``cursor`` continues behind this change.
+
+    That a right runs out in time is no change: the change before said when.
+    """
+
+    cursor: str
+    player: UUID
+    online_service: UUID
+    starts_at: datetime
+    until: datetime
+    source: GrantSource
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What serving until the end of ``day`` earned and no earlier run had recognised.
+
+    ``run`` counts the runs of this day that found something, from 1; the amounts are one for each currency.
+    """
+
+    day: date
+    run: int
+    amounts: tuple[Money, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """What was deferred for a grant in one currency, and how much of it has been recognised."""
+
+    grant: UUID
+    net: Money
+    recognised: Money
+    starts_at: datetime
+    ends_at: datetime
+
+
+class Subscriptions(Protocol):
+    def lock(self, *, player: UUID, online_service: UUID) -> Subscription | None:
+        """Let nobody else prolong this subscription until the transaction ends; None where there is none yet.
+
+        A journey that takes units calls it before it touches the wallet: subscriptions are locked before wallets.
+        """
+        ...
+
+    def grant(
+        self,
+        *,
+        grant_id: UUID,
+        player: UUID,
+        online_service: UUID,
+        plan: UUID,
+        source: GrantSource,
+        term: Term,
+        zone: str,
+        net: Sequence[Money],
+        entry_id: UUID | None,
+        reference: str,
+        at: datetime,
+    ) -> Granted:
+        """Add a term to what is left of a player's time, or begin anew at ``at`` where nothing is left.
+
+        Months are counted by the calendar of ``zone`` (the player's time zone). ``net`` is what was paid without tax, per
+        real currency; it is recognised as revenue while the term is served. Repeated with the same id it is one grant.
+        Raises UnableToGrant.
+        """
+        ...
+
+    def preview(self, *, player: UUID, online_service: UUID, term: Term, zone: str, at: datetime) -> Period:
+        """The term that a grant would add now. Promises nothing: only ``grant`` decides. Raises UnableToGrant."""
+        ...
+
+    def subscription(self, *, subscription_id: UUID) -> Subscription:
+        """Raises UnableToFindSubscription."""
+        ...
+
+    def subscriptions(self, *, player: UUID) -> tuple[Subscription, ...]:
+        """All of a player's, the latest to end first."""
+        ...
+
+    def grants(self, *, subscription_id: UUID) -> tuple[Grant, ...]:
+        """The whole history of a subscription, newest first."""
+        ...
+
+    def entitlement(self, *, player: UUID, online_service: UUID, at: datetime) -> Entitlement:
+        """The right at this moment; one indexed read."""
+        ...
+
+    def entitlement_token(self, *, player: UUID, online_service: UUID, at: datetime) -> SignedEntitlement:
+        """The right with a JSON Web Token that proves it (EdDSA, RFC 8037), which expires with the right or after a quarter of an hour."""
+        ...
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The public keys that check entitlement tokens, as a JSON Web Key Set (RFC 7517)."""
+        ...
+
+    def entitlement_changes(self, *, after: str = "", limit: int = 100) -> tuple[EntitlementChange, ...]:
+        """Changes behind the cursor ``after``, oldest first, none ever skipped. Raises UnableToListChanges.
+
+        A change shows once no transaction that began before it is still open.
+        """
+        ...
+
+    def recognise(self, *, day: date, at: datetime) -> Earned:
+        """Mark as earned what was served until the end of ``day`` (UTC), over all grants, pro rata by the second.
+
+        The journey posts it in the same transaction. No amounts mean that nothing was left to recognise. Raises
+        UnableToRecognise. Rule: IFRS 15.35(a) and 15.39, revenue over time as the customer receives the service.
+        """
+        ...
+
+    def deferrals(self, *, grant_id: UUID) -> tuple[Deferral, ...]:
+        """What was deferred for one grant, by currency."""
+        ...
+
+    def deferred(self) -> Mapping[str, int]:
+        """Per currency what is deferred and not yet recognised, in minor units."""
+        ...
