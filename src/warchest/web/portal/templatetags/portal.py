@@ -1,7 +1,6 @@
 """How the portal writes amounts and moments: in the reader's language, unit after the amount."""
 
 from datetime import date, datetime, time
-from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton, format_time
@@ -11,9 +10,11 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, to_locale
 
+from warchest.kernel.currency import INNER, Currency
+from warchest.kernel.money import Money
+
 register = template.Library()
 
-INNER_CURRENCY = "XCR"
 MINUS = "\u2212"
 NO_BREAK_SPACE = "\u00a0"
 # In a right-to-left line a sign would jump to the far side of its number; the isolate holds the two together.
@@ -22,20 +23,20 @@ END_OF_ISOLATE = "\u2069"
 
 
 @register.filter
-def money(amount: Any, how: str = "") -> str:
+def money(amount: Money | str | None, how: str = "") -> str:
     """`{{ amount|money }}` → "1,240 credits", "20.00 EUR"; "" stays "".
 
     `how` is "signed" to show a plus as well, or "short" to drop cents that are zero (amounts to choose from).
     """
-    if amount is None or amount == "":
+    if not isinstance(amount, Money):
         return ""
     return f"{number(amount, how)}{NO_BREAK_SPACE}{unit(amount)}"
 
 
 @register.filter
-def number(amount: Any, how: str = "") -> str:
+def number(amount: Money | str | None, how: str = "") -> str:
     """The amount without its unit, for pages that set the two in different sizes."""
-    if amount is None or amount == "":
+    if not isinstance(amount, Money):
         return ""
     locale = _reader()
     digits = _digits(abs(amount.minor), amount.currency, locale, is_short=how == "short")
@@ -46,11 +47,11 @@ def number(amount: Any, how: str = "") -> str:
 
 
 @register.filter
-def unit(amount: Any) -> str:
+def unit(amount: Money | str | None) -> str:
     """What the amount is counted in: the community's own word, or the currency's code."""
-    if amount is None or amount == "":
+    if not isinstance(amount, Money):
         return ""
-    if amount.currency.code == INNER_CURRENCY:
+    if amount.currency.code == INNER.code:
         return str(getattr(settings, "WARCHEST_UNIT_NAME", "") or gettext("credits"))
     return str(amount.currency.code)
 
@@ -98,9 +99,9 @@ def share_of(part: int | None, whole: int | None) -> int:
     return min(100, part * 100 // whole)
 
 
-def _digits(minor: int, currency: Any, locale: Locale, *, is_short: bool) -> str:
+def _digits(minor: int, currency: Currency, locale: Locale, *, is_short: bool) -> str:
     exponent = currency.exponent
-    if (is_short or currency.code == INNER_CURRENCY) and minor % 10**exponent == 0:
+    if (is_short or currency.code == INNER.code) and minor % 10**exponent == 0:
         minor, exponent = minor // 10**exponent, 0
     # Written from integers: an amount never passes through a float.
     whole, cents = divmod(minor, 10**exponent)
