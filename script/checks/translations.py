@@ -38,10 +38,10 @@ KEYWORDS: dict[str, Any] = {
 HEADER: dict[str, Any] = {
     "header_comment": "# Translations of Warchest.",
     "project": "Warchest",
-    "version": "",
-    "msgid_bugs_address": "",
-    "last_translator": "",
-    "language_team": "",
+    "version": "0.1",
+    "msgid_bugs_address": "Warchest",
+    "last_translator": "Warchest",
+    "language_team": "Warchest",
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|\{\w*\}|%s|%d")
 
