@@ -1,0 +1,168 @@
+"""Delivery, on one page: webhooks by Standard Webhooks 1.0.0, and the e-mail engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from warchest.kernel.errors import UnableTo
+
+
+class UnableToDeliver(UnableTo):
+    """Nothing was queued or sent again."""
+
+    reasons = frozenset(
+        {
+            "delivery_unknown",
+            "delivery_waiting",  # it is still being tried
+            "endpoint_unknown",
+            "mail_kind_unknown",
+            "mail_unknown",
+            "mail_not_stuck",  # only a failed mail, or one of unknown outcome, is sent again
+        }
+    )
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"  # given up after the last attempt
+    DISABLED = "disabled"  # the endpoint answered 410: it wants no more
+
+
+class MailKind(StrEnum):
+    WELCOME = "welcome"
+
+
+class MailState(StrEnum):
+    WAITING = "waiting"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"  # it may have left: a person decides
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDelivery:
+    """One event for one endpoint. ``last_status``: the HTTP status of the last attempt, 0 where nobody answered."""
+
+    id: int
+    message_id: str
+    endpoint: str
+    topic: str
+    key: str
+    state: DeliveryState
+    attempts: int
+    next_attempt_at: datetime
+    last_status: int | None
+    last_error: str
+    recorded_at: datetime
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    url: str
+    enabled: bool
+    waiting: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail to a player, without the address."""
+
+    id: UUID
+    key: str
+    kind: MailKind
+    player: UUID
+    language: str
+    state: MailState
+    attempts: int
+    error: str
+    queued_at: datetime
+    sent_at: datetime | None
+
+
+class Delivery(Protocol):
+    def catch_up(self, *, at: datetime, limit: int = 500) -> int:
+        """Turn the next published events into deliveries and mails; answers how many were read.
+
+        Mails about what happened more than a week before ``at`` are not made: filling in a past writes to nobody.
+        """
+        ...
+
+    # Webhooks
+
+    def deliver_due(self, *, at: datetime, limit: int = 100) -> int:
+        """Send what is due, at most ``limit`` to each endpoint, in order for each key; answers how many attempts were made.
+
+        Any number of workers may call it at once: each message is sent by one of them. A worker that dies between sending
+        and writing that down leaves the message to be sent again, under the same id.
+        """
+        ...
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The configured endpoints."""
+        ...
+
+    def enable_endpoint(self, *, url: str, at: datetime) -> None:
+        """Send to an endpoint again that had answered 410, also what came meanwhile. Raises UnableToDeliver."""
+        ...
+
+    def deliveries(
+        self, *, state: DeliveryState | None = None, key: str = "", before: int | None = None, limit: int = 50
+    ) -> tuple[WebhookDelivery, ...]:
+        """Newest first, below the id ``before``."""
+        ...
+
+    def send_again(self, *, delivery_id: int, at: datetime) -> WebhookDelivery:
+        """Begin a finished delivery's schedule anew, under its old message id. Raises UnableToDeliver."""
+        ...
+
+    # Mails
+
+    def queue_mail(
+        self,
+        *,
+        key: str,
+        kind: MailKind,
+        player: UUID,
+        language: str = "",
+        context: Mapping[str, str | int] | None = None,
+        at: datetime,
+    ) -> Mail:
+        """Queue a mail. ``key`` names it for ever (``welcome:<player>``): the same key is one mail.
+
+        ``language`` empty: the player's own at the moment of sending. ``context`` holds no personal data. Raises
+        UnableToDeliver.
+        """
+        ...
+
+    def send_mails(self, *, at: datetime, limit: int = 50) -> int:
+        """Send waiting mails while the engine is plugged in; answers how many left.
+
+        Each is claimed first. One whose outcome nobody knows (a worker died, a line was cut in mid-sending) is marked so and
+        never sent again by itself.
+        """
+        ...
+
+    def mails(
+        self, *, state: MailState | None = None, player: UUID | None = None, before: UUID | None = None, limit: int = 50
+    ) -> tuple[Mail, ...]:
+        """Newest first, below the id ``before``."""
+        ...
+
+    def send_mail_again(self, *, mail_id: UUID, at: datetime) -> Mail:
+        """A person's decision about a mail that failed or whose outcome is unknown. Raises UnableToDeliver."""
+        ...
+
+    def mail_engine_plugged_in(self) -> bool: ...
+
+    def plug_mail_engine(self, *, plugged_in: bool, at: datetime) -> None:
+        """Out: mails wait. In: they go. Works at run time for all workers; plugging in twice changes nothing."""
+        ...
