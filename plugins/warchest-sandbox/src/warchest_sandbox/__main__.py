@@ -1,0 +1,3 @@
+from warchest_sandbox.server import main
+
+main()
