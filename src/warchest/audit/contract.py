@@ -45,8 +45,9 @@ class Operation:
 class OperationFilter:
     """Which lines; what is empty does not restrict.
 
-    ``name`` is an operation's (``cards.activate``) or, ending in a point, an area's (``cards.``). ``recorded_from`` is
-    included, ``recorded_to`` excluded. ``text`` occurs anywhere in names, reasons, ids, keys or details, in either case.
+    ``name`` is an operation's (``cards.activate``) or, ending in a point, an area's (``cards.``).
+    ``recorded_from`` is included, ``recorded_to`` excluded. ``text`` occurs anywhere in names, reasons, ids, keys
+    or details, in either case.
     """
 
     actor_kind: str = ""
@@ -72,8 +73,13 @@ EVERYTHING = OperationFilter()
 
 
 class Audit(Protocol):
-    def operations(self, *, where: OperationFilter = EVERYTHING, cursor: str = "", limit: int = 50) -> OperationPage:
-        """Lines, newest first. Lines written while somebody turns the pages move nothing. Raises UnableToReadRecord."""
+    def operations(
+        self, *, where: OperationFilter = EVERYTHING, cursor: str = "", limit: int = 50
+    ) -> OperationPage:
+        """Lines, newest first. Lines written while somebody turns the pages move nothing.
+
+        Raises UnableToReadRecord.
+        """
         ...
 
     def operation(self, *, operation_id: UUID) -> Operation:
@@ -81,7 +87,8 @@ class Audit(Protocol):
         ...
 
     def export_csv(self, *, where: OperationFilter = EVERYTHING) -> Iterator[str]:
-        """Lines of a CSV file with a header, newest first, read page by page: the record may be longer than the memory.
+        """Lines of a CSV file with a header, newest first, read page by page: the record may be longer than the
+        memory.
 
         Cells that a spreadsheet would take for a formula begin with an apostrophe.
         """

@@ -99,10 +99,11 @@ class Delivery(Protocol):
     # Webhooks
 
     def deliver_due(self, *, at: datetime, limit: int = 100) -> int:
-        """Send what is due, at most ``limit`` to each endpoint, in order for each key; answers how many attempts were made.
+        """Send what is due, at most ``limit`` to each endpoint, in order for each key; answers how many attempts
+        were made.
 
-        Any number of workers may call it at once: each message is sent by one of them. A worker that dies between sending
-        and writing that down leaves the message to be sent again, under the same id.
+        Any number of workers may call it at once: each message is sent by one of them. A worker that dies between
+        sending and writing that down leaves the message to be sent again, under the same id.
         """
         ...
 
@@ -146,13 +147,18 @@ class Delivery(Protocol):
     def send_mails(self, *, at: datetime, limit: int = 50) -> int:
         """Send waiting mails while the engine is plugged in; answers how many left.
 
-        Each is claimed first. One whose outcome nobody knows (a worker died, a line was cut in mid-sending) is marked so and
-        never sent again by itself.
+        Each is claimed first. One whose outcome nobody knows (a worker died, a line was cut in mid-sending) is
+        marked so and never sent again by itself.
         """
         ...
 
     def mails(
-        self, *, state: MailState | None = None, player: UUID | None = None, before: UUID | None = None, limit: int = 50
+        self,
+        *,
+        state: MailState | None = None,
+        player: UUID | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
     ) -> tuple[Mail, ...]:
         """Newest first, below the id ``before``."""
         ...

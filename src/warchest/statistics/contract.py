@@ -45,7 +45,7 @@ class Dimension(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measure over a range of days. ``amounts`` has one sum for each currency, by code; sums of zero are left out."""
+    """One measure over a range of days. ``amounts``: one sum for each currency, by code; no sums of zero."""
 
     measure: Measure
     count: int
@@ -74,7 +74,10 @@ class Statistics(Protocol):
     """Days are UTC. Ranges are half-open: from ``from_day``, included, to ``to_day``, excluded."""
 
     def figures(self, *, from_day: date, to_day: date) -> tuple[Figure, ...]:
-        """Every measure once, in the order of ``Measure``, also those with nothing to count. Raises UnableToReport."""
+        """Every measure once, in the order of ``Measure``, also those with nothing to count.
+
+        Raises UnableToReport.
+        """
         ...
 
     def series(self, *, measure: Measure, from_day: date, to_day: date) -> tuple[DayFigure, ...]:
@@ -96,6 +99,6 @@ class Statistics(Protocol):
     def rebuild(self) -> int:
         """Count all published events anew, under today's rules; answers how many.
 
-        Readers see the old figures until the new ones replace them at once. Events published meanwhile are counted too.
+        Readers see the old figures until the new ones replace them at once. Events published meanwhile count too.
         """
         ...
