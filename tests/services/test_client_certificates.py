@@ -26,8 +26,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
-import warchest.members.authority as authority_module
-from warchest.members.authority import (
+import warchest.runtime.authority as authority_module
+from warchest.runtime.authority import (
     CertificateAuthority,
     ClientCertificate,
     UnableToIssueCertificate,
@@ -601,7 +601,7 @@ class TestTheAuthority:
         CertificateAuthority.open(folder, now=now())
         program = (
             "import pathlib, sys; from datetime import UTC, datetime\n"
-            "from warchest.members.authority import CertificateAuthority\n"
+            "from warchest.runtime.authority import CertificateAuthority\n"
             "authority = CertificateAuthority.open(pathlib.Path(sys.argv[1]), now=datetime.now(UTC))\n"
             "for n in range(40): authority.revoke([f'{int(sys.argv[2]) + n:x}'], now=datetime.now(UTC))\n"
         )

@@ -1,0 +1,1 @@
+"""Warchest: the back office and cash desk of a large eSport community."""

@@ -1,0 +1,129 @@
+"""Accounting, on one page: what money is worth, what the state takes of it, and which legs an event owes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money
+from warchest.ledger.contract import Leg
+
+
+class UnableToQuote(UnableTo):
+    """There is no rate for this currency at this moment, or the amount is worth nothing."""
+
+    reasons = frozenset({"currency_not_accepted", "amount_not_positive"})
+
+
+class UnableToSetRate(UnableTo):
+    reasons = frozenset({"rate_not_positive", "rate_in_past"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``units_per_major``: units of the inner currency (major) for one major unit of ``currency``."""
+
+    currency: str
+    units_per_major: Decimal
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a payment brings: ``units`` for ``paid`` at ``rate``."""
+
+    paid: Money
+    units: Money
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Taxed:
+    """``net`` + ``tax`` is the whole. ``rate_bps``: hundredths of a per cent of the net."""
+
+    net: Money
+    tax: Money
+    rate_bps: int
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwedCommission:
+    sponsor: UUID
+    amount: Money
+
+
+class Accounting(Protocol):
+    def define_chart(self) -> None:
+        """Add the books of the default chart of accounts to the ledger; those that are there stay."""
+        ...
+
+    def quote(self, *, paid: Money, at: datetime) -> Quote:
+        """Raises UnableToQuote."""
+        ...
+
+    def accepted_currencies(self, *, at: datetime) -> tuple[str, ...]:
+        """Currencies that have a rate at this moment, in alphabetical order."""
+        ...
+
+    def rates(self, *, at: datetime) -> tuple[Rate, ...]:
+        """The rate in force of each accepted currency."""
+        ...
+
+    def set_rate(self, *, currency: str, units_per_major: Decimal, valid_from: datetime, at: datetime) -> Rate:
+        """Put a rate in force from a moment on. Raises UnableToSetRate."""
+        ...
+
+    def set_tax_rates(self, *, rates_bps: Mapping[str, int], valid_from: datetime) -> None:
+        """Put the countries' tax rates in force from a moment on; a rate that is kept for that moment stays."""
+        ...
+
+    def tax_within(self, *, gross: Money, country: str, at: datetime) -> Taxed:
+        """The tax contained in a price that includes it, by the country's rate at this moment; none where none is kept."""
+        ...
+
+    # Posting rules: each answers the legs that the event owes; zero legs are left out. The journey posts one entry.
+
+    def top_up_legs(self, *, player: UUID, provider: str, paid: Money, units: Money) -> tuple[Leg, ...]:
+        """Dr provider clearing, Cr wallet funding (a contract liability, IFRS 15.106); units beside."""
+        ...
+
+    def batch_delivered_legs(self, *, batch: UUID, reseller: str, face: Money, margin: Money) -> tuple[Leg, ...]:
+        """A prepaid delivery of multi-purpose cards: Dr receivable (net), Dr margin, Cr cards sold, not activated."""
+        ...
+
+    def card_activated_legs(self, *, batch: UUID, player: UUID, face: Money, units: Money) -> tuple[Leg, ...]:
+        """Dr cards sold, not activated, Cr wallet funding; units beside."""
+        ...
+
+    def card_period_legs(self, *, batch: UUID, face: Money, taxed: Taxed) -> tuple[Leg, ...]:
+        """A card that gives a period of a service: Dr cards sold, Cr deferred revenue (net), Cr tax payable."""
+        ...
+
+    def promotion_legs(self, *, player: UUID, units: Money) -> tuple[Leg, ...]:
+        """Units given for nothing: only the units move."""
+        ...
+
+    def spend_legs(self, *, player: UUID, units: Money, taxed: Sequence[Taxed]) -> tuple[Leg, ...]:
+        """A purchase from the wallet: Dr wallet funding (the lots' consideration), Cr deferred revenue (net), Cr tax payable.
+
+        One ``Taxed`` for each real currency that the lots were paid in; none when they were all promotional.
+        """
+        ...
+
+    def immediate_spend_legs(self, *, player: UUID, units: Money, taxed: Sequence[Taxed]) -> tuple[Leg, ...]:
+        """As ``spend_legs``, for what is delivered at once: revenue instead of deferred revenue."""
+        ...
+
+    def commission_legs(self, *, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
+        """Dr commission cost, Cr commission payable on hold, for each sponsor."""
+        ...
+
+    def recognition_legs(self, *, earned: Sequence[Money], day: date) -> tuple[Leg, ...]:
+        """A day's service delivered: Dr deferred revenue, Cr revenue, per currency."""
+        ...

@@ -1,0 +1,41 @@
+"""Dated rates. Rows are only ever added."""
+
+from django.db import models
+from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models.functions import Now
+
+
+class UnitRate(models.Model):
+    """Units of the inner currency for one major unit of a real one, from a moment on."""
+
+    currency = models.CharField(max_length=3)
+    units_per_major = models.DecimalField(max_digits=20, decimal_places=8)
+    valid_from = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["currency", "valid_from"], name="rate_once"),
+            CheckConstraint(name="rate_positive", condition=Q(units_per_major__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.units_per_major}"
+
+
+class TaxRate(models.Model):
+    """The standard rate of value added tax of a country, in hundredths of a per cent of the net, from a moment on."""
+
+    country = models.CharField(max_length=2)
+    rate_bps = models.IntegerField()
+    valid_from = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["country", "valid_from"], name="tax_rate_once"),
+            CheckConstraint(name="tax_rate_sane", condition=Q(rate_bps__gte=0, rate_bps__lte=5000)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.country} {self.rate_bps}"

@@ -1,0 +1,69 @@
+"""Rates in force, and how they change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from warchest.accounting import rules
+from warchest.accounting.chart import CHART
+from warchest.accounting.contract import Quote, Rate, Taxed, UnableToQuote, UnableToSetRate
+from warchest.accounting.models import TaxRate, UnitRate
+from warchest.kernel.currency import INNER
+from warchest.kernel.currency import currency as find_currency
+from warchest.kernel.money import Money
+from warchest.ledger.contract import Ledger
+from warchest.runtime.services import services
+
+
+def define_chart() -> None:
+    services.get(Ledger).define_books(books=CHART)
+
+
+def quote(*, paid: Money, at: datetime) -> Quote:
+    row = (
+        UnitRate.objects.filter(currency=paid.currency.code, valid_from__lte=at).order_by("-valid_from").first()
+    )
+    if row is None:
+        raise UnableToQuote("currency_not_accepted", currency=paid.currency.code)
+    units = paid.converted(Fraction(row.units_per_major), INNER)
+    if paid.minor <= 0 or units.minor <= 0:
+        raise UnableToQuote("amount_not_positive")
+    return Quote(paid=paid, units=units, rate=_as_rate(row))
+
+
+def rates(*, at: datetime) -> tuple[Rate, ...]:
+    rows = UnitRate.objects.filter(valid_from__lte=at).order_by("currency", "-valid_from").distinct("currency")
+    return tuple(map(_as_rate, rows))
+
+
+def accepted_currencies(*, at: datetime) -> tuple[str, ...]:
+    return tuple(rate.currency for rate in rates(at=at))
+
+
+def set_rate(*, currency: str, units_per_major: Decimal, valid_from: datetime, at: datetime) -> Rate:
+    find_currency(currency)
+    if units_per_major <= 0:
+        raise UnableToSetRate("rate_not_positive")
+    if valid_from < at:
+        raise UnableToSetRate("rate_in_past")
+    row = UnitRate.objects.create(currency=currency, units_per_major=units_per_major, valid_from=valid_from)
+    return _as_rate(row)
+
+
+def set_tax_rates(*, rates_bps: Mapping[str, int], valid_from: datetime) -> None:
+    TaxRate.objects.bulk_create(
+        (TaxRate(country=country, rate_bps=bps, valid_from=valid_from) for country, bps in rates_bps.items()),
+        ignore_conflicts=True,
+    )
+
+
+def tax_within(*, gross: Money, country: str, at: datetime) -> Taxed:
+    row = TaxRate.objects.filter(country=country, valid_from__lte=at).order_by("-valid_from").first()
+    return rules.tax_within(gross=gross, country=country, rate_bps=row.rate_bps if row else 0)
+
+
+def _as_rate(row: UnitRate) -> Rate:
+    return Rate(currency=row.currency, units_per_major=row.units_per_major, valid_from=row.valid_from)

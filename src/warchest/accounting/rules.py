@@ -1,0 +1,103 @@
+"""Posting rules: which legs an event owes. Pure; the journey that asks posts them in one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from fractions import Fraction
+from uuid import UUID
+
+from warchest.accounting.contract import OwedCommission, Taxed
+from warchest.kernel.money import Money
+from warchest.ledger.contract import Leg, credit, debit
+
+
+def tax_within(*, gross: Money, country: str, rate_bps: int) -> Taxed:
+    """Net and tax of a price that includes it; the net is rounded half to even and the tax is the rest."""
+    net = Money(round(Fraction(gross.minor * 10_000, 10_000 + rate_bps)), gross.currency)
+    return Taxed(net=net, tax=gross - net, rate_bps=rate_bps, country=country)
+
+
+def top_up_legs(*, player: UUID, provider: str, paid: Money, units: Money) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("provider_clearing", paid, owner=provider),
+        credit("wallet_funding", paid),
+        *_units_in(player, units),
+    )
+
+
+def batch_delivered_legs(*, batch: UUID, reseller: str, face: Money, margin: Money) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("reseller_receivable", face - margin, owner=reseller),
+        debit("reseller_margin", margin),
+        credit("cards_sold", face, owner=batch),
+    )
+
+
+def card_activated_legs(*, batch: UUID, player: UUID, face: Money, units: Money) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("cards_sold", face, owner=batch),
+        credit("wallet_funding", face),
+        *_units_in(player, units),
+    )
+
+
+def card_period_legs(*, batch: UUID, face: Money, taxed: Taxed) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("cards_sold", face, owner=batch),
+        credit("deferred_revenue", taxed.net),
+        credit("tax_payable", taxed.tax, owner=taxed.country),
+    )
+
+
+def promotion_legs(*, player: UUID, units: Money) -> tuple[Leg, ...]:
+    return _units_in(player, units)
+
+
+def spend_legs(*, player: UUID, units: Money, taxed: Sequence[Taxed]) -> tuple[Leg, ...]:
+    return _spend(player, units, taxed, into="deferred_revenue")
+
+
+def immediate_spend_legs(*, player: UUID, units: Money, taxed: Sequence[Taxed]) -> tuple[Leg, ...]:
+    return _spend(player, units, taxed, into="revenue")
+
+
+def commission_legs(*, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
+    costs: dict[str, Money] = {}
+    for line in owed:
+        unit = line.amount.currency
+        costs[unit.code] = costs.get(unit.code, Money.zero(unit)) + line.amount
+    return _without_zero(
+        *(debit("commission_cost", cost) for cost in costs.values()),
+        *(credit("commission_on_hold", line.amount, owner=line.sponsor) for line in owed),
+    )
+
+
+def recognition_legs(*, earned: Sequence[Money], day: date) -> tuple[Leg, ...]:
+    return _without_zero(
+        *(leg for amount in earned for leg in (debit("deferred_revenue", amount), credit("revenue", amount)))
+    )
+
+
+def _spend(player: UUID, units: Money, taxed: Sequence[Taxed], *, into: str) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("wallet_units", units, owner=player),
+        credit("units_issued", units),
+        *(
+            leg
+            for part in taxed
+            for leg in (
+                debit("wallet_funding", part.net + part.tax),
+                credit(into, part.net),
+                credit("tax_payable", part.tax, owner=part.country),
+            )
+        ),
+    )
+
+
+def _units_in(player: UUID, units: Money) -> tuple[Leg, ...]:
+    return debit("units_issued", units), credit("wallet_units", units, owner=player)
+
+
+def _without_zero(*legs: Leg) -> tuple[Leg, ...]:
+    return tuple(leg for leg in legs if leg.amount)

@@ -1,0 +1,24 @@
+"""Accounting as this process offers it."""
+
+from warchest.accounting import operations, rules
+
+
+class LocalAccounting:
+    """Implements ``contract.Accounting``: rates from the database, posting rules as pure functions."""
+
+    define_chart = staticmethod(operations.define_chart)
+    quote = staticmethod(operations.quote)
+    rates = staticmethod(operations.rates)
+    accepted_currencies = staticmethod(operations.accepted_currencies)
+    set_rate = staticmethod(operations.set_rate)
+    set_tax_rates = staticmethod(operations.set_tax_rates)
+    tax_within = staticmethod(operations.tax_within)
+    top_up_legs = staticmethod(rules.top_up_legs)
+    batch_delivered_legs = staticmethod(rules.batch_delivered_legs)
+    card_activated_legs = staticmethod(rules.card_activated_legs)
+    card_period_legs = staticmethod(rules.card_period_legs)
+    promotion_legs = staticmethod(rules.promotion_legs)
+    spend_legs = staticmethod(rules.spend_legs)
+    immediate_spend_legs = staticmethod(rules.immediate_spend_legs)
+    commission_legs = staticmethod(rules.commission_legs)
+    recognition_legs = staticmethod(rules.recognition_legs)

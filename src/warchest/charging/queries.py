@@ -1,0 +1,77 @@
+"""Reads of charging."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from warchest.charging.contract import (
+    WALLET_BOOK,
+    Lot,
+    LotTerms,
+    Source,
+    UnableToSpend,
+    Wallet,
+    WalletState,
+)
+from warchest.charging.models import Lot as LotRow
+from warchest.charging.models import Wallet as WalletRow
+from warchest.charging.rules import Left, in_order_of_use
+from warchest.kernel.currency import INNER, currency
+from warchest.kernel.money import Money
+from warchest.ledger.contract import AccountRef, Balance, Ledger
+from warchest.runtime.services import services
+
+
+def balance(*, player: UUID) -> Balance:
+    return services.get(Ledger).balance(account=AccountRef(WALLET_BOOK, INNER.code, str(player)))
+
+
+def wallet(*, player: UUID) -> Wallet:
+    row = WalletRow.objects.filter(player_id=player).first()
+    if row is None:
+        raise UnableToSpend("wallet_unknown")
+    lots = {lot.id: lot for lot in LotRow.objects.filter(wallet_id=player, units_left_minor__gt=0)}
+    now = balance(player=player)
+    return Wallet(
+        player=player,
+        state=WalletState(row.state),
+        posted=now.posted,
+        held=now.held,
+        available=now.available,
+        lots=tuple(as_lot(lots[left.lot_id]) for left in in_order_of_use(map(_left, lots.values()))),
+    )
+
+
+def units_left(*, player: UUID) -> list[Left]:
+    return [_left(row) for row in LotRow.objects.filter(wallet_id=player, units_left_minor__gt=0)]
+
+
+def _left(row: LotRow) -> Left:
+    return Left(
+        lot_id=row.id,
+        source=Source(row.source),
+        units_minor=row.units_left_minor,
+        consideration_minor=row.consideration_left_minor,
+        currency=row.currency,
+        expires_at=row.expires_at,
+        opened_at=row.opened_at,
+    )
+
+
+def as_lot(row: LotRow) -> Lot:
+    return Lot(
+        id=row.id,
+        player=row.wallet_id,
+        source=Source(row.source),
+        reference=row.reference,
+        issued=Money.units(row.issued_minor),
+        units=Money.units(row.units_left_minor),
+        consideration=Money(row.consideration_left_minor, currency(row.currency)),
+        terms=LotTerms(
+            refundable=row.refundable,
+            transferable=row.transferable,
+            payable_out=row.payable_out,
+            expires_at=row.expires_at,
+        ),
+        opened_at=row.opened_at,
+    )

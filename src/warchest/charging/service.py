@@ -1,0 +1,14 @@
+"""Charging as this process offers it."""
+
+from warchest.charging import operations, queries
+
+
+class LocalCharging:
+    """Implements ``contract.Charging`` over this process's own connection."""
+
+    open_wallet = staticmethod(operations.open_wallet)
+    fund = staticmethod(operations.fund)
+    lock = staticmethod(operations.lock)
+    consume = staticmethod(operations.consume)
+    hold = staticmethod(operations.hold)
+    wallet = staticmethod(queries.wallet)

@@ -1,0 +1,39 @@
+"""Which implementation stands behind which contract, and which invariants the whole house keeps."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from warchest.runtime import invariants
+from warchest.runtime.configuration import configuration
+from warchest.runtime.services import services
+
+# The app, its contract's Protocol, and the class that implements it here. The app's name is the service's.
+SERVICES = {
+    "ledger": ("Ledger", "LocalLedger"),
+    "members": ("Members", "LocalMembers"),
+    "accounting": ("Accounting", "LocalAccounting"),
+    "audit": ("Audit", "LocalAudit"),
+    "charging": ("Charging", "LocalCharging"),
+    "catalogue": ("Catalogue", "LocalCatalogue"),
+    "payments": ("Payments", "LocalPayments"),
+    "cards": ("Cards", "LocalCards"),
+    "subscriptions": ("Subscriptions", "LocalSubscriptions"),
+    "referrals": ("Referrals", "LocalReferrals"),
+    "statistics": ("Statistics", "LocalStatistics"),
+    "delivery": ("Delivery", "LocalDelivery"),
+}
+
+
+def wire() -> None:
+    """Register every service that this process hosts, and the invariants that each keeps."""
+    services.configure(cluster=configuration().community.cluster, databases={})
+    for name, (contract, implementation) in SERVICES.items():
+        if find_spec(f"warchest.{name}.service") is None:
+            continue
+        protocol = getattr(import_module(f"warchest.{name}.contract"), contract)
+        local = getattr(import_module(f"warchest.{name}.service"), implementation)
+        services.register(protocol, local(), name=name)
+        if find_spec(f"warchest.{name}.invariants"):
+            invariants.keep(import_module(f"warchest.{name}.invariants").INVARIANTS)

@@ -1,0 +1,9 @@
+"""The portal and the API as one WSGI application."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warchest.config.settings")
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()

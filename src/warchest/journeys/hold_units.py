@@ -1,0 +1,89 @@
+"""A game server sets units aside, then takes all or part of them, or lets them go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from warchest.accounting.contract import Accounting
+from warchest.charging.contract import WALLET_BOOK, Charging
+from warchest.journeys.steps.tax import taxed_by_currency
+from warchest.kernel.ids import new_id
+from warchest.kernel.money import Money
+from warchest.ledger.contract import EntryDraft, Hold, Ledger, UnableToHold
+from warchest.members.contract import Members
+from warchest.runtime.journey import journey
+from warchest.runtime.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """``entry_id`` is the journal entry of what was taken."""
+
+    hold: Hold
+    entry_id: UUID
+
+
+@journey("holds.reserve")
+def reserve_units(tx: Transaction, *, player: UUID, amount: Money, purpose: str, expires_in_s: int) -> Hold:
+    """Raises UnableToFindPlayer, UnableToSpend."""
+    tx.get(Members).player(player_id=player)
+    tx.about("player", player, units_minor=amount.minor, purpose=purpose)
+    return tx.get(Charging).hold(
+        hold_id=new_id(),
+        player=player,
+        units=amount,
+        purpose=purpose,
+        expires_at=tx.command.at + timedelta(seconds=expires_in_s),
+    )
+
+
+@journey("holds.capture")
+def capture_hold(tx: Transaction, *, hold_id: UUID, amount: Money | None) -> Captured:
+    """Take ``amount`` (None: all) of what is held; the rest goes free.
+
+    What is charged in a game is delivered at once, so it is revenue at once (IFRS 15.31). Raises UnableToHold,
+    UnableToSpend.
+    """
+    ledger, accounting = tx.get(Ledger), tx.get(Accounting)
+    found = _units_hold(ledger, hold_id)
+    player = tx.get(Members).player(player_id=UUID(found.account.owner))
+    # The wallet is locked before its hold, as by everything that spends from it.
+    tx.get(Charging).lock(player=player.id)
+    hold = ledger.release_for_capture(hold_id=hold_id, amount=amount, at=tx.command.at)
+    slices = tx.get(Charging).consume(
+        player=player.id, units=hold.captured, reference=f"hold:{hold_id}", at=tx.command.at
+    )
+    taxed = taxed_by_currency(accounting, slices, country=player.country, at=tx.command.at)
+    posted = ledger.post(
+        entry=EntryDraft(
+            id=new_id(),
+            key=f"hold:{hold_id}",
+            kind="charge",
+            occurred_at=tx.command.at,
+            legs=accounting.immediate_spend_legs(player=player.id, units=hold.captured, taxed=taxed),
+            reference=str(hold_id),
+            details={"purpose": hold.reason},
+        )
+    )
+    tx.about("hold", hold_id, player=str(player.id), captured_minor=hold.captured.minor)
+    tx.announce(
+        "holds.captured", key=str(player.id), player=player.id, hold=hold_id, units_minor=hold.captured.minor
+    )
+    return Captured(hold=hold, entry_id=posted.entry_id)
+
+
+@journey("holds.void")
+def void_hold(tx: Transaction, *, hold_id: UUID) -> Hold:
+    """Let a hold go. Raises UnableToHold."""
+    tx.about("hold", hold_id)
+    _units_hold(tx.get(Ledger), hold_id)
+    return tx.get(Ledger).void(hold_id=hold_id)
+
+
+def _units_hold(ledger: Ledger, hold_id: UUID) -> Hold:
+    hold = ledger.find_hold(hold_id=hold_id)
+    if hold.account.book != WALLET_BOOK:
+        raise UnableToHold("hold_unknown")
+    return hold

@@ -1,0 +1,94 @@
+"""Every refusal as people and programs meet it: one row a reason, with its HTTP status and a sentence that says what to do.
+
+The reason is the API's stable ``code``. Texts may mention the refusal's details by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from warchest.kernel.errors import TryAgain, UnableTo
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``status`` as in RFC 9110. ``text`` is a sentence in the reader's language."""
+
+    code: str
+    status: int
+    text: str
+
+
+_REFUSALS: dict[str, tuple[int, str | Promise]] = {
+    # Keys, amounts, currencies
+    "idempotency_key_missing": (400, _("The request needs an Idempotency-Key.")),
+    "idempotency_key_malformed": (400, _("The Idempotency-Key must have 1 to 64 printable characters.")),
+    "idempotency_key_reused": (422, _("This Idempotency-Key was used before with another request.")),
+    "amount_malformed": (422, _("This is not an amount. Write it like 10.00.")),
+    "amount_too_precise": (422, _("{currency} has {decimals} decimals, and the amount has more.")),
+    "amount_too_large": (422, _("The amount is too large.")),
+    "amount_not_positive": (422, _("The amount must be more than zero.")),
+    "currency_unknown": (422, _("The currency {currency} is not known.")),
+    "currency_not_accepted": (422, _("We take no payments in {currency} at this time.")),
+    "rate_not_positive": (422, _("A rate must be more than zero.")),
+    "rate_in_past": (422, _("A rate can only take effect now or later.")),
+    # Members
+    "nickname_taken": (409, _("This nickname is taken. Choose another.")),
+    "nickname_malformed": (
+        422,
+        _("A nickname has 3 to 24 letters, digits, dashes or underscores, and begins with a letter or a digit."),
+    ),
+    "email_taken": (409, _("There is a player with this e-mail address.")),
+    "email_malformed": (422, _("This does not look like an e-mail address.")),
+    "country_unknown": (422, _("Choose a country from the list.")),
+    "language_unknown": (422, _("Choose a language from the list.")),
+    "password_too_weak": (
+        422,
+        _("Choose a longer password: at least ten characters, not only digits, and not one of the usual ones."),
+    ),
+    "external_id_taken": (409, _("There is a player with this external id.")),
+    "player_unknown": (404, _("There is no such player.")),
+    "player_frozen": (403, _("This account is frozen. Our support can tell you why.")),
+    "right_missing": (403, _("Your role does not allow this.")),
+    "administrator_unknown": (403, _("There is no such administrator.")),
+    "username_taken": (409, _("There is an administrator with this name.")),
+    "own_request": (403, _("Nobody decides on a request of their own. Another person must do it.")),
+    # Wallet, ledger
+    "insufficient_funds": (402, _("There is not enough in the wallet. Top up first.")),
+    "wallet_frozen": (403, _("This wallet is frozen. Our support can tell you why.")),
+    "wallet_unknown": (404, _("There is no such wallet.")),
+    "hold_unknown": (404, _("There is no such hold.")),
+    "hold_closed": (409, _("This hold is closed already.")),
+    "hold_expired": (409, _("This hold has expired.")),
+    "capture_exceeds_hold": (422, _("This is more than what was held, or nothing.")),
+    "entry_unknown": (404, _("There is no such journal entry.")),
+    "entry_already_reversed": (409, _("This entry was reversed before.")),
+    # Referrals
+    "sponsor_code_unknown": (422, _("Nobody has this invitation code. Check it, or leave it empty.")),
+    "already_joined": (409, _("This player has a place in the tree already.")),
+    "player_not_in_tree": (404, _("This player has no place in the tree.")),
+    "cursor_malformed": (422, _("The cursor is not one of ours.")),
+}
+
+_PASSING: dict[str, tuple[int, str | Promise]] = {
+    "busy": (503, _("Much is going on right now. Try again in a moment.")),
+    "too_many_attempts": (429, _("Too many wrong codes. Try again later.")),
+}
+
+
+def explain(refusal: UnableTo | TryAgain) -> Explanation:
+    """What to answer, in the language that is active now. An unlisted refusal is told in general words, as 409 or 503."""
+    if isinstance(refusal, TryAgain):
+        status, text = _PASSING.get(refusal.reason, (503, _("This can't be done right now. Try again in a moment.")))
+    else:
+        status, text = _REFUSALS.get(refusal.reason, (409, _("This can't be done.")))
+    return Explanation(refusal.reason, status, str(text).format_map(_Details(refusal.details)))
+
+
+class _Details(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return "…"

@@ -1,0 +1,260 @@
+"""The ledger, on one page: what it is told, what it answers, and every way in which it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money
+
+
+class UnableToPost(UnableTo):
+    """The entry was refused and nothing of it was booked."""
+
+    reasons = frozenset(
+        {
+            "insufficient_funds",  # an account with a floor would fall below it
+            "entry_unbalanced",  # debits and credits differ in a currency
+            "entry_empty",  # no legs, or an amount that is not positive
+            "book_unknown",  # a leg names a book that the chart does not have
+            "entry_key_reused",  # the key was used for an entry with other contents
+            "entry_unknown",  # there is no such entry to reverse
+            "entry_already_reversed",
+        }
+    )
+
+
+class UnableToHold(UnableTo):
+    """The hold could not be made, captured or let go."""
+
+    reasons = frozenset(
+        {"insufficient_funds", "hold_unknown", "hold_closed", "hold_expired", "capture_exceeds_hold", "book_unknown"}
+    )
+
+
+class Side(StrEnum):
+    DEBIT = "D"
+    CREDIT = "C"
+
+    @property
+    def other(self) -> Side:
+        return Side.CREDIT if self is Side.DEBIT else Side.DEBIT
+
+
+class BookKind(StrEnum):
+    ASSET = "asset"
+    LIABILITY = "liability"
+    INCOME = "income"
+    EXPENSE = "expense"
+    MEMORANDUM = "memorandum"
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """An account of the chart. ``side`` is where it grows. Accounts of a book with ``floored`` keep an exact balance
+    that, less what is held, never falls below zero."""
+
+    code: str
+    kind: BookKind
+    side: Side
+    floored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRef:
+    """One account: a book, whose it is (a player, a provider, a country; empty for the house), and its currency."""
+
+    book: str
+    currency: str
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One side of an entry. ``amount`` is positive, in the account's currency."""
+
+    side: Side
+    book: str
+    amount: Money
+    owner: str = ""
+
+    @property
+    def account(self) -> AccountRef:
+        return AccountRef(self.book, self.amount.currency.code, self.owner)
+
+
+def debit(book: str, amount: Money, *, owner: object = "") -> Leg:
+    return Leg(Side.DEBIT, book, amount, str(owner))
+
+
+def credit(book: str, amount: Money, *, owner: object = "") -> Leg:
+    return Leg(Side.CREDIT, book, amount, str(owner))
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """An entry to be posted.
+
+    ``key`` names what is booked, for ever (``top-up:<payment>``). ``kind`` is what the statement calls it, ``reference``
+    the business document, ``details`` what its description may mention. Legs of one account and side are allowed twice;
+    legs of zero are left out by the caller.
+    """
+
+    id: UUID
+    key: str
+    kind: str
+    occurred_at: datetime
+    legs: tuple[Leg, ...]
+    reference: str = ""
+    details: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """``replayed``: the key had posted this very entry before, under ``entry_id``."""
+
+    entry_id: UUID
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """All three in the account's currency; ``available`` = ``posted`` - ``held``. Positive on the book's own side."""
+
+    posted: Money
+    held: Money
+
+    @property
+    def available(self) -> Money:
+        return self.posted - self.held
+
+
+class HoldState(StrEnum):
+    OPEN = "open"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    id: UUID
+    account: AccountRef
+    amount: Money
+    captured: Money
+    state: HoldState
+    reason: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One leg as the account's owner sees it: ``amount`` is negative where it took away; ``sequence`` orders lines."""
+
+    sequence: int
+    entry_id: UUID
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    amount: Money
+    balance_after: Money | None
+    reference: str
+    details: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    id: UUID
+    key: str
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    legs: tuple[Leg, ...]
+    reference: str
+    details: Mapping[str, str | int]
+    reverses: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLine:
+    """A book's sums in one currency, over all its owners, in minor units."""
+
+    book: str
+    kind: BookKind
+    side: Side
+    currency: str
+    debit_minor: int
+    credit_minor: int
+
+
+class Ledger(Protocol):
+    def define_books(self, *, books: Sequence[Book]) -> None:
+        """Add books to the chart; one that is there stays as it is. Accounts open by themselves when first posted to."""
+        ...
+
+    def post(self, *, entry: EntryDraft) -> Posted:
+        """Book one entry. Raises UnableToPost. The same key with the same contents answers what the first answered."""
+        ...
+
+    def post_set(self, *, entries: Sequence[EntryDraft]) -> tuple[Posted | Refused, ...]:
+        """Book many, each accepted or refused by itself, in one round trip; answers in the order of the entries."""
+        ...
+
+    def reverse(self, *, entry_id: UUID, key: str, reversal_id: UUID, occurred_at: datetime) -> Posted:
+        """Book the mirror image of an entry, once. Raises UnableToPost."""
+        ...
+
+    def hold(self, *, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime) -> Hold:
+        """Set aside an amount of a floored account. Raises UnableToHold. Repeated with the same id it is one hold."""
+        ...
+
+    def release_for_capture(self, *, hold_id: UUID, amount: Money | None, at: datetime) -> Hold:
+        """Close a hold as captured for ``amount`` (None: all) and free what it set aside.
+
+        To be followed, in the same transaction, by the entry that spends the captured amount. Raises UnableToHold.
+        """
+        ...
+
+    def void(self, *, hold_id: UUID) -> Hold:
+        """Let a hold go. Voiding one that is void already changes nothing. Raises UnableToHold."""
+        ...
+
+    def lapse(self, *, at: datetime) -> int:
+        """Let go all holds that expired before ``at``; answers how many."""
+        ...
+
+    def find_hold(self, *, hold_id: UUID) -> Hold:
+        """Raises UnableToHold (``hold_unknown``)."""
+        ...
+
+    def balance(self, *, account: AccountRef) -> Balance:
+        """An account's balance now; zero where nothing was ever posted."""
+        ...
+
+    def balance_at(self, *, account: AccountRef, at: datetime) -> Money:
+        """What was posted by all that had occurred before ``at``."""
+        ...
+
+    def statement(self, *, account: AccountRef, before: int | None = None, limit: int = 50) -> tuple[StatementLine, ...]:
+        """Lines of an account, newest first, below the ``sequence`` number ``before``."""
+        ...
+
+    def entry(self, *, entry_id: UUID) -> Entry | None: ...
+
+    def trial_balance(self) -> tuple[TrialLine, ...]:
+        """Sums of every book and currency."""
+        ...
+
+    def book_sums_by_owner(self, *, book: str) -> Mapping[tuple[str, str], int]:
+        """Per (owner, currency) the balance of a book's accounts in minor units, positive on the book's own side."""
+        ...

@@ -1,0 +1,198 @@
+"""User management, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from warchest.kernel.errors import UnableTo
+
+
+class UnableToRegister(UnableTo):
+    """No player was made."""
+
+    reasons = frozenset(
+        {
+            "nickname_taken",
+            "nickname_malformed",  # 3 to 24 letters, digits, '_' or '-'
+            "email_taken",  # told to API clients only; a page never says so
+            "email_malformed",
+            "country_unknown",  # no ISO 3166-1 alpha-2 code
+            "language_unknown",
+            "password_too_weak",
+            "external_id_taken",
+        }
+    )
+
+
+class UnableToFindPlayer(UnableTo):
+    reasons = frozenset({"player_unknown"})
+
+
+class UnableToAdminister(UnableTo):
+    """An administrator may not do this, or is not who they say."""
+
+    reasons = frozenset({"right_missing", "administrator_unknown", "username_taken", "own_request"})
+
+
+class PlayerState(StrEnum):
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    ADMINISTRATOR = "administrator"
+    ACCOUNTANT = "accountant"
+    SUPPORT = "support"
+    OPERATOR = "operator"
+
+
+class Scope(StrEnum):
+    """What an API key may be used for."""
+
+    PLAYERS_READ = "players:read"
+    PLAYERS_WRITE = "players:write"
+    WALLET_READ = "wallet:read"
+    WALLET_WRITE = "wallet:write"
+    PAYMENTS_READ = "payments:read"
+    PAYMENTS_WRITE = "payments:write"
+    CATALOGUE_READ = "catalogue:read"
+    SUBSCRIPTIONS_READ = "subscriptions:read"
+    SUBSCRIPTIONS_WRITE = "subscriptions:write"
+    ENTITLEMENTS_READ = "entitlements:read"
+    CARDS_READ = "cards:read"
+    CARDS_ACTIVATE = "cards:activate"
+    CARDS_SELL = "cards:sell"
+    REFERRALS_READ = "referrals:read"
+    USAGE_WRITE = "usage:write"
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A player, without what is personal: the address is asked for apart, by who needs it."""
+
+    id: UUID
+    nickname: str
+    country: str
+    language: str
+    time_zone: str
+    display_currency: str
+    state: PlayerState
+    external_id: str
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    id: UUID
+    username: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClient:
+    id: UUID
+    name: str
+    scopes: frozenset[Scope]
+    calls_per_second: int
+
+
+class Members(Protocol):
+    def register_player(
+        self,
+        *,
+        player_id: UUID,
+        nickname: str,
+        email: str,
+        password: str | None,
+        country: str,
+        language: str,
+        external_id: str,
+        at: datetime,
+    ) -> Player:
+        """Make a player. ``password`` None: signs in later by a link, or only through the community's portal.
+
+        Raises UnableToRegister.
+        """
+        ...
+
+    def player(self, *, player_id: UUID) -> Player:
+        """Raises UnableToFindPlayer."""
+        ...
+
+    def players(self, *, player_ids: Sequence[UUID]) -> dict[UUID, Player]:
+        """Those of the players that exist, in one query."""
+        ...
+
+    def player_of_user(self, *, user_id: UUID) -> Player | None: ...
+
+    def address_of(self, *, player_id: UUID) -> str | None:
+        """The player's e-mail address: personal data, to be used and not kept."""
+        ...
+
+    def find_players(self, *, text: str, limit: int = 20) -> tuple[Player, ...]:
+        """Players whose nickname begins so, or whose e-mail address, external id or id is this."""
+        ...
+
+    def change_preferences(self, *, player_id: UUID, language: str, display_currency: str, time_zone: str) -> Player: ...
+
+    def create_administrator(self, *, username: str, password: str, role: Role) -> Administrator:
+        """Raises UnableToAdminister (``username_taken``)."""
+        ...
+
+    def register_certificate(
+        self, *, administrator_id: UUID, serial: str, fingerprint: str, not_before: datetime, not_after: datetime
+    ) -> None:
+        """Keep a client certificate that the authority has issued to an administrator."""
+        ...
+
+    def revoke_certificate(self, *, serial: str, at: datetime) -> None:
+        """From now on the certificate opens nothing. Revoking twice changes nothing."""
+        ...
+
+    def administrator_of_user(self, *, user_id: UUID) -> Administrator | None: ...
+
+    def administrator_for(self, *, fingerprint: str) -> Administrator | None:
+        """The active administrator who holds the certificate of this SHA-256 fingerprint, if it is not revoked."""
+        ...
+
+    def administrator(self, *, administrator_id: UUID) -> Administrator:
+        """Raises UnableToAdminister (``administrator_unknown``)."""
+        ...
+
+    def api_client_for(self, *, key: str) -> ApiClient | None:
+        """The active client of this key; the comparison takes the same time for any key."""
+        ...
+
+    def issue_api_key(self, *, name: str, scopes: Sequence[Scope], calls_per_second: int, at: datetime) -> tuple[ApiClient, str]:
+        """Make an API client. The key is in the answer and nowhere else."""
+        ...
+
+
+# What each role may do in the back office. Checked by journeys through ``require``.
+RIGHTS: dict[str, frozenset[Role]] = {
+    "batch.order": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "batch.approve": frozenset({Role.OWNER}),
+    "batch.generate": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "batch.hand_over": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "card.block": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),
+    "card.look_up": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
+    "rate.set": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
+    "catalogue.edit": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
+    "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "api_key.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "certificate.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+}
+
+
+def require(administrator: Administrator, right: str) -> None:
+    """Raises UnableToAdminister (``right_missing``)."""
+    if administrator.role not in RIGHTS[right]:
+        raise UnableToAdminister("right_missing", right=right)

@@ -1,0 +1,138 @@
+"""Writes of user management."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from warchest.kernel.ids import new_id
+from warchest.members import queries, rules
+from warchest.members.contract import (
+    Administrator,
+    ApiClient,
+    Player,
+    Role,
+    Scope,
+    UnableToAdminister,
+    UnableToRegister,
+)
+from warchest.members.models import Administrator as AdministratorRow
+from warchest.members.models import ApiClient as ApiClientRow
+from warchest.members.models import Certificate as CertificateRow
+from warchest.members.models import Player as PlayerRow
+from warchest.members.models import User
+from warchest.runtime.services import services
+
+_TAKEN = {"nickname_once": "nickname_taken", "login_once": "email_taken", "external_id_once": "external_id_taken"}
+
+CURRENCY_OF_COUNTRY = {"US": "USD", "JP": "JPY", "GB": "GBP"}
+"""In what a player of a country first sees prices; EUR elsewhere, and each may choose."""
+
+
+def register_player(
+    *,
+    player_id: UUID,
+    nickname: str,
+    email: str,
+    password: str | None,
+    country: str,
+    language: str,
+    external_id: str,
+    at: datetime,
+) -> Player:
+    _check(nickname=nickname, email=email, password=password, country=country, language=language)
+    user = User(id=new_id(), login=email)
+    user.set_password(password)
+    try:
+        with transaction.atomic(using=services.alias("members")):
+            user.save(force_insert=True)
+            PlayerRow.objects.create(
+                id=player_id,
+                user=user,
+                nickname=nickname,
+                country=country,
+                language=language,
+                display_currency=CURRENCY_OF_COUNTRY.get(country, "EUR"),
+                external_id=external_id,
+                registered_at=at,
+            )
+    except IntegrityError as error:
+        reason = _TAKEN.get(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+        if reason is None:
+            raise
+        raise UnableToRegister(reason) from None
+    return queries.player(player_id=player_id)
+
+
+def _check(*, nickname: str, email: str, password: str | None, country: str, language: str) -> None:
+    if not rules.is_nickname(nickname):
+        raise UnableToRegister("nickname_malformed")
+    if not rules.is_email(email):
+        raise UnableToRegister("email_malformed")
+    if not rules.is_country(country):
+        raise UnableToRegister("country_unknown")
+    if language not in dict(settings.LANGUAGES):
+        raise UnableToRegister("language_unknown")
+    if password is not None:
+        try:
+            validate_password(password)
+        except ValidationError:
+            raise UnableToRegister("password_too_weak") from None
+
+
+def change_preferences(*, player_id: UUID, language: str, display_currency: str, time_zone: str) -> Player:
+    if language not in dict(settings.LANGUAGES):
+        raise UnableToRegister("language_unknown")
+    PlayerRow.objects.filter(id=player_id).update(
+        language=language, display_currency=display_currency, time_zone=time_zone
+    )
+    return queries.player(player_id=player_id)
+
+
+def create_administrator(*, username: str, password: str, role: Role) -> Administrator:
+    user = User(id=new_id(), login=username, is_staff=True)
+    user.set_password(password)
+    try:
+        with transaction.atomic(using=services.alias("members")):
+            user.save(force_insert=True)
+            row = AdministratorRow.objects.create(user=user, role=role)
+    except IntegrityError:
+        raise UnableToAdminister("username_taken") from None
+    return Administrator(id=row.id, username=username, role=role)
+
+
+def register_certificate(
+    *, administrator_id: UUID, serial: str, fingerprint: str, not_before: datetime, not_after: datetime
+) -> None:
+    CertificateRow.objects.create(
+        serial=serial,
+        fingerprint=fingerprint,
+        administrator_id=administrator_id,
+        not_before=not_before,
+        not_after=not_after,
+    )
+
+
+def revoke_certificate(*, serial: str, at: datetime) -> None:
+    CertificateRow.objects.filter(serial=serial, revoked_at=None).update(revoked_at=at)
+
+
+def issue_api_key(
+    *, name: str, scopes: Sequence[Scope], calls_per_second: int, at: datetime
+) -> tuple[ApiClient, str]:
+    key = f"wck_{secrets.token_urlsafe(32)}"
+    row = ApiClientRow.objects.create(
+        name=name,
+        key_hash=rules.key_hash(key),
+        key_start=key[:10],
+        scopes=sorted(scopes),
+        calls_per_second=calls_per_second,
+    )
+    return queries.as_api_client(row), key

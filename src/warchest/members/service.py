@@ -1,0 +1,23 @@
+"""User management as this process offers it."""
+
+from warchest.members import operations, queries
+
+
+class LocalMembers:
+    """Implements ``contract.Members`` over this process's own connection."""
+
+    register_player = staticmethod(operations.register_player)
+    change_preferences = staticmethod(operations.change_preferences)
+    create_administrator = staticmethod(operations.create_administrator)
+    register_certificate = staticmethod(operations.register_certificate)
+    revoke_certificate = staticmethod(operations.revoke_certificate)
+    issue_api_key = staticmethod(operations.issue_api_key)
+    player = staticmethod(queries.player)
+    players = staticmethod(queries.players)
+    player_of_user = staticmethod(queries.player_of_user)
+    address_of = staticmethod(queries.address_of)
+    find_players = staticmethod(queries.find_players)
+    administrator = staticmethod(queries.administrator)
+    administrator_of_user = staticmethod(queries.administrator_of_user)
+    administrator_for = staticmethod(queries.administrator_for)
+    api_client_for = staticmethod(queries.api_client_for)

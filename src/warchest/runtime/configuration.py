@@ -1,0 +1,191 @@
+"""What an operator may say of a deployment: ``warchest.toml`` in its home, checked field by field.
+
+Everything has a default that makes a laptop work; ``warchest doctor`` says plainly what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from warchest.kernel.errors import UnableTo
+from warchest.runtime.postgres import EmbeddedPostgres
+from warchest.runtime.roles import Role, set_up_database
+from warchest.runtime.secrets import home, text_secret
+
+
+class UnableToReadConfiguration(UnableTo):
+    """``warchest.toml`` cannot be read; the text says where and why."""
+
+    reasons = frozenset({"configuration_malformed"})
+
+    def __str__(self) -> str:
+        return f"{self.details['file']}: {self.details['explanation']}"
+
+
+class Community(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose house this is. ``accent`` is the one colour, as ``#rrggbb``; ``cluster`` names this cluster in every entry."""
+
+    name: str = "Warchest"
+    unit_name: str = "credits"
+    accent: str = "#f0a92e"
+    cluster: str = "main"
+    default_country: str = "DE"
+    entity: str = "Warchest"
+
+
+class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where portal and API listen. ``public_url`` is how people reach them; empty: the address listened on."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    threads: int = 16
+
+
+class BackOffice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the back office listens, always with TLS and client certificates."""
+
+    host: str = "127.0.0.1"
+    port: int = 8443
+    names: tuple[str, ...] = ("localhost",)
+    threads: int = 16
+
+
+class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``url`` of a server (a superuser's, or a role's that may create roles and databases); empty: the embedded one."""
+
+    url: str = ""
+    name: str = "warchest"
+    binaries: str = ""
+
+
+class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``host`` empty: mails are written to files in the home's ``mail`` folder."""
+
+    host: str = ""
+    port: int = 587
+    username: str = ""
+    sender: str = "Warchest <no-reply@localhost>"
+
+
+class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A game server that wants to hear of changes."""
+
+    url: str
+
+
+class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. ``providers`` holds one table for each payment plug-in, by the name of its entry point."""
+
+    community: Community = Community()
+    web: Web = Web()
+    backoffice: BackOffice = BackOffice()
+    database: Database = Database()
+    mail: Mail = Mail()
+    providers: dict[str, dict[str, Any]] = {}
+    webhooks: tuple[Webhook, ...] = ()
+
+    @property
+    def public_url(self) -> str:
+        return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+
+    @property
+    def backoffice_url(self) -> str:
+        return f"https://{self.backoffice.names[0]}:{self.backoffice.port}"
+
+
+def path() -> Path:
+    """Where the configuration stands: ``WARCHEST_CONFIG``, or ``warchest.toml`` in the home."""
+    return Path(os.environ.get("WARCHEST_CONFIG") or home() / "warchest.toml")
+
+
+def read(file: Path) -> Configuration:
+    """The configuration of a file; all defaults where there is none.
+
+    ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT`` and ``WARCHEST_DATABASE_URL`` in the environment come before the file.
+    Raises UnableToReadConfiguration.
+    """
+    try:
+        raw = tomllib.loads(file.read_text()) if file.exists() else {}
+        for variable, table, field, kind in (
+            ("WARCHEST_PORT", "web", "port", int),
+            ("WARCHEST_ADMIN_PORT", "backoffice", "port", int),
+            ("WARCHEST_DATABASE_URL", "database", "url", str),
+        ):
+            if value := os.environ.get(variable):
+                raw.setdefault(table, {})[field] = kind(value)
+        return msgspec.convert(raw, Configuration)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, OSError) as error:
+        raise UnableToReadConfiguration(
+            "configuration_malformed", file=str(file), explanation=str(error)
+        ) from error
+
+
+@cache
+def configuration() -> Configuration:
+    """This process's configuration, read once. Raises UnableToReadConfiguration."""
+    return read(path())
+
+
+class DatabaseServer(Protocol):
+    """What ``postgres.EmbeddedPostgres`` and a server of the operator's have in common."""
+
+    def start(self) -> DatabaseServer: ...
+
+    def stop(self) -> None: ...
+
+    def dsn(self, role: Role, *, database: str | None = None) -> str: ...
+
+
+class ExternalPostgres:
+    """A server that somebody else runs. Starting it means having our roles and database on it."""
+
+    def __init__(self, url: str, *, database: str) -> None:
+        self._url = url
+        self._database = database
+
+    def start(self) -> ExternalPostgres:
+        """Raises psycopg.OperationalError when the server does not answer."""
+        set_up_database(
+            self._url, name=self._database, passwords={role: self._password(role) for role in Role}
+        )
+        return self
+
+    def stop(self) -> None:
+        """It is not ours to stop."""
+
+    def dsn(self, role: Role, *, database: str | None = None) -> str:
+        return make_conninfo(
+            self._url, user=role, password=self._password(role), dbname=database or self._database
+        )
+
+    @staticmethod
+    def _password(role: Role) -> str:
+        return text_secret(f"server-{role.removeprefix('warchest_')}")
+
+
+def database_server() -> DatabaseServer:
+    """The server that the configuration means."""
+    wanted = configuration().database
+    if wanted.url:
+        return ExternalPostgres(wanted.url, database=wanted.name)
+    binaries = Path(wanted.binaries) if wanted.binaries else None
+    return EmbeddedPostgres(home(), binaries=binaries, database=wanted.name)
+
+
+def answers(dsn: str) -> bool:
+    """Whether somebody can sign in there now."""
+    try:
+        with psycopg.connect(dsn, connect_timeout=3):
+            return True
+    except psycopg.OperationalError:
+        return False

@@ -1,0 +1,28 @@
+"""Named checks that must hold on live books at any moment: the same list runs in tests, every night and in ``prove``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """``violations`` answers a sentence for each place where the rule is broken, the first one first; none when it holds."""
+
+    name: str
+    says: str
+    violations: Callable[[], Iterable[str]]
+
+
+_kept: dict[str, Invariant] = {}
+
+
+def keep(invariants: Sequence[Invariant]) -> None:
+    """Add to the list of what must hold; the same name again replaces it."""
+    _kept.update((invariant.name, invariant) for invariant in invariants)
+
+
+def kept() -> tuple[Invariant, ...]:
+    """All invariants of the house, in the order in which they were added."""
+    return tuple(_kept.values())

@@ -1,0 +1,1 @@
+"""Pages: the portal for players, the back office for administrators."""

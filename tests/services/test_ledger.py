@@ -1,0 +1,252 @@
+"""The ledger's promises, kept by the database: balance, floors, keys, immutability, holds."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection, connections, transaction
+
+from tests.builders.books import assert_books_prove
+from tests.builders.people import NOW
+from warchest.kernel.ids import new_id
+from warchest.kernel.money import Money
+from warchest.ledger.contract import (
+    AccountRef,
+    EntryDraft,
+    HoldState,
+    Ledger,
+    Posted,
+    Refused,
+    UnableToHold,
+    UnableToPost,
+    credit,
+    debit,
+)
+from warchest.runtime.services import services
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return services.get(Ledger)
+
+
+def units(amount: int) -> Money:
+    return Money.units(amount)
+
+
+def wallet(owner: str) -> AccountRef:
+    return AccountRef("wallet_units", "XCR", owner)
+
+
+def issue(owner: str, amount: int, key: str | None = None) -> EntryDraft:
+    return entry(debit("units_issued", units(amount)), credit("wallet_units", units(amount), owner=owner), key=key)
+
+
+def move(one: str, other: str, amount: int, key: str | None = None) -> EntryDraft:
+    return entry(
+        debit("wallet_units", units(amount), owner=one), credit("wallet_units", units(amount), owner=other), key=key
+    )
+
+
+def entry(*legs, key: str | None = None) -> EntryDraft:
+    identity = new_id()
+    return EntryDraft(id=identity, key=key or str(identity), kind="test", occurred_at=NOW, legs=legs)
+
+
+class TestPost:
+    def test_moves_exactly_what_it_says(self, ledger: Ledger) -> None:
+        ledger.post_set(entries=[issue("anna", 1000), move("anna", "ben", 300)])
+
+        assert ledger.balance(account=wallet("anna")).available == units(700)
+        assert ledger.balance(account=wallet("ben")).available == units(300)
+        assert ledger.balance(account=AccountRef("units_issued", "XCR")).posted == units(1000)
+        assert_books_prove()
+
+    def test_accepts_or_refuses_each_of_a_set_by_itself(self, ledger: Ledger) -> None:
+        first, poor, third = ledger.post_set(
+            entries=[issue("anna", 100), move("ben", "anna", 1), move("anna", "ben", 100)]
+        )
+
+        assert isinstance(first, Posted) and isinstance(third, Posted)
+        assert poor == Refused("insufficient_funds")
+        assert_books_prove()
+
+    @pytest.mark.parametrize(
+        ("legs", "reason"),
+        [
+            ([debit("revenue", units(5)), credit("units_issued", units(4))], "entry_unbalanced"),
+            ([debit("revenue", units(5)), credit("units_issued", Money.parse("0.05", "EUR"))], "entry_unbalanced"),
+            ([debit("revenue", units(5)), credit("moon", units(5))], "book_unknown"),
+            ([debit("revenue", units(0)), credit("units_issued", units(0))], "entry_empty"),
+            ([], "entry_empty"),
+        ],
+    )
+    def test_refuses_what_is_no_entry(self, ledger: Ledger, legs: list, reason: str) -> None:
+        with pytest.raises(UnableToPost) as refusal:
+            ledger.post(entry=entry(*legs))
+
+        assert refusal.value.reason == reason
+        assert not ledger.trial_balance()
+
+    def test_answers_a_repeated_key_as_the_first_time(self, ledger: Ledger) -> None:
+        first = ledger.post(entry=issue("anna", 100, key="k"))
+        again = ledger.post(entry=issue("anna", 100, key="k"))
+
+        assert again == Posted(first.entry_id, replayed=True)
+        assert ledger.balance(account=wallet("anna")).posted == units(100)
+
+    def test_posts_the_same_key_twice_in_one_set_once(self, ledger: Ledger) -> None:
+        outcomes = ledger.post_set(entries=[issue("anna", 100, key="k"), issue("anna", 100, key="k")])
+
+        assert [outcome.replayed for outcome in outcomes if isinstance(outcome, Posted)] == [False, True]
+        assert ledger.balance(account=wallet("anna")).posted == units(100)
+
+    def test_refuses_another_body_under_the_same_key(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 100, key="k"))
+
+        with pytest.raises(UnableToPost, match="entry_key_reused"):
+            ledger.post(entry=issue("anna", 101, key="k"))
+
+    def test_leaves_a_refused_entrys_key_free(self, ledger: Ledger) -> None:
+        with pytest.raises(UnableToPost, match="insufficient_funds"):
+            ledger.post(entry=move("anna", "ben", 1, key="k"))
+        ledger.post(entry=issue("anna", 1))
+
+        assert not ledger.post(entry=move("anna", "ben", 1, key="k")).replayed
+
+    def test_never_breaks_a_floor_under_50_threads(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 20))
+        start = Barrier(50)
+
+        def spend(number: int) -> bool:
+            start.wait()
+            try:
+                ledger.post(entry=move("anna", f"shop{number % 3}", 1))
+                return True
+            except UnableToPost:
+                return False
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(50) as threads:
+            assert sum(threads.map(spend, range(50))) == 20
+        assert ledger.balance(account=wallet("anna")).posted == units(0)
+        assert_books_prove()
+
+    def test_does_not_deadlock_when_two_accounts_pay_each_other(self, ledger: Ledger) -> None:
+        ledger.post_set(entries=[issue("anna", 10_000), issue("ben", 10_000)])
+
+        def pay(number: int) -> None:
+            pair = ("anna", "ben") if number % 2 else ("ben", "anna")
+            ledger.post_set(entries=[move(*pair, 1), move(*reversed(pair), 2)])
+            if number % 16 == 0:
+                connections.close_all()
+
+        with ThreadPoolExecutor(16) as threads:
+            list(threads.map(pay, range(160)))
+        total = sum(ledger.balance(account=wallet(name)).posted.minor for name in ("anna", "ben"))
+        assert total == 20_000
+        assert_books_prove()
+        connections.close_all()
+
+
+class TestReverse:
+    @pytest.mark.use_case("ACC-06")
+    def test_books_the_mirror_image_once(self, ledger: Ledger) -> None:
+        posted = ledger.post(entry=issue("anna", 100))
+
+        ledger.reverse(entry_id=posted.entry_id, key="r1", reversal_id=new_id(), occurred_at=NOW)
+        with pytest.raises(UnableToPost, match="entry_already_reversed"):
+            ledger.reverse(entry_id=posted.entry_id, key="r2", reversal_id=new_id(), occurred_at=NOW)
+
+        assert ledger.balance(account=wallet("anna")).posted == units(0)
+        assert_books_prove()
+
+
+class TestHold:
+    def test_counts_against_the_floor(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 100))
+        ledger.hold(
+            hold_id=new_id(), account=wallet("anna"), amount=units(80), reason="match", expires_at=NOW
+        )
+
+        with pytest.raises(UnableToPost, match="insufficient_funds"):
+            ledger.post(entry=move("anna", "ben", 21))
+        with pytest.raises(UnableToHold, match="insufficient_funds"):
+            ledger.hold(
+                hold_id=new_id(), account=wallet("anna"), amount=units(21), reason="match", expires_at=NOW
+            )
+        assert ledger.balance(account=wallet("anna")).available == units(20)
+
+    def test_lets_the_rest_go_when_a_part_is_captured(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 100))
+        hold = new_id()
+        later = NOW + timedelta(hours=1)
+        ledger.hold(hold_id=hold, account=wallet("anna"), amount=units(80), reason="match", expires_at=later)
+        with transaction.atomic():
+            closed = ledger.release_for_capture(hold_id=hold, amount=units(30), at=NOW)
+            ledger.post(entry=move("anna", "ben", 30))
+
+        assert (closed.state, closed.captured) == (HoldState.CAPTURED, units(30))
+        assert ledger.balance(account=wallet("anna")).available == units(70)
+        with pytest.raises(UnableToHold, match="hold_closed"):
+            ledger.void(hold_id=hold)
+        assert_books_prove()
+
+    def test_lapses_by_itself(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 100))
+        ledger.hold(
+            hold_id=new_id(), account=wallet("anna"), amount=units(80), reason="match", expires_at=NOW
+        )
+
+        assert ledger.lapse(at=NOW) == 1
+        assert ledger.balance(account=wallet("anna")).available == units(100)
+        assert_books_prove()
+
+
+class TestDatabaseRefuses:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE ledger_journalentry SET kind = 'x'",
+            "DELETE FROM ledger_journalentry",
+            "TRUNCATE ledger_journalentry CASCADE",
+            "UPDATE ledger_posting SET amount_minor = 1",
+            "DELETE FROM ledger_posting",
+            "INSERT INTO ledger_entrykey (key, entry_id, fingerprint) VALUES ('k', gen_random_uuid(), '')",
+            "UPDATE ledger_balance SET posted_minor = 1000000",
+            "UPDATE runtime_operation SET name = 'x'",
+            "DELETE FROM runtime_operation",
+            "DELETE FROM charging_lotslice",
+        ],
+    )
+    def test_changes_by_those_who_run_the_business(self, ledger: Ledger, statement: str) -> None:
+        ledger.post(entry=issue("anna", 100))
+
+        with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    @pytest.mark.parametrize("statement", ["UPDATE ledger_journalentry SET kind = 'x'", "DELETE FROM ledger_posting",
+                                           "TRUNCATE ledger_journalentry CASCADE"])
+    def test_changes_by_the_owner_and_the_superuser_too(
+        self, ledger: Ledger, superuser_dsn: str, statement: str
+    ) -> None:
+        ledger.post(entry=issue("anna", 100))
+
+        with psycopg.connect(superuser_dsn) as superuser, pytest.raises(psycopg.Error, match="append-only"):
+            superuser.execute(statement)
+
+    def test_an_unbalanced_entry_written_past_the_function(self, ledger: Ledger, superuser_dsn: str) -> None:
+        ledger.post(entry=issue("anna", 100))
+
+        with psycopg.connect(superuser_dsn) as superuser, pytest.raises(psycopg.errors.CheckViolation):
+            superuser.execute(
+                "INSERT INTO ledger_journalentry SELECT gen_random_uuid(), 'x', cluster, kind, occurred_at, recorded_at,"
+                " reference, details, accounts, sides, ARRAY[5, 6], currencies, NULL FROM ledger_journalentry"
+            )
