@@ -60,7 +60,7 @@ def in_language(texts: Mapping[str, str], language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OnlineService:
-    """``countries`` are where it is offered; none named means everywhere. ``picture`` is a path below the static files."""
+    """``countries`` are where it is offered (none: everywhere). ``picture`` is a path below the static files."""
 
     id: UUID
     code: str
@@ -185,7 +185,10 @@ class Catalogue(Protocol):
         countries: Sequence[str] = (),
         state: OfferState = OfferState.OFFERED,
     ) -> OnlineService:
-        """Texts map a language's tag to the text. Repeated with the same id it is one service. Raises UnableToEditCatalogue."""
+        """Texts map a language's tag to the text. Repeated with the same id it is one service.
+
+        Raises UnableToEditCatalogue.
+        """
         ...
 
     def add_plan(

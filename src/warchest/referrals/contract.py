@@ -39,6 +39,7 @@ class UnableToPlanCommissions(UnableTo):
             "levels_out_of_range",  # 1 to 20
             "rates_out_of_range",  # a rate is positive, and all together at most the whole
             "plan_in_past",
+            "plan_exists",  # another version begins at the same moment
         }
     )
 
@@ -187,8 +188,9 @@ class Referrals(Protocol):
     ) -> tuple[OwedCommission, ...]:
         """Commissions of one purchase, on every level of the plan in force, by the tree as it stands.
 
-        ``base`` is what was paid in real money, without tax, one amount for each currency. Each is split by the plan's rates,
-        the house keeping the rest, so that the parts sum to the whole; a level without a sponsor stays with the house.
+        ``base`` is what was paid in real money, without tax, one amount for each currency. Each is split by the plan's
+        rates, the house keeping the rest, so that the parts sum to the whole; a level without a sponsor stays with the
+        house.
         Answers what the journey's entry owes, to each sponsor in each currency, nothing of zero.
         """
         ...

@@ -162,8 +162,8 @@ class Deferral:
 
 
 class Subscriptions(Protocol):
-    def lock(self, *, player: UUID, online_service: UUID) -> Subscription | None:
-        """Let nobody else prolong this subscription until the transaction ends; None where there is none yet.
+    def lock(self, *, player: UUID, online_service: UUID, plan: UUID, at: datetime) -> Subscription:
+        """Let nobody else prolong this subscription until the transaction ends; make it, without time, where it is new.
 
         A journey that takes units calls it before it touches the wallet: subscriptions are locked before wallets.
         """
@@ -186,9 +186,9 @@ class Subscriptions(Protocol):
     ) -> Granted:
         """Add a term to what is left of a player's time, or begin anew at ``at`` where nothing is left.
 
-        Months are counted by the calendar of ``zone`` (the player's time zone). ``net`` is what was paid without tax, per
-        real currency; it is recognised as revenue while the term is served. Repeated with the same id it is one grant.
-        Raises UnableToGrant.
+        Months are counted by the calendar of ``zone`` (the player's time zone). ``net`` is what was paid without tax,
+        per real currency; it is recognised as revenue while the term is served. Repeated with the same id it is one
+        grant. Raises UnableToGrant.
         """
         ...
 
@@ -213,7 +213,10 @@ class Subscriptions(Protocol):
         ...
 
     def entitlement_token(self, *, player: UUID, online_service: UUID, at: datetime) -> SignedEntitlement:
-        """The right with a JSON Web Token that proves it (EdDSA, RFC 8037), which expires with the right or after a quarter of an hour."""
+        """The right with a JSON Web Token that proves it (EdDSA, RFC 8037).
+
+        The token expires with the right, and after a quarter of an hour at the latest.
+        """
         ...
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:

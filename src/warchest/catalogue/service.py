@@ -1,0 +1,18 @@
+"""The catalogue as this process offers it."""
+
+from warchest.catalogue import operations, queries
+
+
+class LocalCatalogue:
+    """Implements ``contract.Catalogue`` over this process's own connection."""
+
+    online_service = staticmethod(queries.online_service)
+    online_services = staticmethod(queries.online_services)
+    plan = staticmethod(queries.plan)
+    plans = staticmethod(queries.plans)
+    prices = staticmethod(queries.prices)
+    offer = staticmethod(queries.offer)
+    catalogue = staticmethod(queries.catalogue)
+    add_online_service = staticmethod(operations.add_online_service)
+    add_plan = staticmethod(operations.add_plan)
+    add_price = staticmethod(operations.add_price)

@@ -1,0 +1,56 @@
+"""Checks of referrals on live tables and books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Sum
+
+from warchest.ledger.contract import Ledger
+from warchest.referrals.contract import ON_HOLD_BOOK, CommissionState
+from warchest.referrals.models import Commission as CommissionRow
+from warchest.runtime.invariants import Invariant
+from warchest.runtime.services import services
+
+# Whoever has a sponsor and cannot be reached from one who has none hangs in a loop.
+_LOOPS = """
+    WITH RECURSIVE reached AS (
+        SELECT player FROM referrals_node WHERE sponsor_id IS NULL
+        UNION ALL
+        SELECT n.player FROM reached JOIN referrals_node AS n ON n.sponsor_id = reached.player)
+    SELECT player FROM referrals_node EXCEPT SELECT player FROM reached"""
+
+
+def _on_hold_and_books() -> Iterable[str]:
+    booked = services.get(Ledger).book_sums_by_owner(book=ON_HOLD_BOOK)
+    sums = (
+        CommissionRow.objects.filter(state=CommissionState.ON_HOLD)
+        .values("sponsor", "currency")
+        .annotate(minor=Sum("amount_minor"))
+        .order_by("sponsor", "currency")
+    )
+    earned = {(str(row["sponsor"]), row["currency"]): int(row["minor"]) for row in sums}
+    for place in sorted(booked.keys() | earned.keys()):
+        if booked.get(place, 0) != earned.get(place, 0):
+            sponsor, unit = place
+            yield (
+                f"sponsor {sponsor}, {unit}: commissions on hold are {earned.get(place, 0)} minor units,"
+                f" the book {ON_HOLD_BOOK} holds {booked.get(place, 0)}"
+            )
+
+
+def _loops() -> Iterable[str]:
+    with services.database("referrals").cursor() as cursor:
+        cursor.execute(_LOOPS)
+        for (player,) in cursor.fetchall():
+            yield f"player {player} has an upline without a beginning"
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant(
+        "commissions_on_hold_explained",
+        "Commissions on hold are what the books owe each sponsor, in each currency.",
+        _on_hold_and_books,
+    ),
+    Invariant("tree_without_loops", "Every upline begins with a player whom nobody invited.", _loops),
+)

@@ -1,0 +1,19 @@
+"""Referrals as this process offers them."""
+
+from warchest.referrals import operations, queries
+
+
+class LocalReferrals:
+    """Implements ``contract.Referrals`` over this process's own connection."""
+
+    join = staticmethod(operations.join)
+    add_commission_plan = staticmethod(operations.add_commission_plan)
+    earn = staticmethod(operations.earn)
+    by_code = staticmethod(queries.by_code)
+    node = staticmethod(queries.node)
+    upline = staticmethod(queries.upline)
+    downline = staticmethod(queries.downline)
+    tree_stats = staticmethod(queries.tree_stats)
+    commission_plan = staticmethod(queries.commission_plan)
+    commissions = staticmethod(queries.commissions)
+    commissions_of_entry = staticmethod(queries.commissions_of_entry)

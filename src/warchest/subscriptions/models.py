@@ -1,0 +1,120 @@
+"""Tables of subscriptions. What keeps terms apart, triggers and rights are in ``sql/constraints.sql``."""
+
+from django.db import models
+from django.db.models import CheckConstraint, F, Q, UniqueConstraint
+from django.db.models.functions import Now
+
+from warchest.kernel.ids import new_id
+from warchest.subscriptions.contract import GrantSource, SubscriptionState
+
+_SOURCES = [source.value for source in GrantSource]
+
+
+class Subscription(models.Model):
+    """One player's agreement on one online service, and its latest stretch of time without a gap."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    player = models.UUIDField()
+    online_service = models.UUIDField()
+    plan = models.UUIDField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    anchor_day = models.SmallIntegerField()
+    state = models.CharField(max_length=10, default=SubscriptionState.ACTIVE)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["player", "online_service"], name="subscription_once"),
+            CheckConstraint(
+                name="subscription_state_known",
+                condition=Q(state__in=[state.value for state in SubscriptionState]),
+            ),
+            CheckConstraint(name="subscription_ends_later", condition=Q(ends_at__gte=F("starts_at"))),
+            CheckConstraint(
+                name="subscription_anchor_day", condition=Q(anchor_day__gte=1, anchor_day__lte=31)
+            ),
+        ]
+        indexes = [models.Index(fields=["ends_at"], name="subscription_ends_at")]
+
+
+class Grant(models.Model):
+    """A term added to a subscription, and why. Append-only; terms of one subscription never overlap."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="grants")
+    source = models.CharField(max_length=12)
+    plan = models.UUIDField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    entry_id = models.UUIDField(null=True)
+    reference = models.CharField(max_length=80, blank=True)
+    granted_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="grant_source_known", condition=Q(source__in=_SOURCES)),
+            CheckConstraint(name="grant_ends_later", condition=Q(ends_at__gt=F("starts_at"))),
+        ]
+
+
+class Deferral(models.Model):
+    """What was paid for a grant in one currency, without tax, and how much of it has been recognised as revenue.
+
+    The term stands here again, so that the nightly run reads one table.
+    """
+
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="deferrals")
+    currency = models.CharField(max_length=3)
+    net_minor = models.BigIntegerField()
+    recognised_minor = models.BigIntegerField(default=0)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["grant", "currency"], name="deferral_once"),
+            CheckConstraint(name="deferral_positive", condition=Q(net_minor__gt=0)),
+            CheckConstraint(
+                name="recognised_within_deferral",
+                condition=Q(recognised_minor__gte=0, recognised_minor__lte=F("net_minor")),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["starts_at"], condition=Q(recognised_minor__lt=F("net_minor")), name="deferral_open"
+            )
+        ]
+
+
+class Recognition(models.Model):
+    """What one run recognised in one currency, over all grants. Append-only."""
+
+    pk = models.CompositePrimaryKey("day", "run", "currency")
+    day = models.DateField()
+    run = models.SmallIntegerField()
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [CheckConstraint(name="recognition_positive", condition=Q(amount_minor__gt=0))]
+
+
+class EntitlementChange(models.Model):
+    """The feed for game servers. ``transaction`` orders readers behind open ones, as in the outbox. Append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    transaction = models.BigIntegerField(db_default=models.Value(0))
+    player = models.UUIDField()
+    online_service = models.UUIDField()
+    starts_at = models.DateTimeField()
+    until = models.DateTimeField()
+    source = models.CharField(max_length=12)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["transaction", "id"], name="entitlement_change_order")]

@@ -1,0 +1,21 @@
+"""Subscriptions as this process offers them."""
+
+from warchest.subscriptions import operations, queries, tokens
+
+
+class LocalSubscriptions:
+    """Implements ``contract.Subscriptions`` over this process's own connection."""
+
+    lock = staticmethod(operations.lock)
+    grant = staticmethod(operations.grant)
+    recognise = staticmethod(operations.recognise)
+    preview = staticmethod(queries.preview)
+    subscription = staticmethod(queries.subscription)
+    subscriptions = staticmethod(queries.subscriptions)
+    grants = staticmethod(queries.grants)
+    entitlement = staticmethod(queries.entitlement)
+    entitlement_token = staticmethod(queries.entitlement_token)
+    entitlement_changes = staticmethod(queries.entitlement_changes)
+    deferrals = staticmethod(queries.deferrals)
+    deferred = staticmethod(queries.deferred)
+    jwks = staticmethod(tokens.jwks)
