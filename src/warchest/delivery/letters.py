@@ -1,0 +1,57 @@
+"""Writing a mail: its kind's templates, in the player's language, as plain text and as HTML."""
+
+from __future__ import annotations
+
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from warchest.delivery.models import Mail
+from warchest.members.contract import Members, PlayerState, UnableToFindPlayer
+from warchest.runtime.configuration import configuration
+from warchest.runtime.services import services
+
+
+class NoAddress(Exception):
+    """The player is gone, or has no address: there is nobody to write to."""
+
+
+def write_letter(mail: Mail) -> EmailMultiAlternatives:
+    """The mail as it leaves the house. The address is asked for here, used, and kept nowhere.
+
+    Raises NoAddress.
+    """
+    members = services.get(Members)
+    try:
+        player = members.player(player_id=mail.player)
+    except UnableToFindPlayer:
+        raise NoAddress("player_unknown") from None
+    if player.state is PlayerState.CLOSED:
+        raise NoAddress("player_closed")
+    address = members.address_of(player_id=mail.player)
+    if not address:
+        raise NoAddress("no_address")
+    house = configuration()
+    with translation.override(mail.language or player.language):
+        words = mail.context | {
+            "nickname": player.nickname,
+            "community": house.community.name,
+            "accent": house.community.accent,
+            "portal_url": house.public_url,
+            "language": translation.get_language(),
+            "direction": "rtl" if translation.get_language_bidi() else "ltr",
+        }
+        # A subject is one line, whatever its template or a nickname looks like.
+        subject = " ".join(render_to_string(f"delivery/mails/{mail.kind}.subject.txt", words).split())
+        letter = EmailMultiAlternatives(
+            subject=subject,
+            body=render_to_string(f"delivery/mails/{mail.kind}.txt", words),
+            to=[address],
+            # Names the mail for ever: should it ever go twice, the reader's program can tell.
+            headers={
+                "Message-ID": f"<{mail.id}@{house.public_url.split('://')[-1].split('/')[0].split(':')[0]}>",
+                "Auto-Submitted": "auto-generated",
+            },
+        )
+        letter.attach_alternative(render_to_string(f"delivery/mails/{mail.kind}.html", words), "text/html")
+    return letter

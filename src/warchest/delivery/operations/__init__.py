@@ -1,0 +1,1 @@
+"""Writes of delivery: taking events in, sending webhooks, sending mails."""

@@ -1,0 +1,45 @@
+"""Published events become deliveries and mails."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from warchest.delivery.contract import MailKind
+from warchest.delivery.models import Delivery
+from warchest.delivery.operations.mails import queue_mail
+from warchest.delivery.queries import configured_urls, disabled_urls
+from warchest.delivery.rules import WEBHOOK_TOPICS, body
+from warchest.runtime import outbox
+
+CONSUMER = "delivery"
+MAIL_AGE_MAX = timedelta(days=7)
+
+
+def catch_up(*, at: datetime, limit: int = 500) -> int:
+    return outbox.consume(CONSUMER, partial(_take_in, at=at), batch=limit)
+
+
+def _take_in(event: outbox.Event, *, at: datetime) -> None:
+    if event.topic in WEBHOOK_TOPICS and (urls := configured_urls()):
+        content = body(topic=event.topic, payload=event.payload, occurred_at=event.occurred_at)
+        disabled = disabled_urls()
+        Delivery.objects.bulk_create(
+            [
+                Delivery(
+                    endpoint=url,
+                    event_id=event.id,
+                    topic=event.topic,
+                    key=event.key,
+                    body=content,
+                    state="disabled" if url in disabled else "waiting",
+                    next_attempt_at=at,
+                )
+                for url in urls
+            ],
+            ignore_conflicts=True,
+        )
+    if event.topic == "players.registered" and at - event.occurred_at <= MAIL_AGE_MAX:
+        player = UUID(str(event.payload.get("player") or event.key))
+        queue_mail(key=f"welcome:{player}", kind=MailKind.WELCOME, player=player, at=at)
