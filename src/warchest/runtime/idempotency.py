@@ -7,6 +7,7 @@ until the first has committed (and then answers its answer) or has given up (and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.services import COORDINATOR, services
@@ -18,6 +19,9 @@ _FIND = """
     SELECT fingerprint, outcome, answer FROM runtime_idempotencykey WHERE scope = %s AND route = %s AND key = %s"""
 _FINISH = """
     UPDATE runtime_idempotencykey SET outcome = 'done', answer = %s WHERE scope = %s AND route = %s AND key = %s"""
+_FORGET = """
+    DELETE FROM runtime_idempotencykey
+     WHERE ctid = ANY(ARRAY(SELECT ctid FROM runtime_idempotencykey WHERE recorded_at < %s LIMIT %s))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,17 @@ def finish(*, command: Command, route: str, answer: str) -> None:
 def refuse(*, command: Command, route: str, fingerprint: bytes, answer: str) -> Stored | None:
     """Keep a final refusal, in a technical transaction; the stored answer when another call came first."""
     return _insert_or_find(command, route, fingerprint, outcome="refused", answer=answer)
+
+
+def forget(*, before: datetime, batch: int = 10_000) -> int:
+    """Delete keys recorded before this moment, in small transactions that hold up nobody; answers how many."""
+    forgotten = 0
+    while True:
+        with services.database("runtime").cursor() as cursor:
+            cursor.execute(_FORGET, [before, batch])
+            forgotten += cursor.rowcount
+            if cursor.rowcount < batch:
+                return forgotten
 
 
 def _insert_or_find(command: Command, route: str, fingerprint: bytes, *, outcome: str, answer: str) -> Stored | None:

@@ -26,10 +26,10 @@ class Measure(StrEnum):
 
     REGISTRATIONS = "registrations"  # none
     TOP_UPS = "top_ups"  # what was paid, in the currency that was paid
-    UNITS_BOUGHT = "units_bought"  # units that top-ups brought
-    CARDS_ACTIVATED = "cards_activated"  # face values
-    SUBSCRIPTIONS_SOLD = "subscriptions_sold"  # the purchases' prices in units; each prolongation counts
-    UNITS_SPENT = "units_spent"  # units
+    UNITS_RECEIVED = "units_received"  # units; the source tells top-ups from cards
+    CARDS_ACTIVATED = "cards_activated"  # what had been paid for the cards
+    SUBSCRIPTIONS_SOLD = "subscriptions_sold"  # prices in units, none for a card's; each prolongation counts
+    UNITS_SPENT = "units_spent"  # units; the source tells subscriptions from captured holds
     COMMISSION_COST = "commission_cost"  # what sponsors earned, in the currency of the cost
 
 

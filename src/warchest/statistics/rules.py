@@ -7,11 +7,11 @@ change of these rules ``rebuild`` counts the past by the new ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from warchest.kernel.currency import currency
+from warchest.kernel.currency import INNER, currency
 from warchest.kernel.money import Money
 from warchest.statistics.contract import DAYS_MAX, Measure, UnableToReport
 
@@ -41,37 +41,42 @@ class Fact:
 def facts_of(topic: str, payload: Mapping[str, Any], occurred_at: datetime) -> Iterator[Fact]:
     """The facts of one event; none where its topic counts nothing."""
     day = occurred_at.astimezone(UTC).date()
-    common = {
-        "country": _text(payload, "country", length_max=2),
-        "provider": _text(payload, "provider"),
-        "service": _text(payload, "online_service", "service"),
-        "source": _text(payload, "source"),
-    }
 
-    def counted(measure: Measure, amounts: Iterable[Money] = ()) -> Iterator[Fact]:
-        found = list(amounts)
-        if not found:
-            yield Fact(Cell(day, measure, **common), 1, 0)
+    def counted(measure: Measure, amounts: Iterable[Money] = (), *, source: str = "") -> Iterator[Fact]:
+        where = Cell(
+            day=day,
+            measure=measure,
+            country=_text(payload, "country", length_max=2),
+            provider=_text(payload, "provider"),
+            service=_text(payload, "online_service"),
+            source=source or _text(payload, "source"),
+        )
+        found = list(amounts) or [None]
         for number, amount in enumerate(found):
-            cell = Cell(day, measure, **common, currency=amount.currency.code)
-            yield Fact(cell, 0 if number else 1, amount.minor)
+            cell = replace(where, currency=amount.currency.code) if amount else where
+            yield Fact(cell, 0 if number else 1, amount.minor if amount else 0)
 
     match topic:
         case "players.registered":
             yield from counted(Measure.REGISTRATIONS)
         case "payments.succeeded":
-            yield from counted(Measure.TOP_UPS, _amounts(payload, "paid", "amount"))
-            if units := _amounts(payload, "units", "credits"):
-                yield from counted(Measure.UNITS_BOUGHT, units)
+            yield from counted(Measure.TOP_UPS, _amounts(payload, "amount"))
+            yield from counted(
+                Measure.UNITS_RECEIVED, _amounts(payload, "units", INNER.code), source="top_up"
+            )
         case "cards.activated":
-            yield from counted(Measure.CARDS_ACTIVATED, _amounts(payload, "face"))
+            yield from counted(Measure.CARDS_ACTIVATED, _amounts(payload, "paid"))
+            if units := _amounts(payload, "units", INNER.code):
+                yield from counted(Measure.UNITS_RECEIVED, units, source="card")
         case "subscriptions.prolonged":
-            charged = _amounts(payload, "charged", "units", "price")
+            charged = _amounts(payload, "charged", INNER.code)
             yield from counted(Measure.SUBSCRIPTIONS_SOLD, charged)
-            if any(charged):
-                yield from counted(Measure.UNITS_SPENT, charged)
-            if commission := _amounts(payload, "commission_cost", "commissions", "commission"):
+            if charged:
+                yield from counted(Measure.UNITS_SPENT, charged, source="subscription")
+            if commission := _amounts(payload, "commission"):
                 yield from counted(Measure.COMMISSION_COST, commission)
+        case "holds.captured":
+            yield from counted(Measure.UNITS_SPENT, _amounts(payload, "units", INNER.code), source="hold")
 
 
 def check_days(*, from_day: date, to_day: date) -> None:
@@ -82,32 +87,32 @@ def check_days(*, from_day: date, to_day: date) -> None:
         raise UnableToReport("days_too_many", days_max=DAYS_MAX)
 
 
-def _text(payload: Mapping[str, Any], *names: str, length_max: int = 40) -> str:
-    for name in names:
+def _text(payload: Mapping[str, Any], name: str, *, length_max: int = 40) -> str:
+    value = payload.get(name)
+    return "" if value is None else str(value)[:length_max]
+
+
+def _amounts(payload: Mapping[str, Any], name: str, code: str = "") -> list[Money]:
+    """What an event says of an amount, without zeros and those of one currency added up.
+
+    It stands in ``<name>_minor``, in the currency ``code`` or else that of the event, or as money or a list of
+    such under ``<name>``.
+    """
+    if isinstance(minor := payload.get(f"{name}_minor"), int):
+        unit = code or payload.get("currency")
+        found = [Money(minor, currency(unit))] if unit else []
+    else:
         value = payload.get(name)
-        if value not in (None, ""):
-            return str(value)[:length_max]
-    return ""
-
-
-def _amounts(payload: Mapping[str, Any], *names: str) -> list[Money]:
-    """The amounts under the first of these names that the event has; those of one currency added up."""
-    value = next((payload[name] for name in names if payload.get(name)), None)
+        found = [_money(one) for one in (value if isinstance(value, list) else [value]) if one]
     sums: dict[str, Money] = {}
-    for one in value if isinstance(value, list) else [value]:
-        if (amount := _money(one)) is not None:
-            before = sums.get(amount.currency.code, Money.zero(amount.currency))
-            sums[amount.currency.code] = before + amount
-    return [sums[code] for code in sorted(sums)]
+    for amount in found:
+        sums[amount.currency.code] = amount + sums.get(amount.currency.code, Money.zero(amount.currency))
+    return [sums[each] for each in sorted(sums) if sums[each]]
 
 
-def _money(value: Any) -> Money | None:
-    """Money as journeys publish it: ``{"minor", "currency": {"code", …}}``, or as the API writes it."""
+def _money(value: Any) -> Money:
+    """Money as ``runtime.wire`` writes it. Anything else is a mistake: the event is set aside, and ``prove`` says so."""
     match value:
-        case {"minor": int(minor), "currency": {"code": str(code)} | str(code)}:
+        case {"minor": int(minor), "currency": {"code": str(code)}}:
             return Money(minor, currency(code))
-        case {"amount": str(amount), "currency": str(code)}:
-            return Money.parse(amount, code)
-        case {"amount": inner}:
-            return _money(inner)
-    return None
+    raise ValueError(f"no amount: {value!r}")

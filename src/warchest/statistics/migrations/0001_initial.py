@@ -4,29 +4,46 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='DayFact',
+            name="DayFact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('measure', models.CharField(max_length=24)),
-                ('country', models.CharField(blank=True, max_length=2)),
-                ('provider', models.CharField(blank=True, max_length=40)),
-                ('service', models.CharField(blank=True, max_length=40)),
-                ('source', models.CharField(blank=True, max_length=40)),
-                ('currency', models.CharField(blank=True, max_length=3)),
-                ('count', models.BigIntegerField()),
-                ('amount_minor', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("measure", models.CharField(max_length=24)),
+                ("country", models.CharField(blank=True, max_length=2)),
+                ("provider", models.CharField(blank=True, max_length=40)),
+                ("service", models.CharField(blank=True, max_length=40)),
+                ("source", models.CharField(blank=True, max_length=40)),
+                ("currency", models.CharField(blank=True, max_length=3)),
+                ("count", models.BigIntegerField()),
+                ("amount_minor", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('measure', 'day', 'currency', 'country', 'provider', 'service', 'source'), name='fact_once'), models.CheckConstraint(condition=models.Q(('count__gte', 0)), name='fact_count_not_negative'), models.CheckConstraint(condition=models.Q(('amount_minor', 0), models.Q(('currency', ''), _negated=True), _connector='OR'), name='fact_amount_has_currency')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("measure", "day", "currency", "country", "provider", "service", "source"),
+                        name="fact_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("count__gte", 0)), name="fact_count_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount_minor", 0), models.Q(("currency", ""), _negated=True), _connector="OR"
+                        ),
+                        name="fact_amount_has_currency",
+                    ),
+                ],
             },
         ),
     ]

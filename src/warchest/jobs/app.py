@@ -1,0 +1,109 @@
+"""What runs in the background, and when; and the worker that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+
+import procrastinate
+import structlog
+from procrastinate import JobContext
+
+from warchest.jobs import housekeeping, outbox, payments, pulse
+from warchest.jobs.pulse import Pulse
+from warchest.runtime.command import now
+
+log = structlog.get_logger(__name__)
+
+PULSES = (
+    Pulse("count_events", 2, outbox.count_events),
+    Pulse("take_in_events", 1, outbox.take_in_events),
+    Pulse("deliver_webhooks", 1, outbox.deliver_webhooks),
+    Pulse("send_mails", 5, outbox.send_mails),
+    Pulse("lapse_holds", 10, lambda: housekeeping.lapse_holds(at=now())),
+    Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
+)
+
+JOBS_KEPT_HOURS = 14 * 24
+_STOP_S_MAX = 8.0
+"""How long a stop waits for what is running; then it is left, as after a kill."""
+
+
+def ready(app: procrastinate.App) -> None:
+    """Called by procrastinate's Django integration when its app is made: these are the tasks, with their cron lines.
+
+    Cron lines are UTC. A line that passes while no worker runs is not made up for; so what must happen daily is asked
+    for hourly, under a key of its day. ``queueing_lock`` keeps a task from waiting in line behind itself.
+    """
+
+    @app.periodic(cron="5 * * * *")
+    @app.task(name="recognise_revenue", queueing_lock="recognise_revenue")
+    def recognise_revenue(timestamp: int) -> None:
+        housekeeping.recognise_yesterday(at=now())
+
+    @app.periodic(cron="17 3 * * *")
+    @app.task(name="forget_old_keys", queueing_lock="forget_old_keys")
+    def forget_old_keys(timestamp: int) -> None:
+        housekeeping.forget_old_keys(at=now())
+
+    @app.periodic(cron="41 3 * * *")
+    @app.task(name="prove_books", queueing_lock="prove_books")
+    def prove_books(timestamp: int) -> None:
+        housekeeping.prove_books()
+
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="retry_stalled_jobs", queueing_lock="retry_stalled_jobs", pass_context=True)
+    async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
+        """Jobs of a worker that died go to the others."""
+        for job in await context.app.job_manager.get_stalled_jobs():
+            await context.app.job_manager.retry_job(job)
+
+    @app.periodic(cron="53 3 * * *")
+    @app.task(name="remove_old_jobs", queueing_lock="remove_old_jobs", pass_context=True)
+    async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
+        await context.app.job_manager.delete_old_jobs(nb_hours=JOBS_KEPT_HOURS, include_failed=True)
+
+
+def run_worker(stop: threading.Event) -> None:
+    """Run pulses and tasks in this process until ``stop`` is set.
+
+    Any number of workers may run at once, on any number of machines. One that is killed leaves nothing that the others
+    do not take up.
+    """
+    threads = pulse.start(PULSES, stop)
+    failures = 0
+    while not stop.is_set():
+        try:
+            asyncio.run(_run_tasks(stop))
+            # It ends by itself when its connections break.
+            failures = 0 if stop.is_set() else failures + 1
+        except Exception:
+            failures += 1
+            log.exception("task_worker_failed", in_a_row=failures)
+        if failures:
+            stop.wait(min(2.0**failures, 60.0))
+    until = time.monotonic() + _STOP_S_MAX
+    for thread in threads:
+        thread.join(max(until - time.monotonic(), 0))
+
+
+async def _run_tasks(stop: threading.Event) -> None:
+    from procrastinate.contrib.django import app
+
+    # Django's own connector knows threads, not a worker's event loop.
+    with app.replace_connector(app.connector.get_worker_connector()) as working:
+        async with working.open_async():
+            worker = asyncio.create_task(
+                working.run_worker_async(
+                    install_signal_handlers=False, concurrency=2, shutdown_graceful_timeout=_STOP_S_MAX
+                )
+            )
+            while not worker.done():
+                if stop.is_set():
+                    # Cancelling is how procrastinate is asked to finish what it does and stop.
+                    worker.cancel()
+                await asyncio.wait({worker}, timeout=0.2)
+            with contextlib.suppress(asyncio.CancelledError):
+                worker.result()
