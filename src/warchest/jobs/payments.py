@@ -1,0 +1,47 @@
+"""Payments that nobody told us the end of: their providers are asked, and stored notices are acted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from warchest.journeys.ask_provider import inquire_and_settle
+from warchest.journeys.receive_notice import act_on_notice
+from warchest.payments.contract import Payments
+from warchest.runtime.command import Actor, ActorKind, Channel, Command
+from warchest.runtime.services import services
+
+log = structlog.get_logger(__name__)
+
+_ACTOR = Actor(ActorKind.JOB, "settle_open_payments")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did: notices acted on, payments asked about, and how many of either failed and come again."""
+
+    notices: int
+    asked: int
+    failed: int
+
+
+def settle_open_payments(*, at: datetime, limit: int = 100) -> Round:
+    """Act on stored notices that are due, then ask about payments that are due, at most ``limit`` of each.
+
+    May run in several processes at once, and be killed anywhere. What fails comes again by its own schedule, and does
+    not stand in the way of the others.
+    """
+    payments = services.get(Payments)
+    notices = [act_on_notice(notice, at=at) for notice in payments.due_notices(at=at, limit=limit)]
+    asked = failed = 0
+    for payment_id in payments.due_payments(at=at, limit=limit):
+        command = Command(actor=_ACTOR, key=f"inquiry:{payment_id}", at=at, channel=Channel.JOB)
+        try:
+            inquire_and_settle(command, payment_id=payment_id)
+            asked += 1
+        except Exception:
+            log.exception("inquiry_failed", payment=str(payment_id))
+            failed += 1
+    return Round(notices=sum(notices), asked=asked, failed=failed + notices.count(False))

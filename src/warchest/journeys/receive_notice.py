@@ -1,0 +1,54 @@
+"""A provider speaks by itself: its notice is checked and stored, and only then acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+
+from warchest.journeys.settle_payment import settle_payment
+from warchest.payments.contract import KeptNotice, Payments
+from warchest.runtime.command import Actor, ActorKind, Channel, Command
+from warchest.runtime.services import services
+
+log = structlog.get_logger(__name__)
+
+
+def receive_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: datetime) -> KeptNotice:
+    """Once this returns, the notice is safely stored, and the provider may be told so.
+
+    Raises UnableToReceiveNotice, UnableToTrustNotice, UnableToUseProvider: then nothing of it is kept but a count.
+    """
+    notice = services.get(Payments).take_notice(provider=provider, headers=headers, body=body, at=at)
+    if not notice.processed:
+        act_on_notice(notice, at=at)
+    return notice
+
+
+def act_on_notice(notice: KeptNotice, *, at: datetime) -> bool:
+    """Let a stored notice take effect. A failure leaves it to the job; answers whether it is done."""
+    payments = services.get(Payments)
+    try:
+        outcome = _settle(notice)
+    except Exception as error:
+        log.exception("notice_postponed", provider=notice.provider, notice=str(notice.id))
+        payments.postpone_notice(notice_id=notice.id, problem=f"{type(error).__name__}: {error}", at=at)
+        return False
+    payments.close_notice(notice_id=notice.id, outcome=outcome, at=at)
+    return True
+
+
+def _settle(notice: KeptNotice) -> str:
+    if notice.payment is None:
+        log.warning("notice_of_unknown_payment", provider=notice.provider, notice=str(notice.id))
+        return "payment_unknown"
+    command = Command(
+        actor=Actor(ActorKind.PROVIDER, notice.provider),
+        # A refusal is kept under its key, so each try has one of its own: the payment's status, and not the key, sees
+        # to it that nothing happens twice.
+        key=f"heard:{notice.message}:{notice.tries}",
+        at=notice.received_at,
+        channel=Channel.API,
+    )
+    return settle_payment(command, payment_id=notice.payment, report=notice.report).answer.status

@@ -1,0 +1,374 @@
+"""Payments, on one page: what is asked of providers, what they say, and what becomes of a payment by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from warchest.accounting.contract import Quote
+from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money
+from warchest.sdk.payments import Ability, Health, Report, Standing, UnableToTrustNotice
+
+__all__ = ["UnableToTrustNotice"]
+
+NOTICE_BYTES_MAX = 64 * 1024
+"""A notice that is longer is refused unread."""
+
+RETURN_PATH = "/payments/{payment}/return"
+"""Where on the public address the browser comes back to, when the caller named no address of its own."""
+
+NOTICE_PATH = "/api/v1/notices/{provider}"
+"""Where on the public address a provider's notices are received."""
+
+
+class UnableToTopUp(UnableTo):
+    """No payment was made."""
+
+    reasons = frozenset(
+        {
+            "player_not_active",  # frozen or closed
+            "return_url_malformed",  # no absolute http or https address, or one that hides where it leads
+            "quote_changed",  # the amount brings other units than the player was shown
+        }
+    )
+
+
+class UnableToUseProvider(UnableTo):
+    reasons = frozenset(
+        {
+            "provider_unknown",  # no such plug-in, or no table for it in the configuration
+            "provider_disabled",  # takes no new payments
+            "provider_misconfigured",  # its table in the configuration does not fit its settings
+            "currency_not_supported",  # the provider cannot take this currency
+            "amount_out_of_range",  # below the least or above the most; both are in the details
+        }
+    )
+
+
+class UnableToFindPayment(UnableTo):
+    reasons = frozenset({"payment_unknown"})
+
+
+class UnableToReceiveNotice(UnableTo):
+    """The notice was refused before anything in it was looked at."""
+
+    reasons = frozenset({"notice_too_large"})
+
+
+class Status(StrEnum):
+    """How a payment stands. The allowed steps from one to the next are the table in ``rules``."""
+
+    CREATED = "created"  # written down; the provider was not asked yet, or its answer was lost
+    PENDING = "pending"  # the player is paying, or the provider is working on it
+    UNKNOWN = "unknown"  # the provider was asked, and there was no answer that could be read
+    REVIEW = "review"  # the provider's word does not fit what was asked: a person decides, no units moved
+    SUCCEEDED = "succeeded"  # paid and credited
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+
+
+class Exchange(StrEnum):
+    """On what occasion a message went to or came from the provider."""
+
+    START = "start"
+    INQUIRY = "inquiry"
+    RETURN = "return"
+    NOTICE = "notice"
+
+
+class Direction(StrEnum):
+    TO_PROVIDER = "to_provider"
+    FROM_PROVIDER = "from_provider"
+
+
+class Verdict(StrEnum):
+    """What a report makes of a payment."""
+
+    NOTHING = "nothing"  # it says nothing new
+    NOTED = "noted"  # the status followed it; no money moved
+    CREDIT = "credit"  # paid as asked: to be credited now, in this transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """``units`` is what ``amount`` brings, at ``units_per_major`` (units for one major unit of the currency, as text).
+
+    ``reason`` says why it failed or is under review: the provider's code, or ours. ``taken`` is what the provider says
+    that it took, where that differs from ``amount``. ``journal_entry`` and ``lot`` are there once it was credited.
+    """
+
+    id: UUID
+    player: UUID
+    provider: str
+    status: Status
+    amount: Money
+    units: Money
+    units_per_major: str
+    return_url: str
+    redirect_url: str
+    provider_reference: str
+    reason: str
+    taken: Money | None
+    language: str
+    country: str
+    opened_at: datetime
+    changed_at: datetime
+    credited_at: datetime | None
+    next_inquiry_at: datetime | None
+    inquiries: int
+    journal_entry: UUID | None
+    lot: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One opening of a payment at a provider. ``reference`` is the idempotency key towards it."""
+
+    number: int
+    provider: str
+    reference: str
+    started_at: datetime
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What was told to a provider or heard from it, secrets and card numbers masked.
+
+    ``standing`` is what it said of the payment, None where we spoke.
+    """
+
+    id: UUID
+    provider: str
+    direction: Direction
+    exchange: Exchange
+    standing: Standing | None
+    provider_reference: str
+    amount: Money | None
+    reason: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A provider's answer, kept under ``message`` before it is acted on."""
+
+    message: UUID
+    payment: Payment
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNotice:
+    """A notice that is safely stored. ``payment`` is None where the provider speaks of a payment that is not ours.
+
+    ``repeated``: the provider had sent it before. ``tries``: how often acting on it failed. ``processed``: nothing is
+    left to do.
+    """
+
+    id: UUID
+    message: UUID
+    provider: str
+    payment: UUID | None
+    report: Report
+    received_at: datetime
+    repeated: bool
+    tries: int
+    processed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    verdict: Verdict
+    payment: Payment
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFilter:
+    """Which payments a list shows; what is left empty does not narrow it.
+
+    ``opened_from`` is included, ``opened_before`` is not.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    provider: str = ""
+    player: UUID | None = None
+    opened_from: datetime | None = None
+    opened_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An installed plug-in. ``problem`` is a sentence where it cannot be used as it is configured."""
+
+    name: str
+    label: str
+    distribution: str
+    version: str
+    enabled: bool
+    methods: tuple[str, ...] = ()
+    currencies: frozenset[str] = frozenset()
+    abilities: frozenset[Ability] = field(default_factory=frozenset)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AmountLimits:
+    """The least and the most that one payment may be, both included."""
+
+    least: Money
+    most: Money
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedNotices:
+    """How many notices of a provider were refused on a day (UTC), by reason."""
+
+    provider: str
+    day: date
+    reason: str
+    count: int
+    last_at: datetime
+
+
+class Payments(Protocol):
+    # Within a journey's transaction.
+
+    def open_payment(
+        self,
+        *,
+        payment_id: UUID,
+        player: UUID,
+        provider: str,
+        quote: Quote,
+        return_url: str,
+        language: str,
+        country: str,
+        at: datetime,
+    ) -> Payment:
+        """Write a payment and its first attempt down, before any provider hears of it.
+
+        ``return_url`` empty: our own page. Raises UnableToUseProvider, UnableToTopUp (``return_url_malformed``).
+        """
+        ...
+
+    def weigh(self, *, payment_id: UUID, report: Report, at: datetime) -> Weighed:
+        """Lock the payment and let its status follow what the provider said; for CREDIT it stays as it was.
+
+        CREDIT only when the provider took exactly what was asked and the payment was not credited before. Who gets
+        CREDIT calls ``credit`` in the same transaction. Raises UnableToFindPayment.
+        """
+        ...
+
+    def credit(
+        self, *, payment_id: UUID, lot: UUID, journal_entry: UUID, report: Report, at: datetime
+    ) -> Payment:
+        """The payment succeeded, and its units are in this lot and this entry."""
+        ...
+
+    def answer_attempt(self, *, payment_id: UUID, at: datetime) -> Payment:
+        """Keep how the payment stands now as the answer to whoever opened it; the first one stays."""
+        ...
+
+    # Outside any transaction: these speak with providers, and keep each message in a technical transaction.
+
+    def start(self, *, payment_id: UUID, at: datetime) -> Heard:
+        """Open the payment at its provider. Repeated, it is the same payment there. Raises UnableToUseProvider."""
+        ...
+
+    def inquire(self, *, payment_id: UUID, at: datetime) -> Heard:
+        """Ask the provider how the payment stands, and move the next inquiry on by the schedule.
+
+        Raises UnableToFindPayment, UnableToUseProvider.
+        """
+        ...
+
+    def resume(self, *, payment_id: UUID, query: Mapping[str, str], at: datetime) -> Heard:
+        """The browser came back with ``query``: ask the provider. Raises UnableToFindPayment, UnableToUseProvider."""
+        ...
+
+    def take_notice(
+        self, *, provider: str, headers: Mapping[str, str], body: bytes, at: datetime
+    ) -> KeptNotice:
+        """Check a notice and store it; a second copy is the first one again.
+
+        Raises UnableToReceiveNotice, UnableToTrustNotice (both only counted), UnableToUseProvider.
+        """
+        ...
+
+    def close_notice(self, *, notice_id: UUID, outcome: str, at: datetime) -> None:
+        """Nothing is left to do about a notice."""
+        ...
+
+    def postpone_notice(self, *, notice_id: UUID, problem: str, at: datetime) -> None:
+        """Acting on a notice failed: it comes again by the schedule."""
+        ...
+
+    # Reads.
+
+    def payment(self, *, payment_id: UUID) -> Payment:
+        """Raises UnableToFindPayment."""
+        ...
+
+    def answer_to(self, *, payment_id: UUID) -> Payment | None:
+        """What whoever opened the payment was told, if they were."""
+        ...
+
+    def payments_of(
+        self, *, player: UUID, before: UUID | None = None, limit: int = 50
+    ) -> tuple[Payment, ...]:
+        """A player's payments, newest first, those older than the payment ``before``."""
+        ...
+
+    def recent_payments(
+        self, *, only: PaymentFilter = ..., before: UUID | None = None, limit: int = 50
+    ) -> tuple[Payment, ...]:
+        """Payments newest first, those older than the payment ``before``."""
+        ...
+
+    def find_payments(self, *, text: str, limit: int = 20) -> tuple[Payment, ...]:
+        """By any reference: of the payment, the provider, an attempt, a notice, the journal entry, the player."""
+        ...
+
+    def messages(self, *, payment_id: UUID) -> tuple[Message, ...]:
+        """Everything told to the provider and heard from it about a payment, oldest first."""
+        ...
+
+    def attempts(self, *, payment_id: UUID) -> tuple[Attempt, ...]: ...
+
+    def counts(self) -> Mapping[Status, int]:
+        """How many payments stand how; a status without any is missing."""
+        ...
+
+    def due_payments(self, *, at: datetime, limit: int) -> tuple[UUID, ...]:
+        """Open payments whose next inquiry is due, the longest due first."""
+        ...
+
+    def due_notices(self, *, at: datetime, limit: int) -> tuple[KeptNotice, ...]:
+        """Stored notices that were not acted on yet and are due, oldest first."""
+        ...
+
+    def refused_notices(self, *, since: date) -> tuple[RefusedNotices, ...]:
+        """Counts of refused notices, newest day first."""
+        ...
+
+    def providers(self) -> tuple[Provider, ...]:
+        """All installed plug-ins, by name; asks nobody."""
+        ...
+
+    def limits(self, *, provider: str, currency: str) -> AmountLimits:
+        """What one payment may amount to. Raises UnableToUseProvider."""
+        ...
+
+    def health(self, *, provider: str) -> Health:
+        """Ask a provider whether it is well; never raises for what it answers."""
+        ...

@@ -1,0 +1,106 @@
+"""Conversations with providers: never inside a transaction, every message kept before and after.
+
+What we tell is written down and committed before the provider hears it, and what it answers before anybody acts on
+it. So a process may be killed anywhere: an unanswered message shows that there is something to ask about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import connections
+
+from warchest.payments import operations, providers, queries
+from warchest.payments.contract import Exchange, Heard, Payment
+from warchest.payments.models import Attempt as AttemptRow
+from warchest.runtime import wire
+from warchest.runtime.services import services
+from warchest.runtime.transactions import technical_transaction
+from warchest.sdk.payments import Health, PaymentProvider, PaymentRequest, Report, Standing
+
+log = structlog.get_logger(__name__)
+
+
+def start(*, payment_id: UUID, at: datetime) -> Heard:
+    return _exchange(
+        payment_id, Exchange.START, at, ask=lambda provider, request, known: provider.start(request)
+    )
+
+
+def inquire(*, payment_id: UUID, at: datetime) -> Heard:
+    return _exchange(
+        payment_id,
+        Exchange.INQUIRY,
+        at,
+        ask=lambda provider, request, known: provider.inquire(
+            request, provider_reference=known.provider_reference
+        ),
+    )
+
+
+def resume(*, payment_id: UUID, query: Mapping[str, str], at: datetime) -> Heard:
+    return _exchange(
+        payment_id,
+        Exchange.RETURN,
+        at,
+        ask=lambda provider, request, known: provider.resume(
+            request, provider_reference=known.provider_reference, query=query
+        ),
+        said=wire.encode(dict(query)).decode(),
+    )
+
+
+def health(*, provider: str) -> Health:
+    try:
+        return providers.configured(provider).health()
+    except Exception as error:
+        log.warning("provider_unwell", provider=provider, exc_info=True)
+        return Health(False, f"{type(error).__name__}: {error}"[:300])
+
+
+def _exchange(
+    payment_id: UUID,
+    exchange: Exchange,
+    at: datetime,
+    *,
+    ask: Callable[[PaymentProvider, PaymentRequest, Payment], Report],
+    said: str = "",
+) -> Heard:
+    if connections[services.alias("payments")].in_atomic_block:
+        raise RuntimeError("a provider is never spoken with inside a transaction")
+    payment = queries.payment(payment_id=payment_id)
+    provider = providers.configured(payment.provider)
+    request = _request(payment)
+    with technical_transaction("payments"):
+        if exchange is Exchange.INQUIRY:
+            operations.schedule_inquiry(payment_id=payment_id, at=at)
+        operations.keep_request(
+            payment=payment, exchange=exchange, text=said or wire.encode(request).decode(), at=at
+        )
+    try:
+        report = ask(provider, request, payment)
+    except Exception as error:
+        # A plug-in never raises for what the provider did, so this is its own mistake; the money may have been taken.
+        log.exception("provider_plugin_failed", provider=payment.provider, payment=str(payment_id))
+        report = Report(Standing.UNKNOWN, reason="plugin_failed", raw=f"{type(error).__name__}: {error}")
+    with technical_transaction("payments"):
+        message = operations.keep_answer(
+            payment_id=payment_id, provider=payment.provider, exchange=exchange, report=report, at=at
+        )
+    return Heard(message, payment, report)
+
+
+def _request(payment: Payment) -> PaymentRequest:
+    attempt = AttemptRow.objects.get(payment=payment.id, number=1)
+    return PaymentRequest(
+        reference=attempt.reference,
+        amount=payment.amount,
+        return_url=payment.return_url,
+        notice_url=attempt.notice_url,
+        description=attempt.description,
+        language=payment.language,
+        country=payment.country,
+    )

@@ -1,0 +1,92 @@
+"""What must hold of payments at any moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from django.db.models import Exists, OuterRef, Sum
+
+from warchest.kernel.currency import currency
+from warchest.kernel.money import Money
+from warchest.ledger.contract import Ledger, Side
+from warchest.payments.contract import Direction
+from warchest.payments.models import Message as MessageRow
+from warchest.payments.models import Payment as PaymentRow
+from warchest.payments.providers import installed
+from warchest.runtime.invariants import Invariant
+from warchest.runtime.services import services
+from warchest.sdk.payments import Standing
+
+_CLEARING = "provider_clearing"
+
+
+def _paid() -> Mapping[tuple[str, str], int]:
+    """What providers took for us and owe us, by (provider, currency) in minor units."""
+    rows = (
+        PaymentRow.objects.filter(credited_at__isnull=False)
+        .values_list("provider", "currency")
+        .annotate(minor=Sum("amount_minor"))
+        .order_by()
+    )
+    return {(provider, code): int(minor) for provider, code, minor in rows}
+
+
+# What stands in provider clearing is the sum of these: what increases it counts positive. Refunds, disputes, fees and
+# settlements add theirs, negative.
+_CLEARING_PARTS: tuple[Callable[[], Mapping[tuple[str, str], int]], ...] = (_paid,)
+
+
+def _clearing_equals_payments() -> Iterator[str]:
+    expected: Counter[tuple[str, str]] = Counter()
+    for part in _CLEARING_PARTS:
+        expected.update(part())
+    known = set(installed()) | {provider for provider, _ in expected}
+    sums = services.get(Ledger).book_sums_by_owner(book=_CLEARING)
+    books = {owned: minor for owned, minor in sums.items() if owned[0] in known}
+    for provider, code in sorted(expected.keys() | books.keys()):
+        owed, booked = expected[provider, code], books.get((provider, code), 0)
+        if owed != booked:
+            yield f"{provider} {code}: payments make {owed} minor units, provider clearing is {booked}"
+
+
+def _credited_in_one_entry() -> Iterator[str]:
+    ledger = services.get(Ledger)
+    for row in PaymentRow.objects.filter(credited_at__isnull=False).order_by("id").iterator():
+        entry = ledger.entry(entry_id=row.journal_entry)
+        if entry is None:
+            yield f"payment {row.id}: its entry {row.journal_entry} is not in the journal"
+        elif entry.key != f"top-up:{row.id}":
+            yield f"payment {row.id}: its entry {entry.id} books {entry.key}"
+        else:
+            paid = Money(row.amount_minor, currency(row.currency))
+            legs = {(leg.side, leg.amount) for leg in entry.legs}
+            for amount in (paid, Money.units(row.units_minor)):
+                if not {(Side.DEBIT, amount), (Side.CREDIT, amount)} <= legs:
+                    yield f"payment {row.id}: {amount} is not in its entry {entry.id}"
+
+
+def _credited_by_report() -> Iterator[str]:
+    report = MessageRow.objects.filter(
+        payment=OuterRef("id"),
+        direction=Direction.FROM_PROVIDER,
+        standing=Standing.SUCCEEDED,
+        amount_minor=OuterRef("amount_minor"),
+        currency=OuterRef("currency"),
+    )
+    unreported = PaymentRow.objects.filter(~Exists(report), credited_at__isnull=False).order_by("id")
+    for (payment_id,) in unreported.values_list("id").iterator():
+        yield f"payment {payment_id}: credited, though its provider never reported this amount as paid"
+
+
+INVARIANTS = (
+    Invariant(
+        "payment_entries",
+        "Each credited payment has one entry with its amount and units",
+        _credited_in_one_entry,
+    ),
+    Invariant("payment_reports", "Nothing is credited that the provider did not report", _credited_by_report),
+    Invariant(
+        "provider_clearing", "Provider clearing is what payments make of it", _clearing_equals_payments
+    ),
+)

@@ -1,0 +1,109 @@
+"""Notices: believed by their signature only, stored once, and kept until they were acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from warchest.kernel.ids import new_id
+from warchest.payments import operations, providers, queries, rules
+from warchest.payments.contract import (
+    NOTICE_BYTES_MAX,
+    Exchange,
+    KeptNotice,
+    UnableToReceiveNotice,
+)
+from warchest.payments.models import Attempt as AttemptRow
+from warchest.payments.models import ReceivedNotice as ReceivedNoticeRow
+from warchest.runtime import wire
+from warchest.runtime.services import services
+from warchest.runtime.transactions import technical_transaction
+from warchest.sdk.payments import Notice, RawNotice, UnableToTrustNotice
+
+log = structlog.get_logger(__name__)
+
+
+def take_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: datetime) -> KeptNotice:
+    plugin = providers.configured(provider)
+    if len(body) > NOTICE_BYTES_MAX:
+        _count_refusal(provider, "notice_too_large", at)
+        raise UnableToReceiveNotice("notice_too_large")
+    in_lower_case = {name.lower(): value for name, value in headers.items()}
+    try:
+        notice = plugin.read_notice(RawNotice(headers=in_lower_case, body=body, received_at=at))
+        if not 0 < len(notice.id) <= 200:
+            raise UnableToTrustNotice("notice_malformed")
+    except UnableToTrustNotice as refusal:
+        _count_refusal(provider, refusal.reason, at)
+        raise
+    return _store(provider, notice, at)
+
+
+def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:
+    attempt = AttemptRow.objects.filter(provider=provider, reference=notice.reference).first()
+    payment_id = attempt.payment_id if attempt else None
+    with technical_transaction("payments"):
+        try:
+            with transaction.atomic(using=services.alias("payments")):
+                message = operations.keep_answer(
+                    payment_id=payment_id,
+                    provider=provider,
+                    exchange=Exchange.NOTICE,
+                    report=notice.report,
+                    at=at,
+                )
+                row = ReceivedNoticeRow.objects.create(
+                    id=new_id(),
+                    provider=provider,
+                    notice_id=notice.id,
+                    reference=notice.reference[:200],
+                    message_id=message,
+                    report=wire.encode(replace(notice.report, raw="")).decode(),
+                    received_at=at,
+                    # The one who stores it acts on it at once; the job comes only when that one did not get through.
+                    next_try_at=rules.next_inquiry_at(inquiries=0, at=at),
+                )
+                return queries.frozen_notice(row, payment=payment_id, repeated=False)
+        except IntegrityError as error:
+            if error.__cause__.diag.constraint_name != "notice_once":  # type: ignore[union-attr]
+                raise
+        known = ReceivedNoticeRow.objects.filter(provider=provider, notice_id=notice.id)
+        known.update(copies=F("copies") + 1)
+        row = known.select_related("message").get()
+        return queries.frozen_notice(row, payment=row.message.payment_id, repeated=True)
+
+
+def close_notice(*, notice_id: UUID, outcome: str, at: datetime) -> None:
+    with technical_transaction("payments"):
+        ReceivedNoticeRow.objects.filter(id=notice_id, processed_at=None).update(
+            processed_at=at, outcome=outcome[:60], next_try_at=None
+        )
+
+
+def postpone_notice(*, notice_id: UUID, problem: str, at: datetime) -> None:
+    with technical_transaction("payments"):
+        row = ReceivedNoticeRow.objects.select_for_update().get(id=notice_id)
+        if row.processed_at is None:
+            row.tries += 1
+            row.problem = rules.keepable(problem)[:400]
+            row.next_try_at = rules.next_inquiry_at(inquiries=row.tries, at=at)
+            row.save(update_fields=["tries", "problem", "next_try_at"])
+
+
+def _count_refusal(provider: str, reason: str, at: datetime) -> None:
+    # A count, not a row for each: anybody on the network can send these, as many as they like.
+    log.warning("notice_refused", provider=provider, reason=reason)
+    with technical_transaction("payments"), services.database("payments").cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO payments_noticerefusal AS known (provider, day, reason, count, last_at)"
+            " VALUES (%s, %s, %s, 1, %s)"
+            " ON CONFLICT (provider, day, reason) DO UPDATE SET count = known.count + 1,"
+            " last_at = greatest(known.last_at, excluded.last_at)",
+            [provider, at.astimezone(UTC).date(), reason, at],
+        )
