@@ -36,7 +36,12 @@ def furnish() -> None:
     )
     for plan, code, term, prices in (
         (ARENA_MONTH, "arena-month", Term(1, TermUnit.MONTH), ("500 XCR", "5.00 EUR", "5.50 USD", "820 JPY")),
-        (ARENA_YEAR, "arena-year", Term(1, TermUnit.YEAR), ("5000 XCR", "50.00 EUR", "55.00 USD", "8200 JPY")),
+        (
+            ARENA_YEAR,
+            "arena-year",
+            Term(1, TermUnit.YEAR),
+            ("5000 XCR", "50.00 EUR", "55.00 USD", "8200 JPY"),
+        ),
     ):
         catalogue.add_plan(
             plan_id=plan, online_service_id=ARENA, code=code, names={"en": code, "de": code}, term=term

@@ -61,11 +61,18 @@ def a_player(
         sponsor_code=sponsor.sponsor_code if sponsor else None,
     ).answer
     if units := Money.parse(with_units, INNER.code):
-        fund(player.id, units=units, paid=units.converted(1 / _rate(paid_in, at), Money.parse("1", paid_in).currency), at=at)
+        fund(
+            player.id,
+            units=units,
+            paid=units.converted(1 / _rate(paid_in, at), Money.parse("1", paid_in).currency),
+            at=at,
+        )
     return player
 
 
-def fund(player: UUID, *, units: Money, paid: Money, at: datetime = NOW, source: Source = Source.CARD_PAYMENT) -> None:
+def fund(
+    player: UUID, *, units: Money, paid: Money, at: datetime = NOW, source: Source = Source.CARD_PAYMENT
+) -> None:
     """Put a lot into a wallet, with its entry in the books."""
     _fund(a_command(at=at), player=player, units=units, paid=paid, source=source)
 
@@ -86,16 +93,25 @@ def _fund(tx: Transaction, *, player: UUID, units: Money, paid: Money, source: S
     legs = tx.get(Accounting).top_up_legs(player=player, provider="test", paid=paid, units=units)
     tx.get(Ledger).post(
         entry=EntryDraft(
-            id=new_id(), key=f"test:{lot}", kind="top_up", occurred_at=tx.command.at, legs=legs, reference=str(lot)
+            id=new_id(),
+            key=f"test:{lot}",
+            kind="top_up",
+            occurred_at=tx.command.at,
+            legs=legs,
+            reference=str(lot),
         )
     )
 
 
-def _rate(currency: str, at: datetime):  # noqa: ANN202
+def _rate(currency: str, at: datetime):
     from fractions import Fraction
 
     return Fraction(
-        next(rate.units_per_major for rate in services.get(Accounting).rates(at=at) if rate.currency == currency)
+        next(
+            rate.units_per_major
+            for rate in services.get(Accounting).rates(at=at)
+            if rate.currency == currency
+        )
     )
 
 

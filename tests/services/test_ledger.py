@@ -16,11 +16,14 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import (
     AccountRef,
+    Book,
+    BookKind,
     EntryDraft,
     HoldState,
     Ledger,
     Posted,
     Refused,
+    Side,
     UnableToHold,
     UnableToPost,
     credit,
@@ -33,24 +36,32 @@ pytestmark = pytest.mark.usefixtures("database")
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return services.get(Ledger)
+    """A ledger with two books of its own, so that no other app's rules apply to them."""
+    ledger = services.get(Ledger)
+    ledger.define_books(
+        books=[
+            Book("purse", BookKind.MEMORANDUM, Side.CREDIT, floored=True),
+            Book("issued", BookKind.MEMORANDUM, Side.DEBIT),
+        ]
+    )
+    return ledger
 
 
 def units(amount: int) -> Money:
     return Money.units(amount)
 
 
-def wallet(owner: str) -> AccountRef:
-    return AccountRef("wallet_units", "XCR", owner)
+def purse(owner: str) -> AccountRef:
+    return AccountRef("purse", "XCR", owner)
 
 
 def issue(owner: str, amount: int, key: str | None = None) -> EntryDraft:
-    return entry(debit("units_issued", units(amount)), credit("wallet_units", units(amount), owner=owner), key=key)
+    return entry(debit("issued", units(amount)), credit("purse", units(amount), owner=owner), key=key)
 
 
 def move(one: str, other: str, amount: int, key: str | None = None) -> EntryDraft:
     return entry(
-        debit("wallet_units", units(amount), owner=one), credit("wallet_units", units(amount), owner=other), key=key
+        debit("purse", units(amount), owner=one), credit("purse", units(amount), owner=other), key=key
     )
 
 
@@ -63,9 +74,9 @@ class TestPost:
     def test_moves_exactly_what_it_says(self, ledger: Ledger) -> None:
         ledger.post_set(entries=[issue("anna", 1000), move("anna", "ben", 300)])
 
-        assert ledger.balance(account=wallet("anna")).available == units(700)
-        assert ledger.balance(account=wallet("ben")).available == units(300)
-        assert ledger.balance(account=AccountRef("units_issued", "XCR")).posted == units(1000)
+        assert ledger.balance(account=purse("anna")).available == units(700)
+        assert ledger.balance(account=purse("ben")).available == units(300)
+        assert ledger.balance(account=AccountRef("issued", "XCR")).posted == units(1000)
         assert_books_prove()
 
     def test_accepts_or_refuses_each_of_a_set_by_itself(self, ledger: Ledger) -> None:
@@ -80,10 +91,10 @@ class TestPost:
     @pytest.mark.parametrize(
         ("legs", "reason"),
         [
-            ([debit("revenue", units(5)), credit("units_issued", units(4))], "entry_unbalanced"),
-            ([debit("revenue", units(5)), credit("units_issued", Money.parse("0.05", "EUR"))], "entry_unbalanced"),
+            ([debit("revenue", units(5)), credit("issued", units(4))], "entry_unbalanced"),
+            ([debit("revenue", units(5)), credit("issued", Money.parse("0.05", "EUR"))], "entry_unbalanced"),
             ([debit("revenue", units(5)), credit("moon", units(5))], "book_unknown"),
-            ([debit("revenue", units(0)), credit("units_issued", units(0))], "entry_empty"),
+            ([debit("revenue", units(0)), credit("issued", units(0))], "entry_empty"),
             ([], "entry_empty"),
         ],
     )
@@ -99,13 +110,13 @@ class TestPost:
         again = ledger.post(entry=issue("anna", 100, key="k"))
 
         assert again == Posted(first.entry_id, replayed=True)
-        assert ledger.balance(account=wallet("anna")).posted == units(100)
+        assert ledger.balance(account=purse("anna")).posted == units(100)
 
     def test_posts_the_same_key_twice_in_one_set_once(self, ledger: Ledger) -> None:
         outcomes = ledger.post_set(entries=[issue("anna", 100, key="k"), issue("anna", 100, key="k")])
 
         assert [outcome.replayed for outcome in outcomes if isinstance(outcome, Posted)] == [False, True]
-        assert ledger.balance(account=wallet("anna")).posted == units(100)
+        assert ledger.balance(account=purse("anna")).posted == units(100)
 
     def test_refuses_another_body_under_the_same_key(self, ledger: Ledger) -> None:
         ledger.post(entry=issue("anna", 100, key="k"))
@@ -136,7 +147,7 @@ class TestPost:
 
         with ThreadPoolExecutor(50) as threads:
             assert sum(threads.map(spend, range(50))) == 20
-        assert ledger.balance(account=wallet("anna")).posted == units(0)
+        assert ledger.balance(account=purse("anna")).posted == units(0)
         assert_books_prove()
 
     def test_does_not_deadlock_when_two_accounts_pay_each_other(self, ledger: Ledger) -> None:
@@ -150,7 +161,7 @@ class TestPost:
 
         with ThreadPoolExecutor(16) as threads:
             list(threads.map(pay, range(160)))
-        total = sum(ledger.balance(account=wallet(name)).posted.minor for name in ("anna", "ben"))
+        total = sum(ledger.balance(account=purse(name)).posted.minor for name in ("anna", "ben"))
         assert total == 20_000
         assert_books_prove()
         connections.close_all()
@@ -165,48 +176,44 @@ class TestReverse:
         with pytest.raises(UnableToPost, match="entry_already_reversed"):
             ledger.reverse(entry_id=posted.entry_id, key="r2", reversal_id=new_id(), occurred_at=NOW)
 
-        assert ledger.balance(account=wallet("anna")).posted == units(0)
+        assert ledger.balance(account=purse("anna")).posted == units(0)
         assert_books_prove()
 
 
 class TestHold:
     def test_counts_against_the_floor(self, ledger: Ledger) -> None:
         ledger.post(entry=issue("anna", 100))
-        ledger.hold(
-            hold_id=new_id(), account=wallet("anna"), amount=units(80), reason="match", expires_at=NOW
-        )
+        ledger.hold(hold_id=new_id(), account=purse("anna"), amount=units(80), reason="match", expires_at=NOW)
 
         with pytest.raises(UnableToPost, match="insufficient_funds"):
             ledger.post(entry=move("anna", "ben", 21))
         with pytest.raises(UnableToHold, match="insufficient_funds"):
             ledger.hold(
-                hold_id=new_id(), account=wallet("anna"), amount=units(21), reason="match", expires_at=NOW
+                hold_id=new_id(), account=purse("anna"), amount=units(21), reason="match", expires_at=NOW
             )
-        assert ledger.balance(account=wallet("anna")).available == units(20)
+        assert ledger.balance(account=purse("anna")).available == units(20)
 
     def test_lets_the_rest_go_when_a_part_is_captured(self, ledger: Ledger) -> None:
         ledger.post(entry=issue("anna", 100))
         hold = new_id()
         later = NOW + timedelta(hours=1)
-        ledger.hold(hold_id=hold, account=wallet("anna"), amount=units(80), reason="match", expires_at=later)
+        ledger.hold(hold_id=hold, account=purse("anna"), amount=units(80), reason="match", expires_at=later)
         with transaction.atomic():
             closed = ledger.release_for_capture(hold_id=hold, amount=units(30), at=NOW)
             ledger.post(entry=move("anna", "ben", 30))
 
         assert (closed.state, closed.captured) == (HoldState.CAPTURED, units(30))
-        assert ledger.balance(account=wallet("anna")).available == units(70)
+        assert ledger.balance(account=purse("anna")).available == units(70)
         with pytest.raises(UnableToHold, match="hold_closed"):
             ledger.void(hold_id=hold)
         assert_books_prove()
 
     def test_lapses_by_itself(self, ledger: Ledger) -> None:
         ledger.post(entry=issue("anna", 100))
-        ledger.hold(
-            hold_id=new_id(), account=wallet("anna"), amount=units(80), reason="match", expires_at=NOW
-        )
+        ledger.hold(hold_id=new_id(), account=purse("anna"), amount=units(80), reason="match", expires_at=NOW)
 
         assert ledger.lapse(at=NOW) == 1
-        assert ledger.balance(account=wallet("anna")).available == units(100)
+        assert ledger.balance(account=purse("anna")).available == units(100)
         assert_books_prove()
 
 
@@ -232,8 +239,14 @@ class TestDatabaseRefuses:
         with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
             cursor.execute(statement)
 
-    @pytest.mark.parametrize("statement", ["UPDATE ledger_journalentry SET kind = 'x'", "DELETE FROM ledger_posting",
-                                           "TRUNCATE ledger_journalentry CASCADE"])
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE ledger_journalentry SET kind = 'x'",
+            "DELETE FROM ledger_posting",
+            "TRUNCATE ledger_journalentry CASCADE",
+        ],
+    )
     def test_changes_by_the_owner_and_the_superuser_too(
         self, ledger: Ledger, superuser_dsn: str, statement: str
     ) -> None:

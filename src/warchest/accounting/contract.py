@@ -75,7 +75,9 @@ class Accounting(Protocol):
         """The rate in force of each accepted currency."""
         ...
 
-    def set_rate(self, *, currency: str, units_per_major: Decimal, valid_from: datetime, at: datetime) -> Rate:
+    def set_rate(
+        self, *, currency: str, units_per_major: Decimal, valid_from: datetime, at: datetime
+    ) -> Rate:
         """Put a rate in force from a moment on. Raises UnableToSetRate."""
         ...
 
@@ -93,7 +95,9 @@ class Accounting(Protocol):
         """Dr provider clearing, Cr wallet funding (a contract liability, IFRS 15.106); units beside."""
         ...
 
-    def batch_delivered_legs(self, *, batch: UUID, reseller: str, face: Money, margin: Money) -> tuple[Leg, ...]:
+    def batch_delivered_legs(
+        self, *, batch: UUID, reseller: str, face: Money, margin: Money
+    ) -> tuple[Leg, ...]:
         """A prepaid delivery of multi-purpose cards: Dr receivable (net), Dr margin, Cr cards sold, not activated."""
         ...
 

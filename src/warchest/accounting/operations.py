@@ -24,7 +24,9 @@ def define_chart() -> None:
 
 def quote(*, paid: Money, at: datetime) -> Quote:
     row = (
-        UnitRate.objects.filter(currency=paid.currency.code, valid_from__lte=at).order_by("-valid_from").first()
+        UnitRate.objects.filter(currency=paid.currency.code, valid_from__lte=at)
+        .order_by("-valid_from")
+        .first()
     )
     if row is None:
         raise UnableToQuote("currency_not_accepted", currency=paid.currency.code)
@@ -35,7 +37,9 @@ def quote(*, paid: Money, at: datetime) -> Quote:
 
 
 def rates(*, at: datetime) -> tuple[Rate, ...]:
-    rows = UnitRate.objects.filter(valid_from__lte=at).order_by("currency", "-valid_from").distinct("currency")
+    rows = (
+        UnitRate.objects.filter(valid_from__lte=at).order_by("currency", "-valid_from").distinct("currency")
+    )
     return tuple(map(_as_rate, rows))
 
 

@@ -121,8 +121,6 @@ class Charging(Protocol):
         """
         ...
 
-    def hold(
-        self, *, hold_id: UUID, player: UUID, units: Money, purpose: str, expires_at: datetime
-    ) -> Hold:
+    def hold(self, *, hold_id: UUID, player: UUID, units: Money, purpose: str, expires_at: datetime) -> Hold:
         """Set units aside. Raises UnableToSpend."""
         ...

@@ -16,7 +16,10 @@ def _lots_equal_balances() -> Iterator[str]:
             "SELECT wallet_id::text, sum(units_left_minor)::bigint FROM charging_lot GROUP BY wallet_id"
         )
         lots = dict(cursor.fetchall())
-    books = {owner: total for (owner, _), total in services.get(Ledger).book_sums_by_owner(book=WALLET_BOOK).items()}
+    books = {
+        owner: total
+        for (owner, _), total in services.get(Ledger).book_sums_by_owner(book=WALLET_BOOK).items()
+    }
     for player in sorted(lots.keys() | books.keys()):
         if lots.get(player, 0) != books.get(player, 0):
             yield f"wallet {player}: lots hold {lots.get(player, 0)} minor units, the ledger {books.get(player, 0)}"
@@ -24,10 +27,13 @@ def _lots_equal_balances() -> Iterator[str]:
 
 def _consideration_equals_liability() -> Iterator[str]:
     with services.database("charging").cursor() as cursor:
-        cursor.execute("SELECT currency, sum(consideration_left_minor)::bigint FROM charging_lot GROUP BY currency")
+        cursor.execute(
+            "SELECT currency, sum(consideration_left_minor)::bigint FROM charging_lot GROUP BY currency"
+        )
         lots = dict(cursor.fetchall())
     books = {
-        currency: total for (_, currency), total in services.get(Ledger).book_sums_by_owner(book="wallet_funding").items()
+        currency: total
+        for (_, currency), total in services.get(Ledger).book_sums_by_owner(book="wallet_funding").items()
     }
     for currency in sorted(lots.keys() | books.keys()):
         if lots.get(currency, 0) != books.get(currency, 0):
@@ -54,7 +60,9 @@ def _slices_equal_use() -> Iterator[str]:
 INVARIANTS = (
     Invariant("wallet_lots", "The lots of each wallet sum to its balance", _lots_equal_balances),
     Invariant(
-        "wallet_funding", "What was paid for the units in all wallets is the contract liability", _consideration_equals_liability
+        "wallet_funding",
+        "What was paid for the units in all wallets is the contract liability",
+        _consideration_equals_liability,
     ),
     Invariant("lot_slices", "The slices of each lot sum to what was taken from it", _slices_equal_use),
 )

@@ -41,7 +41,9 @@ class Lot(models.Model):
         constraints = [
             CheckConstraint(
                 name="lot_units_within",
-                condition=Q(issued_minor__gt=0, units_left_minor__gte=0, units_left_minor__lte=F("issued_minor")),
+                condition=Q(
+                    issued_minor__gt=0, units_left_minor__gte=0, units_left_minor__lte=F("issued_minor")
+                ),
             ),
             CheckConstraint(
                 name="lot_consideration_within",

@@ -36,7 +36,13 @@ def in_order_of_use(lots: Iterable[Left]) -> list[Left]:
 
     def rank(lot: Left) -> tuple[bool, bool, float, float, int]:
         expiry = lot.expires_at.timestamp() if lot.expires_at else 0.0
-        return (lot.source is not Source.PROMOTION, lot.expires_at is None, expiry, lot.opened_at.timestamp(), lot.lot_id.int)
+        return (
+            lot.source is not Source.PROMOTION,
+            lot.expires_at is None,
+            expiry,
+            lot.opened_at.timestamp(),
+            lot.lot_id.int,
+        )
 
     return sorted(lots, key=rank)
 

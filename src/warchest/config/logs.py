@@ -10,7 +10,9 @@ from typing import Any
 
 import structlog
 
-_SECRET = re.compile(r"password|secret|token|code|authorization|cookie|api_key|card_number|cvc", re.IGNORECASE)
+_SECRET = re.compile(
+    r"password|secret|token|code|authorization|cookie|api_key|card_number|cvc", re.IGNORECASE
+)
 
 
 def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -17,7 +17,11 @@ SECRET_KEY = text_secret("django")
 DEBUG = False
 ALLOWED_HOSTS = ["*"] if _configuration.web.host == "127.0.0.1" else [_configuration.web.host]
 if _configuration.web.public_url:
-    ALLOWED_HOSTS = [_configuration.web.public_url.split("://")[-1].split("/")[0].split(":")[0], "127.0.0.1", "localhost"]
+    ALLOWED_HOSTS = [
+        _configuration.web.public_url.split("://")[-1].split("/")[0].split(":")[0],
+        "127.0.0.1",
+        "localhost",
+    ]
 elif _configuration.web.host == "127.0.0.1":
     ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 
@@ -51,7 +55,14 @@ INSTALLED_APPS = [
 
 # TEMPORARY while the house is being built
 from importlib.util import find_spec as _find
-INSTALLED_APPS = [a for a in INSTALLED_APPS if not a.startswith("warchest.") or _find(a + ".models") or a in ("warchest.web.portal", "warchest.api", "warchest.config")]
+
+INSTALLED_APPS = [
+    a
+    for a in INSTALLED_APPS
+    if not a.startswith("warchest.")
+    or _find(a + ".models")
+    or a in ("warchest.web.portal", "warchest.api", "warchest.config")
+]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -107,7 +118,11 @@ def _database(role: Role) -> dict[str, object]:
 
 
 # 'default' is the coordinator: the ledger's database. 'reader' may only SELECT; 'owner' only migrates.
-DATABASES = {"default": _database(Role.JOURNEY), "reader": _database(Role.READER), "owner": _database(Role.OWNER)}
+DATABASES = {
+    "default": _database(Role.JOURNEY),
+    "reader": _database(Role.READER),
+    "owner": _database(Role.OWNER),
+}
 DATABASE_ROUTERS = ["warchest.config.routers.ServiceRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -167,4 +182,6 @@ if _find("warchest.jobs") and _find("warchest.jobs.app"):
 PROCRASTINATE_DATABASE_ALIAS = "default"
 
 WARCHEST_COMMUNITY = _configuration.community
-WARCHEST_UNIT_NAME = _("credits") if _configuration.community.unit_name == "credits" else _configuration.community.unit_name
+WARCHEST_UNIT_NAME = (
+    _("credits") if _configuration.community.unit_name == "credits" else _configuration.community.unit_name
+)

@@ -40,7 +40,9 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "nickname_taken": (409, _("This nickname is taken. Choose another.")),
     "nickname_malformed": (
         422,
-        _("A nickname has 3 to 24 letters, digits, dashes or underscores, and begins with a letter or a digit."),
+        _(
+            "A nickname has 3 to 24 letters, digits, dashes or underscores, and begins with a letter or a digit."
+        ),
     ),
     "email_taken": (409, _("There is a player with this e-mail address.")),
     "email_malformed": (422, _("This does not look like an e-mail address.")),
@@ -48,13 +50,21 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "language_unknown": (422, _("Choose a language from the list.")),
     "password_too_weak": (
         422,
-        _("Choose a longer password: at least ten characters, not only digits, and not one of the usual ones."),
+        _(
+            "Choose a longer password: at least ten characters, not only digits, and not one of the usual ones."
+        ),
     ),
     "external_id_taken": (409, _("There is a player with this external id.")),
     "player_unknown": (404, _("There is no such player.")),
     "player_frozen": (403, _("This account is frozen. Our support can tell you why.")),
     "right_missing": (403, _("Your role does not allow this.")),
     "administrator_unknown": (403, _("There is no such administrator.")),
+    "certificate_unknown": (404, _("There is no such certificate.")),
+    "api_client_unknown": (404, _("There is no such API client.")),
+    "sign_in_refused": (
+        403,
+        _("Name or password are wrong, or this certificate belongs to somebody else. Nothing was opened."),
+    ),
     "username_taken": (409, _("There is an administrator with this name.")),
     "own_request": (403, _("Nobody decides on a request of their own. Another person must do it.")),
     # Wallet, ledger
@@ -83,7 +93,9 @@ _PASSING: dict[str, tuple[int, str | Promise]] = {
 def explain(refusal: UnableTo | TryAgain) -> Explanation:
     """What to answer, in the language that is active now. An unlisted refusal is told in general words, as 409 or 503."""
     if isinstance(refusal, TryAgain):
-        status, text = _PASSING.get(refusal.reason, (503, _("This can't be done right now. Try again in a moment.")))
+        status, text = _PASSING.get(
+            refusal.reason, (503, _("This can't be done right now. Try again in a moment."))
+        )
     else:
         status, text = _REFUSALS.get(refusal.reason, (409, _("This can't be done.")))
     return Explanation(refusal.reason, status, str(text).format_map(_Details(refusal.details)))

@@ -33,7 +33,14 @@ class UnableToHold(UnableTo):
     """The hold could not be made, captured or let go."""
 
     reasons = frozenset(
-        {"insufficient_funds", "hold_unknown", "hold_closed", "hold_expired", "capture_exceeds_hold", "book_unknown"}
+        {
+            "insufficient_funds",
+            "hold_unknown",
+            "hold_closed",
+            "hold_expired",
+            "capture_exceeds_hold",
+            "book_unknown",
+        }
     )
 
 
@@ -214,7 +221,9 @@ class Ledger(Protocol):
         """Book the mirror image of an entry, once. Raises UnableToPost."""
         ...
 
-    def hold(self, *, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime) -> Hold:
+    def hold(
+        self, *, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime
+    ) -> Hold:
         """Set aside an amount of a floored account. Raises UnableToHold. Repeated with the same id it is one hold."""
         ...
 
@@ -245,11 +254,15 @@ class Ledger(Protocol):
         """What was posted by all that had occurred before ``at``."""
         ...
 
-    def statement(self, *, account: AccountRef, before: int | None = None, limit: int = 50) -> tuple[StatementLine, ...]:
+    def statement(
+        self, *, account: AccountRef, before: int | None = None, limit: int = 50
+    ) -> tuple[StatementLine, ...]:
         """Lines of an account, newest first, below the ``sequence`` number ``before``."""
         ...
 
     def entry(self, *, entry_id: UUID) -> Entry | None: ...
+
+    def count_entries(self) -> int: ...
 
     def trial_balance(self) -> tuple[TrialLine, ...]:
         """Sums of every book and currency."""

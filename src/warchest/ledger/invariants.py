@@ -59,16 +59,24 @@ def _rows(query: str, sentence: str) -> Callable[[], Iterator[str]]:
 
 INVARIANTS = (
     Invariant(
-        "entries_balance", "Every entry balances in each currency", _rows(_UNBALANCED, "entry {} does not balance")
+        "entries_balance",
+        "Every entry balances in each currency",
+        _rows(_UNBALANCED, "entry {} does not balance"),
     ),
     Invariant(
-        "postings_follow", "The postings are the journal's legs", _rows(_UNFOLDED, "entry {}: its postings differ")
+        "postings_follow",
+        "The postings are the journal's legs",
+        _rows(_UNFOLDED, "entry {}: its postings differ"),
     ),
     Invariant(
         "balances_exact",
         "Every exact balance is the sum of its postings, its holds are what is set aside, and neither breaks the floor",
         _rows(_BALANCES, "account {}: its balance or what is held differs"),
     ),
-    Invariant("books_balance", "All debits equal all credits", _rows(_CURRENCIES, "{}: debits and credits differ")),
-    Invariant("keys_match", "Every entry has its key, every key its entry", _rows(_KEYS, "entry {}: key missing")),
+    Invariant(
+        "books_balance", "All debits equal all credits", _rows(_CURRENCIES, "{}: debits and credits differ")
+    ),
+    Invariant(
+        "keys_match", "Every entry has its key, every key its entry", _rows(_KEYS, "entry {}: key missing")
+    ),
 )

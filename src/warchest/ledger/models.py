@@ -121,7 +121,9 @@ class Hold(models.Model):
     class Meta:
         constraints = [
             CheckConstraint(name="hold_positive", condition=Q(amount_minor__gt=0)),
-            CheckConstraint(name="hold_state_known", condition=Q(state__in=["open", "captured", "voided", "lapsed"])),
+            CheckConstraint(
+                name="hold_state_known", condition=Q(state__in=["open", "captured", "voided", "lapsed"])
+            ),
             CheckConstraint(
                 name="capture_within_hold",
                 condition=Q(captured_minor__gte=0, captured_minor__lte=F("amount_minor")),

@@ -101,7 +101,8 @@ def _draft(entry: EntryDraft) -> dict[str, object]:
 def _post_drafts(drafts: list[dict[str, object]]) -> tuple[Posted | Refused, ...]:
     with services.database("ledger").cursor() as cursor:
         cursor.execute(
-            "SELECT outcome, entry_id, reason FROM ledger_post(%s::jsonb) ORDER BY place", [json.dumps(drafts)]
+            "SELECT outcome, entry_id, reason FROM ledger_post(%s::jsonb) ORDER BY place",
+            [json.dumps(drafts)],
         )
         rows = cursor.fetchall()
     return tuple(
@@ -111,7 +112,9 @@ def _post_drafts(drafts: list[dict[str, object]]) -> tuple[Posted | Refused, ...
 
 
 def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime) -> Hold:
-    row = AccountRow.objects.filter(book_id=account.book, owner=account.owner, currency=account.currency).first()
+    row = AccountRow.objects.filter(
+        book_id=account.book, owner=account.owner, currency=account.currency
+    ).first()
     if row is None:
         # Nothing was ever posted to it: there is nothing to set aside.
         raise UnableToHold("insufficient_funds")
@@ -131,7 +134,8 @@ def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expi
 
 
 def release_for_capture(*, hold_id: UUID, amount: Money | None, at: datetime) -> Hold:
-    held = _lock_open(hold_id)
+    held = _lock(hold_id)
+    _refuse_closed(held)
     if held.expires_at <= at:
         raise UnableToHold("hold_expired")
     captured = held.amount if amount is None else amount
@@ -142,33 +146,35 @@ def release_for_capture(*, hold_id: UUID, amount: Money | None, at: datetime) ->
 
 
 def void(*, hold_id: UUID) -> Hold:
-    try:
-        _lock_open(hold_id)
-    except UnableToHold:
-        found = queries.find_hold(hold_id=hold_id)
+    with transaction.atomic(using=services.alias("ledger"), savepoint=False):
+        found = _lock(hold_id)
         if found.state is HoldState.VOIDED:
             return found
-        raise
-    _close(hold_id, HoldState.VOIDED)
-    return queries.find_hold(hold_id=hold_id)
+        _refuse_closed(found)
+        _close(hold_id, HoldState.VOIDED)
+        return queries.find_hold(hold_id=hold_id)
 
 
 def lapse(*, at: datetime) -> int:
     with transaction.atomic(using=services.alias("ledger")):
         due = HoldRow.objects.filter(state=HoldState.OPEN, expires_at__lte=at)
         # Balances are locked by their account, as everywhere.
-        ids = list(due.order_by("account_id", "id").select_for_update(skip_locked=True).values_list("id", flat=True))
+        ids = list(
+            due.order_by("account_id", "id").select_for_update(skip_locked=True).values_list("id", flat=True)
+        )
         for hold_id in ids:
             _close(hold_id, HoldState.LAPSED)
         return len(ids)
 
 
-def _lock_open(hold_id: UUID) -> Hold:
+def _lock(hold_id: UUID) -> Hold:
     HoldRow.objects.select_for_update().filter(id=hold_id).first()
-    found = queries.find_hold(hold_id=hold_id)
-    if found.state is not HoldState.OPEN:
-        raise UnableToHold("hold_closed", state=found.state.value)
-    return found
+    return queries.find_hold(hold_id=hold_id)
+
+
+def _refuse_closed(hold: Hold) -> None:
+    if hold.state is not HoldState.OPEN:
+        raise UnableToHold("hold_closed", state=hold.state.value)
 
 
 def _close(hold_id: UUID, state: HoldState, *, captured_minor: int = 0) -> None:

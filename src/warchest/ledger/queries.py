@@ -58,7 +58,9 @@ def _sum_of(account: AccountRef, condition: str, values: list[object]) -> Money:
         return Money(int(cursor.fetchone()[0]), currency(account.currency))
 
 
-def statement(*, account: AccountRef, before: int | None = None, limit: int = 50) -> tuple[StatementLine, ...]:
+def statement(
+    *, account: AccountRef, before: int | None = None, limit: int = 50
+) -> tuple[StatementLine, ...]:
     unit = currency(account.currency)
     lines = (
         Posting.objects.filter(
@@ -76,7 +78,9 @@ def statement(*, account: AccountRef, before: int | None = None, limit: int = 50
             kind=line.entry.kind,
             occurred_at=line.occurred_at,
             recorded_at=line.recorded_at,
-            amount=Money(line.amount_minor if line.side == line.account.book.side else -line.amount_minor, unit),
+            amount=Money(
+                line.amount_minor if line.side == line.account.book.side else -line.amount_minor, unit
+            ),
             balance_after=None if line.balance_after_minor is None else Money(line.balance_after_minor, unit),
             reference=line.entry.reference,
             details=line.entry.details,
@@ -125,6 +129,10 @@ def find_hold(*, hold_id: UUID) -> Hold:
         reason=row.reason,
         expires_at=row.expires_at,
     )
+
+
+def count_entries() -> int:
+    return JournalEntry.objects.count()
 
 
 def trial_balance() -> tuple[TrialLine, ...]:

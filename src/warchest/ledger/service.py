@@ -19,5 +19,6 @@ class LocalLedger:
     balance_at = staticmethod(queries.balance_at)
     statement = staticmethod(queries.statement)
     entry = staticmethod(queries.entry)
+    count_entries = staticmethod(queries.count_entries)
     trial_balance = staticmethod(queries.trial_balance)
     book_sums_by_owner = staticmethod(queries.book_sums_by_owner)

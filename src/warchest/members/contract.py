@@ -36,7 +36,17 @@ class UnableToFindPlayer(UnableTo):
 class UnableToAdminister(UnableTo):
     """An administrator may not do this, or is not who they say."""
 
-    reasons = frozenset({"right_missing", "administrator_unknown", "username_taken", "own_request"})
+    reasons = frozenset(
+        {
+            "right_missing",
+            "administrator_unknown",
+            "username_taken",
+            "own_request",
+            "certificate_unknown",
+            "api_client_unknown",
+            "sign_in_refused",  # the name or the password is wrong, or the certificate is another person's
+        }
+    )
 
 
 class PlayerState(StrEnum):
@@ -90,9 +100,25 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
+    """``user`` is the identity that signs in."""
+
     id: UUID
     username: str
     role: Role
+    user: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AdministratorCertificate:
+    """A client certificate of an administrator's. ``serial`` and ``fingerprint`` are hexadecimal."""
+
+    serial: str
+    fingerprint: str
+    administrator: UUID
+    not_before: datetime
+    not_after: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +127,15 @@ class ApiClient:
     name: str
     scopes: frozenset[Scope]
     calls_per_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnKey:
+    """A new API key, known to nobody yet. ``hash`` and ``start`` are what may be kept of it."""
+
+    key: str
+    hash: bytes
+    start: str
 
 
 class Members(Protocol):
@@ -140,14 +175,39 @@ class Members(Protocol):
         """Players whose nickname begins so, or whose e-mail address, external id or id is this."""
         ...
 
-    def change_preferences(self, *, player_id: UUID, language: str, display_currency: str, time_zone: str) -> Player: ...
+    def change_preferences(
+        self, *, player_id: UUID, language: str, display_currency: str, time_zone: str
+    ) -> Player: ...
 
     def create_administrator(self, *, username: str, password: str, role: Role) -> Administrator:
         """Raises UnableToAdminister (``username_taken``)."""
         ...
 
+    def hash_password(self, *, password: str) -> str:
+        """What is kept of a password. Takes its time. Raises UnableToRegister (``password_too_weak``)."""
+        ...
+
+    def add_administrator(
+        self, *, administrator_id: UUID, username: str, password_hash: str, role: Role
+    ) -> Administrator:
+        """As ``create_administrator``, for journeys: what they are told is kept, so no password may be among it.
+
+        Raises UnableToAdminister (``username_taken``).
+        """
+        ...
+
+    def administrators(self) -> tuple[Administrator, ...]:
+        """All who may sign in to the back office, by name."""
+        ...
+
     def register_certificate(
-        self, *, administrator_id: UUID, serial: str, fingerprint: str, not_before: datetime, not_after: datetime
+        self,
+        *,
+        administrator_id: UUID,
+        serial: str,
+        fingerprint: str,
+        not_before: datetime,
+        not_after: datetime,
     ) -> None:
         """Keep a client certificate that the authority has issued to an administrator."""
         ...
@@ -156,10 +216,21 @@ class Members(Protocol):
         """From now on the certificate opens nothing. Revoking twice changes nothing."""
         ...
 
+    def certificates(self, *, administrator_id: UUID | None = None) -> tuple[AdministratorCertificate, ...]:
+        """Every certificate ever issued, to one administrator or to all, the newest first."""
+        ...
+
+    def certificate(self, *, serial: str) -> AdministratorCertificate:
+        """Raises UnableToAdminister (``certificate_unknown``)."""
+        ...
+
+    def note_certificate_used(self, *, fingerprint: str, at: datetime) -> None: ...
+
     def administrator_of_user(self, *, user_id: UUID) -> Administrator | None: ...
 
     def administrator_for(self, *, fingerprint: str) -> Administrator | None:
-        """The active administrator who holds the certificate of this SHA-256 fingerprint, if it is not revoked."""
+        """The active administrator who holds the certificate of this SHA-256 fingerprint, if it is neither revoked nor
+        past its end."""
         ...
 
     def administrator(self, *, administrator_id: UUID) -> Administrator:
@@ -170,8 +241,29 @@ class Members(Protocol):
         """The active client of this key; the comparison takes the same time for any key."""
         ...
 
-    def issue_api_key(self, *, name: str, scopes: Sequence[Scope], calls_per_second: int, at: datetime) -> tuple[ApiClient, str]:
+    def issue_api_key(
+        self, *, name: str, scopes: Sequence[Scope], calls_per_second: int, at: datetime
+    ) -> tuple[ApiClient, str]:
         """Make an API client. The key is in the answer and nowhere else."""
+        ...
+
+    def draw_api_key(self) -> DrawnKey:
+        """A key of 256 random bits, for the door that shows it once and registers what may be kept."""
+        ...
+
+    def register_api_client(
+        self,
+        *,
+        client_id: UUID,
+        name: str,
+        scopes: Sequence[Scope],
+        calls_per_second: int,
+        key_hash: bytes,
+        key_start: str,
+    ) -> ApiClient: ...
+
+    def revoke_api_client(self, *, client_id: UUID, at: datetime) -> None:
+        """From now on its key opens nothing. Raises UnableToAdminister (``api_client_unknown``)."""
         ...
 
 
@@ -189,6 +281,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "api_key.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "certificate.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "administrator.add": frozenset({Role.OWNER}),
 }
 
 

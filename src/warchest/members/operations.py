@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -17,6 +18,7 @@ from warchest.members import queries, rules
 from warchest.members.contract import (
     Administrator,
     ApiClient,
+    DrawnKey,
     Player,
     Role,
     Scope,
@@ -30,7 +32,11 @@ from warchest.members.models import Player as PlayerRow
 from warchest.members.models import User
 from warchest.runtime.services import services
 
-_TAKEN = {"nickname_once": "nickname_taken", "login_once": "email_taken", "external_id_once": "external_id_taken"}
+_TAKEN = {
+    "nickname_once": "nickname_taken",
+    "login_once": "email_taken",
+    "external_id_once": "external_id_taken",
+}
 
 CURRENCY_OF_COUNTRY = {"US": "USD", "JP": "JPY", "GB": "GBP"}
 """In what a player of a country first sees prices; EUR elsewhere, and each may choose."""
@@ -97,15 +103,32 @@ def change_preferences(*, player_id: UUID, language: str, display_currency: str,
 
 
 def create_administrator(*, username: str, password: str, role: Role) -> Administrator:
-    user = User(id=new_id(), login=username, is_staff=True)
-    user.set_password(password)
+    return add_administrator(
+        administrator_id=new_id(), username=username, password_hash=make_password(password), role=role
+    )
+
+
+def hash_password(*, password: str) -> str:
+    try:
+        validate_password(password)
+    except ValidationError:
+        raise UnableToRegister("password_too_weak") from None
+    return make_password(password)
+
+
+def add_administrator(
+    *, administrator_id: UUID, username: str, password_hash: str, role: Role
+) -> Administrator:
+    user = User(id=new_id(), login=username, is_staff=True, password=password_hash)
     try:
         with transaction.atomic(using=services.alias("members")):
             user.save(force_insert=True)
-            row = AdministratorRow.objects.create(user=user, role=role)
-    except IntegrityError:
+            AdministratorRow.objects.create(id=administrator_id, user=user, role=role)
+    except IntegrityError as error:
+        if error.__cause__.diag.constraint_name != "login_once":  # type: ignore[union-attr]
+            raise
         raise UnableToAdminister("username_taken") from None
-    return Administrator(id=row.id, username=username, role=role)
+    return Administrator(id=administrator_id, username=username, role=role, user=user.id)
 
 
 def register_certificate(
@@ -124,15 +147,51 @@ def revoke_certificate(*, serial: str, at: datetime) -> None:
     CertificateRow.objects.filter(serial=serial, revoked_at=None).update(revoked_at=at)
 
 
+def note_certificate_used(*, fingerprint: str, at: datetime) -> None:
+    CertificateRow.objects.filter(fingerprint=fingerprint).update(last_used_at=at)
+
+
 def issue_api_key(
     *, name: str, scopes: Sequence[Scope], calls_per_second: int, at: datetime
 ) -> tuple[ApiClient, str]:
-    key = f"wck_{secrets.token_urlsafe(32)}"
-    row = ApiClientRow.objects.create(
+    drawn = draw_api_key()
+    client = register_api_client(
+        client_id=new_id(),
         name=name,
-        key_hash=rules.key_hash(key),
-        key_start=key[:10],
+        scopes=scopes,
+        calls_per_second=calls_per_second,
+        key_hash=drawn.hash,
+        key_start=drawn.start,
+    )
+    return client, drawn.key
+
+
+def draw_api_key() -> DrawnKey:
+    key = f"wck_{secrets.token_urlsafe(32)}"
+    return DrawnKey(key=key, hash=rules.key_hash(key), start=key[:10])
+
+
+def register_api_client(
+    *,
+    client_id: UUID,
+    name: str,
+    scopes: Sequence[Scope],
+    calls_per_second: int,
+    key_hash: bytes,
+    key_start: str,
+) -> ApiClient:
+    row = ApiClientRow.objects.create(
+        id=client_id,
+        name=name,
+        key_hash=key_hash,
+        key_start=key_start,
         scopes=sorted(scopes),
         calls_per_second=calls_per_second,
     )
-    return queries.as_api_client(row), key
+    return queries.as_api_client(row)
+
+
+def revoke_api_client(*, client_id: UUID, at: datetime) -> None:
+    client = ApiClientRow.objects.filter(id=client_id)
+    if not client.filter(revoked_at=None).update(revoked_at=at) and not client.exists():
+        raise UnableToAdminister("api_client_unknown")

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from warchest.members import rules
 from warchest.members.contract import (
     Administrator,
+    AdministratorCertificate,
     ApiClient,
     Player,
     PlayerState,
@@ -68,28 +70,69 @@ def find_players(*, text: str, limit: int = 20) -> tuple[Player, ...]:
 
 
 def administrator(*, administrator_id: UUID) -> Administrator:
-    row = AdministratorRow.objects.select_related("user").filter(id=administrator_id, user__is_active=True).first()
+    row = (
+        AdministratorRow.objects.select_related("user")
+        .filter(id=administrator_id, user__is_active=True)
+        .first()
+    )
     if row is None:
         raise UnableToAdminister("administrator_unknown")
     return _as_administrator(row)
 
 
 def administrator_of_user(*, user_id: UUID) -> Administrator | None:
-    row = AdministratorRow.objects.select_related("user").filter(user_id=user_id, user__is_active=True).first()
+    row = (
+        AdministratorRow.objects.select_related("user").filter(user_id=user_id, user__is_active=True).first()
+    )
     return _as_administrator(row) if row else None
 
 
 def administrator_for(*, fingerprint: str) -> Administrator | None:
     held = (
         CertificateRow.objects.select_related("administrator__user")
-        .filter(fingerprint=fingerprint, revoked_at=None, administrator__user__is_active=True)
+        .filter(
+            fingerprint=fingerprint, revoked_at=None, not_after__gt=Now(), administrator__user__is_active=True
+        )
         .first()
     )
     return _as_administrator(held.administrator) if held else None
 
 
+def administrators() -> tuple[Administrator, ...]:
+    rows = (
+        AdministratorRow.objects.select_related("user").filter(user__is_active=True).order_by("user__login")
+    )
+    return tuple(map(_as_administrator, rows))
+
+
 def _as_administrator(row: AdministratorRow) -> Administrator:
-    return Administrator(id=row.id, username=row.user.login, role=Role(row.role))
+    return Administrator(id=row.id, username=row.user.login, role=Role(row.role), user=row.user_id)
+
+
+def certificates(*, administrator_id: UUID | None = None) -> tuple[AdministratorCertificate, ...]:
+    rows = CertificateRow.objects.order_by("-issued_at", "serial")
+    if administrator_id is not None:
+        rows = rows.filter(administrator_id=administrator_id)
+    return tuple(map(_as_certificate, rows))
+
+
+def certificate(*, serial: str) -> AdministratorCertificate:
+    row = CertificateRow.objects.filter(serial=serial).first()
+    if row is None:
+        raise UnableToAdminister("certificate_unknown")
+    return _as_certificate(row)
+
+
+def _as_certificate(row: CertificateRow) -> AdministratorCertificate:
+    return AdministratorCertificate(
+        serial=row.serial,
+        fingerprint=row.fingerprint,
+        administrator=row.administrator_id,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+    )
 
 
 def api_client_for(*, key: str) -> ApiClient | None:

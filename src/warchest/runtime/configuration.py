@@ -84,7 +84,8 @@ class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. ``providers`` holds one table for each payment plug-in, by the name of its entry point."""
+    """The whole file. ``providers`` holds one table for each payment plug-in, by the name of its entry point; a value
+    ``"file:NAME"`` in it is what the file of that name in the home holds, so that secrets need not stand here."""
 
     community: Community = Community()
     web: Web = Web()
@@ -111,7 +112,8 @@ def path() -> Path:
 def read(file: Path) -> Configuration:
     """The configuration of a file; all defaults where there is none.
 
-    ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT`` and ``WARCHEST_DATABASE_URL`` in the environment come before the file.
+    ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT``, ``WARCHEST_DATABASE_URL`` and ``WARCHEST_DATABASE_NAME`` in the
+    environment come before the file.
     Raises UnableToReadConfiguration.
     """
     try:
@@ -120,14 +122,25 @@ def read(file: Path) -> Configuration:
             ("WARCHEST_PORT", "web", "port", int),
             ("WARCHEST_ADMIN_PORT", "backoffice", "port", int),
             ("WARCHEST_DATABASE_URL", "database", "url", str),
+            ("WARCHEST_DATABASE_NAME", "database", "name", str),
         ):
             if value := os.environ.get(variable):
                 raw.setdefault(table, {})[field] = kind(value)
+        raw["providers"] = {
+            name: {field: _from_file(value) for field, value in table.items()}
+            for name, table in raw.get("providers", {}).items()
+        }
         return msgspec.convert(raw, Configuration)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, OSError) as error:
         raise UnableToReadConfiguration(
             "configuration_malformed", file=str(file), explanation=str(error)
         ) from error
+
+
+def _from_file(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("file:"):
+        return (home() / value.removeprefix("file:")).read_text().strip()
+    return value
 
 
 @cache

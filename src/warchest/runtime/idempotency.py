@@ -62,7 +62,9 @@ def forget(*, before: datetime, batch: int = 10_000) -> int:
                 return forgotten
 
 
-def _insert_or_find(command: Command, route: str, fingerprint: bytes, *, outcome: str, answer: str) -> Stored | None:
+def _insert_or_find(
+    command: Command, route: str, fingerprint: bytes, *, outcome: str, answer: str
+) -> Stored | None:
     place = [command.scope, route, command.key]
     with services.database("runtime").cursor() as cursor:
         # A key that a rolled-back transaction held vanishes between the two statements: then insert again.

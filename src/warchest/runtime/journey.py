@@ -74,7 +74,9 @@ class Journey(Generic[P, R]):
                     if isinstance(error.__cause__, _PASSING):
                         raise TryAgain("busy") from error
                     raise
-                log.info("journey_repeated", journey=self.name, tries=tries, cause=type(error.__cause__).__name__)
+                log.info(
+                    "journey_repeated", journey=self.name, tries=tries, cause=type(error.__cause__).__name__
+                )
         raise AssertionError("unreachable")
 
     def _once(self, command: Command, asked: bytes, *args: P.args, **kwargs: P.kwargs) -> Done[R]:

@@ -48,7 +48,9 @@ class Operation(models.Model):
     key = models.CharField(max_length=64, blank=True)
 
     class Meta:
-        constraints = [CheckConstraint(name="operation_outcome_known", condition=Q(outcome__in=["done", "refused"]))]
+        constraints = [
+            CheckConstraint(name="operation_outcome_known", condition=Q(outcome__in=["done", "refused"]))
+        ]
         indexes = [
             models.Index(fields=["-recorded_at"], name="operation_recorded_at"),
             models.Index(fields=["subject_kind", "subject_id", "-recorded_at"], name="operation_subject"),

@@ -57,7 +57,8 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
                 [consumer],
             )
             cursor.execute(
-                "SELECT transaction, event_id FROM runtime_outboxcursor WHERE consumer = %s FOR UPDATE", [consumer]
+                "SELECT transaction, event_id FROM runtime_outboxcursor WHERE consumer = %s FOR UPDATE",
+                [consumer],
             )
             after = cursor.fetchone()
             cursor.execute(

@@ -7,7 +7,6 @@ from warchest.runtime.schema import append_only
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,29 +15,50 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='TaxRate',
+            name="TaxRate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('country', models.CharField(max_length=2)),
-                ('rate_bps', models.IntegerField()),
-                ('valid_from', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("country", models.CharField(max_length=2)),
+                ("rate_bps", models.IntegerField()),
+                ("valid_from", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('country', 'valid_from'), name='tax_rate_once'), models.CheckConstraint(condition=models.Q(('rate_bps__gte', 0), ('rate_bps__lte', 5000)), name='tax_rate_sane')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("country", "valid_from"), name="tax_rate_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("rate_bps__gte", 0), ("rate_bps__lte", 5000)),
+                        name="tax_rate_sane",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='UnitRate',
+            name="UnitRate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3)),
-                ('units_per_major', models.DecimalField(decimal_places=8, max_digits=20)),
-                ('valid_from', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("units_per_major", models.DecimalField(decimal_places=8, max_digits=20)),
+                ("valid_from", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('currency', 'valid_from'), name='rate_once'), models.CheckConstraint(condition=models.Q(('units_per_major__gt', 0)), name='rate_positive')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("currency", "valid_from"), name="rate_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("units_per_major__gt", 0)), name="rate_positive"
+                    ),
+                ],
             },
         ),
         append_only("accounting_unitrate", "accounting_taxrate"),

@@ -9,7 +9,6 @@ from warchest.runtime.schema import append_only
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -18,67 +17,109 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Wallet',
+            name="Wallet",
             fields=[
-                ('player_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('state', models.CharField(default='open', max_length=8)),
-                ('opened_at', models.DateTimeField()),
+                ("player_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("state", models.CharField(default="open", max_length=8)),
+                ("opened_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['open', 'frozen'])), name='wallet_state_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "frozen"])), name="wallet_state_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Lot',
+            name="Lot",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('source', models.CharField(max_length=16)),
-                ('reference', models.CharField(max_length=80)),
-                ('issued_minor', models.BigIntegerField()),
-                ('units_left_minor', models.BigIntegerField()),
-                ('consideration_minor', models.BigIntegerField()),
-                ('consideration_left_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('refundable', models.BooleanField()),
-                ('transferable', models.BooleanField()),
-                ('payable_out', models.BooleanField()),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('opened_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='charging.wallet')),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("source", models.CharField(max_length=16)),
+                ("reference", models.CharField(max_length=80)),
+                ("issued_minor", models.BigIntegerField()),
+                ("units_left_minor", models.BigIntegerField()),
+                ("consideration_minor", models.BigIntegerField()),
+                ("consideration_left_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("refundable", models.BooleanField()),
+                ("transferable", models.BooleanField()),
+                ("payable_out", models.BooleanField()),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("opened_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lots", to="charging.wallet"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LotSlice',
+            name="LotSlice",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('reference', models.CharField(max_length=80)),
-                ('units_minor', models.BigIntegerField()),
-                ('consideration_minor', models.BigIntegerField()),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='slices', to='charging.lot')),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("reference", models.CharField(max_length=80)),
+                ("units_minor", models.BigIntegerField()),
+                ("consideration_minor", models.BigIntegerField()),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="slices", to="charging.lot"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['reference'], name='slice_reference')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('consideration_minor__gte', 0), ('units_minor__gt', 0)), name='slice_positive')],
+                "indexes": [models.Index(fields=["reference"], name="slice_reference")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("consideration_minor__gte", 0), ("units_minor__gt", 0)),
+                        name="slice_positive",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('units_left_minor__gt', 0)), fields=['wallet'], name='lot_open'),
+            model_name="lot",
+            index=models.Index(
+                condition=models.Q(("units_left_minor__gt", 0)), fields=["wallet"], name="lot_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('issued_minor__gt', 0), ('units_left_minor__gte', 0), ('units_left_minor__lte', models.F('issued_minor'))), name='lot_units_within'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("issued_minor__gt", 0),
+                    ("units_left_minor__gte", 0),
+                    ("units_left_minor__lte", models.F("issued_minor")),
+                ),
+                name="lot_units_within",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('consideration_left_minor__gte', 0), ('consideration_left_minor__lte', models.F('consideration_minor'))), name='lot_consideration_within'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("consideration_left_minor__gte", 0),
+                    ("consideration_left_minor__lte", models.F("consideration_minor")),
+                ),
+                name="lot_consideration_within",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('units_left_minor__gt', 0), ('consideration_left_minor', 0), _connector='OR'), name='lot_empty_of_both'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("units_left_minor__gt", 0), ("consideration_left_minor", 0), _connector="OR"
+                ),
+                name="lot_empty_of_both",
+            ),
         ),
         append_only("charging_lotslice"),
     ]

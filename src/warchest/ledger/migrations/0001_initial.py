@@ -9,7 +9,6 @@ from warchest.runtime.schema import append_only, run_file
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -18,138 +17,205 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='EntryKey',
+            name="EntryKey",
             fields=[
-                ('key', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('entry_id', models.UUIDField()),
-                ('fingerprint', models.BinaryField(max_length=32)),
+                ("key", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("entry_id", models.UUIDField()),
+                ("fingerprint", models.BinaryField(max_length=32)),
             ],
         ),
         migrations.CreateModel(
-            name='Book',
+            name="Book",
             fields=[
-                ('code', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=12)),
-                ('side', models.CharField(max_length=1)),
-                ('floored', models.BooleanField()),
+                ("code", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=12)),
+                ("side", models.CharField(max_length=1)),
+                ("floored", models.BooleanField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('side__in', ['D', 'C'])), name='book_side_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("side__in", ["D", "C"])), name="book_side_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.CharField(blank=True, max_length=64)),
-                ('currency', models.CharField(max_length=3)),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='ledger.book')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("owner", models.CharField(blank=True, max_length=64)),
+                ("currency", models.CharField(max_length=3)),
+                ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("book", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.book")),
             ],
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('amount_minor', models.BigIntegerField()),
-                ('captured_minor', models.BigIntegerField(default=0)),
-                ('state', models.CharField(default='open', max_length=8)),
-                ('reason', models.CharField(max_length=120)),
-                ('expires_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='ledger.account')),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("amount_minor", models.BigIntegerField()),
+                ("captured_minor", models.BigIntegerField(default=0)),
+                ("state", models.CharField(default="open", max_length=8)),
+                ("reason", models.CharField(max_length=120)),
+                ("expires_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.account"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='JournalEntry',
+            name="JournalEntry",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=120)),
-                ('cluster', models.CharField(max_length=20)),
-                ('kind', models.CharField(max_length=40)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('reference', models.CharField(blank=True, max_length=80)),
-                ('details', models.JSONField(default=dict)),
-                ('accounts', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('sides', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
-                ('amounts', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('currencies', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
-                ('reverses', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='ledger.journalentry')),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("key", models.CharField(max_length=120)),
+                ("cluster", models.CharField(max_length=20)),
+                ("kind", models.CharField(max_length=40)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("reference", models.CharField(blank=True, max_length=80)),
+                ("details", models.JSONField(default=dict)),
+                (
+                    "accounts",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),
+                ),
+                (
+                    "sides",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None),
+                ),
+                (
+                    "amounts",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),
+                ),
+                (
+                    "currencies",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None),
+                ),
+                (
+                    "reverses",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to="ledger.journalentry"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'journal entries',
+                "verbose_name_plural": "journal entries",
             },
         ),
         migrations.CreateModel(
-            name='Posting',
+            name="Posting",
             fields=[
-                ('sequence', models.BigAutoField(primary_key=True, serialize=False)),
-                ('leg', models.SmallIntegerField()),
-                ('side', models.CharField(max_length=1)),
-                ('amount_minor', models.BigIntegerField()),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField()),
-                ('balance_after_minor', models.BigIntegerField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='ledger.account')),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='ledger.journalentry')),
+                ("sequence", models.BigAutoField(primary_key=True, serialize=False)),
+                ("leg", models.SmallIntegerField()),
+                ("side", models.CharField(max_length=1)),
+                ("amount_minor", models.BigIntegerField()),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField()),
+                ("balance_after_minor", models.BigIntegerField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.account"),
+                ),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="ledger.journalentry",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Balance',
+            name="Balance",
             fields=[
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, serialize=False, to='ledger.account')),
-                ('posted_minor', models.BigIntegerField()),
-                ('held_minor', models.BigIntegerField()),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        serialize=False,
+                        to="ledger.account",
+                    ),
+                ),
+                ("posted_minor", models.BigIntegerField()),
+                ("held_minor", models.BigIntegerField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('posted_minor__gte', models.F('held_minor'))), name='balance_not_below_floor'), models.CheckConstraint(condition=models.Q(('held_minor__gte', 0)), name='held_not_negative')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("posted_minor__gte", models.F("held_minor"))),
+                        name="balance_not_below_floor",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("held_minor__gte", 0)), name="held_not_negative"
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('book', 'owner', 'currency'), name='account_once'),
+            model_name="account",
+            constraint=models.UniqueConstraint(fields=("book", "owner", "currency"), name="account_once"),
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['expires_at'], name='hold_open_expiry'),
+            model_name="hold",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["expires_at"], name="hold_open_expiry"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='hold_positive'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="hold_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'captured', 'voided', 'lapsed'])), name='hold_state_known'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "captured", "voided", "lapsed"])),
+                name="hold_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('captured_minor__gte', 0), ('captured_minor__lte', models.F('amount_minor'))), name='capture_within_hold'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("captured_minor__gte", 0), ("captured_minor__lte", models.F("amount_minor"))
+                ),
+                name="capture_within_hold",
+            ),
         ),
         migrations.AddIndex(
-            model_name='journalentry',
-            index=models.Index(fields=['-occurred_at'], name='entry_occurred_at'),
+            model_name="journalentry",
+            index=models.Index(fields=["-occurred_at"], name="entry_occurred_at"),
         ),
         migrations.AddIndex(
-            model_name='journalentry',
-            index=models.Index(fields=['reference'], name='entry_reference'),
+            model_name="journalentry",
+            index=models.Index(fields=["reference"], name="entry_reference"),
         ),
         migrations.AddConstraint(
-            model_name='journalentry',
-            constraint=models.UniqueConstraint(fields=('reverses',), name='entry_reversed_once'),
+            model_name="journalentry",
+            constraint=models.UniqueConstraint(fields=("reverses",), name="entry_reversed_once"),
         ),
         migrations.AddIndex(
-            model_name='posting',
-            index=models.Index(fields=['account', '-sequence'], name='posting_statement'),
+            model_name="posting",
+            index=models.Index(fields=["account", "-sequence"], name="posting_statement"),
         ),
         migrations.AddIndex(
-            model_name='posting',
-            index=models.Index(fields=['account', 'occurred_at'], name='posting_moment'),
+            model_name="posting",
+            index=models.Index(fields=["account", "occurred_at"], name="posting_moment"),
         ),
         migrations.AddConstraint(
-            model_name='posting',
-            constraint=models.UniqueConstraint(fields=('entry', 'leg'), name='posting_once'),
+            model_name="posting",
+            constraint=models.UniqueConstraint(fields=("entry", "leg"), name="posting_once"),
         ),
         run_file(__file__, "constraints.sql"),
         run_file(__file__, "post.sql"),

@@ -9,97 +9,143 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ApiClient',
+            name="ApiClient",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=60)),
-                ('key_hash', models.BinaryField(max_length=32, unique=True)),
-                ('key_start', models.CharField(max_length=12)),
-                ('scopes', models.JSONField(default=list)),
-                ('calls_per_second', models.IntegerField(default=50)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('revoked_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("key_hash", models.BinaryField(max_length=32, unique=True)),
+                ("key_start", models.CharField(max_length=12)),
+                ("scopes", models.JSONField(default=list)),
+                ("calls_per_second", models.IntegerField(default=50)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("revoked_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('login', models.CharField(max_length=254, unique=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_staff', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("login", models.CharField(max_length=254, unique=True)),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_staff", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('login'), name='login_once')],
+                "constraints": [
+                    models.UniqueConstraint(django.db.models.functions.text.Lower("login"), name="login_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Administrator',
+            name="Administrator",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('role', models.CharField(max_length=16)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='administrator', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("role", models.CharField(max_length=16)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="administrator",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Certificate',
+            name="Certificate",
             fields=[
-                ('serial', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('fingerprint', models.CharField(max_length=64, unique=True)),
-                ('not_before', models.DateTimeField()),
-                ('not_after', models.DateTimeField()),
-                ('issued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('administrator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to='members.administrator')),
+                ("serial", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("fingerprint", models.CharField(max_length=64, unique=True)),
+                ("not_before", models.DateTimeField()),
+                ("not_after", models.DateTimeField()),
+                ("issued_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("revoked_at", models.DateTimeField(null=True)),
+                ("last_used_at", models.DateTimeField(null=True)),
+                (
+                    "administrator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="certificates",
+                        to="members.administrator",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Player',
+            name="Player",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('nickname', models.CharField(max_length=24)),
-                ('country', models.CharField(max_length=2)),
-                ('language', models.CharField(max_length=10)),
-                ('time_zone', models.CharField(default='UTC', max_length=40)),
-                ('display_currency', models.CharField(default='EUR', max_length=3)),
-                ('state', models.CharField(default='active', max_length=8)),
-                ('external_id', models.CharField(blank=True, max_length=80)),
-                ('registered_at', models.DateTimeField()),
-                ('confirmed_at', models.DateTimeField(null=True)),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='player', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("nickname", models.CharField(max_length=24)),
+                ("country", models.CharField(max_length=2)),
+                ("language", models.CharField(max_length=10)),
+                ("time_zone", models.CharField(default="UTC", max_length=40)),
+                ("display_currency", models.CharField(default="EUR", max_length=3)),
+                ("state", models.CharField(default="active", max_length=8)),
+                ("external_id", models.CharField(blank=True, max_length=80)),
+                ("registered_at", models.DateTimeField()),
+                ("confirmed_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="player",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='administrator',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'administrator', 'accountant', 'support', 'operator'])), name='role_known'),
+            model_name="administrator",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("role__in", ["owner", "administrator", "accountant", "support", "operator"])
+                ),
+                name="role_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='player',
-            index=models.Index(fields=['-registered_at'], name='player_registered_at'),
+            model_name="player",
+            index=models.Index(fields=["-registered_at"], name="player_registered_at"),
         ),
         migrations.AddConstraint(
-            model_name='player',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('nickname'), name='nickname_once'),
+            model_name="player",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("nickname"), name="nickname_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='player',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('external_id',), name='external_id_once'),
+            model_name="player",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("external_id",),
+                name="external_id_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='player',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['active', 'frozen', 'closed'])), name='player_state_known'),
+            model_name="player",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["active", "frozen", "closed"])), name="player_state_known"
+            ),
         ),
     ]

@@ -8,87 +8,114 @@ from warchest.runtime.schema import append_only, run_file
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='OutboxCursor',
+            name="OutboxCursor",
             fields=[
-                ('consumer', models.CharField(max_length=60, primary_key=True, serialize=False)),
-                ('transaction', models.BigIntegerField(default=0)),
-                ('event_id', models.BigIntegerField(default=0)),
+                ("consumer", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("transaction", models.BigIntegerField(default=0)),
+                ("event_id", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='ParkedEvent',
+            name="ParkedEvent",
             fields=[
-                ('pk', models.CompositePrimaryKey('consumer', 'event_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('consumer', models.CharField(max_length=60)),
-                ('event_id', models.BigIntegerField()),
-                ('error', models.TextField()),
-                ('parked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "consumer", "event_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("consumer", models.CharField(max_length=60)),
+                ("event_id", models.BigIntegerField()),
+                ("error", models.TextField()),
+                ("parked_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('pk', models.CompositePrimaryKey('scope', 'route', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('scope', models.CharField(max_length=80)),
-                ('route', models.CharField(max_length=60)),
-                ('key', models.CharField(max_length=64)),
-                ('fingerprint', models.BinaryField(max_length=32)),
-                ('outcome', models.CharField(blank=True, default='', max_length=8)),
-                ('answer', models.TextField(blank=True, default='')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "scope", "route", "key", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("scope", models.CharField(max_length=80)),
+                ("route", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=64)),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("outcome", models.CharField(blank=True, default="", max_length=8)),
+                ("answer", models.TextField(blank=True, default="")),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'indexes': [models.Index(fields=['recorded_at'], name='idempotency_recorded_at')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ['', 'done', 'refused'])), name='outcome_known')],
+                "indexes": [models.Index(fields=["recorded_at"], name="idempotency_recorded_at")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["", "done", "refused"])), name="outcome_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Operation',
+            name="Operation",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('name', models.CharField(max_length=60)),
-                ('outcome', models.CharField(max_length=8)),
-                ('reason', models.CharField(blank=True, max_length=60)),
-                ('actor_kind', models.CharField(max_length=16)),
-                ('actor_id', models.CharField(max_length=64)),
-                ('on_behalf_of', models.CharField(blank=True, max_length=80)),
-                ('channel', models.CharField(max_length=12)),
-                ('subject_kind', models.CharField(blank=True, max_length=24)),
-                ('subject_id', models.CharField(blank=True, max_length=80)),
-                ('details', models.JSONField(default=dict)),
-                ('address', models.CharField(blank=True, max_length=45)),
-                ('certificate', models.CharField(blank=True, max_length=64)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('key', models.CharField(blank=True, max_length=64)),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("name", models.CharField(max_length=60)),
+                ("outcome", models.CharField(max_length=8)),
+                ("reason", models.CharField(blank=True, max_length=60)),
+                ("actor_kind", models.CharField(max_length=16)),
+                ("actor_id", models.CharField(max_length=64)),
+                ("on_behalf_of", models.CharField(blank=True, max_length=80)),
+                ("channel", models.CharField(max_length=12)),
+                ("subject_kind", models.CharField(blank=True, max_length=24)),
+                ("subject_id", models.CharField(blank=True, max_length=80)),
+                ("details", models.JSONField(default=dict)),
+                ("address", models.CharField(blank=True, max_length=45)),
+                ("certificate", models.CharField(blank=True, max_length=64)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                ("key", models.CharField(blank=True, max_length=64)),
             ],
             options={
-                'indexes': [models.Index(fields=['-recorded_at'], name='operation_recorded_at'), models.Index(fields=['subject_kind', 'subject_id', '-recorded_at'], name='operation_subject'), models.Index(fields=['actor_kind', 'actor_id', '-recorded_at'], name='operation_actor'), models.Index(fields=['name', '-recorded_at'], name='operation_name')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ['done', 'refused'])), name='operation_outcome_known')],
+                "indexes": [
+                    models.Index(fields=["-recorded_at"], name="operation_recorded_at"),
+                    models.Index(
+                        fields=["subject_kind", "subject_id", "-recorded_at"], name="operation_subject"
+                    ),
+                    models.Index(fields=["actor_kind", "actor_id", "-recorded_at"], name="operation_actor"),
+                    models.Index(fields=["name", "-recorded_at"], name="operation_name"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["done", "refused"])),
+                        name="operation_outcome_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OutboxEvent',
+            name="OutboxEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('transaction', models.BigIntegerField(db_default=models.Value(0))),
-                ('topic', models.CharField(max_length=60)),
-                ('key', models.CharField(max_length=80)),
-                ('payload', models.JSONField()),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("transaction", models.BigIntegerField(db_default=models.Value(0))),
+                ("topic", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=80)),
+                ("payload", models.JSONField()),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'indexes': [models.Index(fields=['transaction', 'id'], name='outbox_order')],
+                "indexes": [models.Index(fields=["transaction", "id"], name="outbox_order")],
             },
         ),
         run_file(__file__, "append_only.sql"),

@@ -1,0 +1,1 @@
+"""The command line, for those who run the machines."""

@@ -1,0 +1,42 @@
+"""``warchest ca``: the deployment's own certificate authority, and the first way into the back office."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+
+from warchest.cli import deployment
+from warchest.members.contract import Role
+
+
+@click.group("ca", help="The certificate authority that opens the back office.")
+def command() -> None:
+    pass
+
+
+@command.command(
+    "first-owner", help="Make an owner with a certificate. Refused once there is an administrator."
+)
+@click.argument("username")
+@click.option(
+    "--into", type=click.Path(file_okay=False, path_type=Path), default=Path("."), show_default=True
+)
+def first_owner(username: str, into: Path) -> None:
+    with deployment.running_django():
+        deployment.migrate()
+        from warchest.journeys.administer import count_administrators
+
+        if count_administrators():
+            raise click.ClickException(
+                "There are administrators already: an owner adds others in the back office."
+            )
+        password = secrets.token_urlsafe(12)
+        made = new_administrator(username=username, password=password, role=Role.OWNER)
+        into.mkdir(parents=True, exist_ok=True)
+        file = into / f"{username}.p12"
+        file.touch(mode=0o600)
+        file.write_bytes(made.pkcs12)
+        click.echo(f"Import {file} into your browser; its passphrase is {made.pkcs12_passphrase}")
+        click.echo(f"Then sign in as {username} with the password {password}")

@@ -1,0 +1,138 @@
+"""``warchest doctor``: check the configuration and the machine, and say plainly what is wrong."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+
+import click
+
+from warchest.runtime.configuration import (
+    Configuration,
+    UnableToReadConfiguration,
+    database_server,
+    path,
+    read,
+)
+from warchest.runtime.secrets import home
+
+Finding = tuple[bool, str]
+
+
+@click.command(
+    "doctor", help="Check configuration, secrets, ports, plug-ins and database; exit 1 if something is wrong."
+)
+def command() -> None:
+    wrong = 0
+    for well, sentence in examine():
+        click.echo(f"{'well ' if well else 'WRONG'}  {sentence}")
+        wrong += not well
+    click.echo("All is well." if not wrong else f"{wrong} to mend.")
+    sys.exit(1 if wrong else 0)
+
+
+def examine() -> Iterator[Finding]:
+    """Whether each thing is well, and a sentence about it; what depends on a broken thing is not asked."""
+    try:
+        found = read(path())
+    except UnableToReadConfiguration as error:
+        yield False, f"The configuration can't be used. {error}"
+        return
+    yield True, f"Configuration: {path() if path().exists() else 'defaults (no file)'}"
+    yield from _secrets()
+    yield from _addresses(found)
+    yield from _plugins(found)
+    yield from _database()
+
+
+def _secrets() -> Iterator[Finding]:
+    folder = home() / "secrets"
+    open_to_others = [
+        file.name for file in folder.glob("*") if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    ]
+    if open_to_others:
+        yield False, f"Others can read {', '.join(sorted(open_to_others))} in {folder}: chmod 600 them."
+    else:
+        yield True, f"Secrets: {folder}, readable by their owner alone"
+
+
+def _addresses(found: Configuration) -> Iterator[Finding]:
+    for name, host, port in (
+        ("Portal and API", found.web.host, found.web.port),
+        ("Back office", found.backoffice.host, found.backoffice.port),
+    ):
+        taken = _is_taken(host, port)
+        yield (
+            True,
+            f"{name}: {host}:{port}{' (somebody listens: Warchest itself, if it runs)' if taken else ''}",
+        )
+    if found.web.host not in ("127.0.0.1", "::1", "localhost") and not found.public_url.startswith(
+        "https://"
+    ):
+        yield (
+            False,
+            "The portal listens beyond this machine without https: set web.public_url to its https address "
+            "and put a proxy with TLS in front.",
+        )
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def _plugins(found: Configuration) -> Iterator[Finding]:
+    installed = {point.name for point in entry_points(group="warchest.payment_providers")}
+    for name in found.providers:
+        if name in installed:
+            yield True, f"Payment provider: {name}"
+        else:
+            yield False, f"[providers.{name}] is configured, but no plug-in of this name is installed."
+    if not found.providers:
+        yield True, "Payment provider: none configured, so nobody can top up by card"
+
+
+def _database() -> Iterator[Finding]:
+    try:
+        server = database_server().start()
+    except Exception as error:  # whatever it is, the operator needs to read it
+        yield False, f"The database does not start or answer. {error}"
+        return
+    try:
+        yield from _in_database()
+    finally:
+        server.stop()
+
+
+def _in_database() -> Iterator[Finding]:
+    import django
+
+    django.setup()
+    from django.db import connection, connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    checks: tuple[tuple[str, str, Callable[[str], bool], str], ...] = (
+        ("server_version_num", "PostgreSQL {}", lambda value: int(value) >= 150_000, "PostgreSQL 15 or newer is needed."),
+        ("max_prepared_transactions", "max_prepared_transactions {}", lambda value: int(value) > 0,
+         "Set max_prepared_transactions to 64: services in several databases commit in two phases."),
+        ("fsync", "fsync {}", lambda value: value == "on", "fsync must be on, or a power cut loses money."),
+        ("synchronous_commit", "synchronous_commit {}", lambda value: value != "off",
+         "synchronous_commit must not be off, or a crash loses what was acknowledged."),
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        for setting, says, is_well, advice in checks:
+            cursor.execute("SELECT current_setting(%s)", [setting])
+            value = cursor.fetchone()[0]
+            well = is_well(value)
+            yield well, says.format(value) if well else f"{says.format(value)}. {advice}"
+    waiting = MigrationExecutor(connections["owner"])
+    plan = waiting.migration_plan(waiting.loader.graph.leaf_nodes())
+    if plan:
+        yield False, f"{len(plan)} schema changes wait: run warchest migrate."
+    else:
+        yield True, "The schema is up to date"
+    connections.close_all()
