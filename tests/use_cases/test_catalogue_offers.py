@@ -66,7 +66,7 @@ class TestBrowsing:
     )
     def test_prices_in_the_currency_asked_for_and_always_in_units(self, currency, price):
         (arena,) = listed(currency=currency)
-        assert [str(plan.price) for plan in arena.plans][0] == price
+        assert str(arena.plans[0].price) == price
         assert [str(plan.price_units) for plan in arena.plans] == ["500.00 XCR", "5000.00 XCR"]
 
     @pytest.mark.parametrize(

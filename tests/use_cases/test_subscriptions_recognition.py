@@ -132,7 +132,8 @@ class TestWhatTheDatabaseRefuses:
             "TRUNCATE subscriptions_recognition",
             "UPDATE subscriptions_deferral SET recognised_minor = recognised_minor - 1",
             "UPDATE subscriptions_deferral SET recognised_minor = net_minor + 1",
-            "INSERT INTO subscriptions_grant (id, subscription_id, source, plan, starts_at, ends_at, reference, granted_at)"
+            "INSERT INTO subscriptions_grant"
+            " (id, subscription_id, source, plan, starts_at, ends_at, reference, granted_at)"
             " SELECT gen_random_uuid(), subscription_id, 'gift', plan, ends_at - interval '1 second',"
             "        ends_at + interval '1 day', '', granted_at FROM subscriptions_grant",
         ],

@@ -62,7 +62,9 @@ def prolong_subscription(tx: Transaction, *, player: UUID, plan: UUID, periods: 
     """
     at = tx.command.at
     tx.about("player", player, plan=str(plan), periods=periods)
-    buyer, offer = _checked(player=player, plan=plan, periods=periods, at=at)
+    buyer, offer = _checked(
+        tx.get(Members), tx.get(Catalogue), player=player, plan=plan, periods=periods, at=at
+    )
     service = offer.online_service.id
     charge = offer.price_units * periods
     grant_id, entry_id = new_id(), new_id()
@@ -139,7 +141,8 @@ def prolong_subscription(tx: Transaction, *, player: UUID, plan: UUID, periods: 
 
 def prolong_preview(*, player: UUID, plan: UUID, periods: int, at: datetime) -> ProlongPreview:
     """What a page shows before the player says yes. Refuses as the journey does, but does not look at the wallet."""
-    buyer, offer = _checked(player=player, plan=plan, periods=periods, at=at)
+    members, catalogue = services.get(Members), services.get(Catalogue)
+    buyer, offer = _checked(members, catalogue, player=player, plan=plan, periods=periods, at=at)
     added = services.get(Subscriptions).preview(
         player=player,
         online_service=offer.online_service.id,
@@ -161,10 +164,12 @@ def paid_by_currency(slices: Sequence[Slice]) -> tuple[Money, ...]:
     return tuple(sums[code] for code in sorted(sums) if sums[code])
 
 
-def _checked(*, player: UUID, plan: UUID, periods: int, at: datetime) -> tuple[Player, Offer]:
+def _checked(
+    members: Members, catalogue: Catalogue, *, player: UUID, plan: UUID, periods: int, at: datetime
+) -> tuple[Player, Offer]:
     if not 1 <= periods <= PERIODS_MAX:
         raise UnableToProlong("periods_out_of_range", periods_max=PERIODS_MAX)
-    buyer = services.get(Members).player(player_id=player)
+    buyer = members.player(player_id=player)
     if buyer.state is not PlayerState.ACTIVE:
         raise UnableToProlong("player_frozen")
-    return buyer, services.get(Catalogue).offer(plan_id=plan, country=buyer.country, at=at)
+    return buyer, catalogue.offer(plan_id=plan, country=buyer.country, at=at)
