@@ -75,7 +75,7 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
                 with transaction.atomic(using=services.alias("runtime")):
                     handle(event)
             except Exception as error:
-                log.exception("event_parked", consumer=consumer, event=event.id, topic=event.topic)
+                log.exception("event_parked", consumer=consumer, event_id=event.id, topic=event.topic)
                 _park(consumer, event, error)
         if rows:
             with database.cursor() as cursor:
