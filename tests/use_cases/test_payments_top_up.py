@@ -272,9 +272,7 @@ class TestTopUp:
         assert units_of(player.id) == Money.units(0)
         assert_books_prove()
 
-    def test_is_never_moved_by_another_providers_payment_number(
-        self, sandbox: RunningSandbox, post: Post
-    ) -> None:
+    def test_is_never_paid_by_what_paid_for_another(self, sandbox: RunningSandbox, post: Post) -> None:
         player = a_player()
         first, second = pay_in(player.id), pay_in(player.id)
         sandbox.pay(str(first.id))
