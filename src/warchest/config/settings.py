@@ -1,6 +1,7 @@
 """Django's settings for the portal, the API, jobs and the command line. The back office has its own on top of these."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
@@ -15,15 +16,9 @@ _package = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = text_secret("django")
 DEBUG = False
-ALLOWED_HOSTS = ["*"] if _configuration.web.host == "127.0.0.1" else [_configuration.web.host]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 if _configuration.web.public_url:
-    ALLOWED_HOSTS = [
-        _configuration.web.public_url.split("://")[-1].split("/")[0].split(":")[0],
-        "127.0.0.1",
-        "localhost",
-    ]
-elif _configuration.web.host == "127.0.0.1":
-    ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
+    ALLOWED_HOSTS.append(urlsplit(_configuration.public_url).hostname or "localhost")
 
 INSTALLED_APPS = [
     "warchest.web.portal",
@@ -51,17 +46,6 @@ INSTALLED_APPS = [
     "warchest.statistics",
     "warchest.delivery",
     "warchest.config",
-]
-
-# TEMPORARY while the house is being built
-from importlib.util import find_spec as _find
-
-INSTALLED_APPS = [
-    a
-    for a in INSTALLED_APPS
-    if not a.startswith("warchest.")
-    or _find(a + ".models")
-    or a in ("warchest.web.portal", "warchest.api", "warchest.config")
 ]
 
 MIDDLEWARE = [
@@ -177,11 +161,10 @@ DEFAULT_FROM_EMAIL = _configuration.mail.sender
 
 LOGGING_CONFIG = None
 
-if _find("warchest.jobs") and _find("warchest.jobs.app"):
-    PROCRASTINATE_ON_APP_READY = "warchest.jobs.app.ready"
+PROCRASTINATE_ON_APP_READY = "warchest.jobs.app.ready"
 PROCRASTINATE_DATABASE_ALIAS = "default"
 
 WARCHEST_COMMUNITY = _configuration.community
-WARCHEST_UNIT_NAME = (
-    _("credits") if _configuration.community.unit_name == "credits" else _configuration.community.unit_name
-)
+WARCHEST_UNIT_NAME = _configuration.community.unit_name
+if WARCHEST_UNIT_NAME == "credits":
+    WARCHEST_UNIT_NAME = _("credits")

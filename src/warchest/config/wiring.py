@@ -30,14 +30,8 @@ def wire() -> None:
     """Register every service that this process hosts, and the invariants that each keeps."""
     services.configure(cluster=configuration().community.cluster, databases={})
     for name, (contract, implementation) in SERVICES.items():
-        if find_spec(f"warchest.{name}.service") is None:
-            continue
-        try:  # TEMPORARY while the house is being built
-            protocol = getattr(import_module(f"warchest.{name}.contract"), contract)
-            local = getattr(import_module(f"warchest.{name}.service"), implementation)
-        except Exception as error:
-            print(f"TEMPORARY: {name} is not wired: {error!r}")
-            continue
+        protocol = getattr(import_module(f"warchest.{name}.contract"), contract)
+        local = getattr(import_module(f"warchest.{name}.service"), implementation)
         services.register(protocol, local(), name=name)
         if find_spec(f"warchest.{name}.invariants"):
             invariants.keep(import_module(f"warchest.{name}.invariants").INVARIANTS)

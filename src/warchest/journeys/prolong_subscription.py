@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting
 from warchest.catalogue.contract import Catalogue, Offer
-from warchest.charging.contract import Charging, Slice
+from warchest.charging.contract import Charging
+from warchest.journeys.steps.tax import taxed_by_currency
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
@@ -73,10 +73,7 @@ def prolong_subscription(tx: Transaction, *, player: UUID, plan: UUID, periods: 
     slices = tx.get(Charging).consume(
         player=player, units=charge, reference=f"subscription:{grant_id}", at=at
     )
-    taxed = [
-        tx.get(Accounting).tax_within(gross=gross, country=buyer.country, at=at)
-        for gross in paid_by_currency(slices)
-    ]
+    taxed = taxed_by_currency(tx.get(Accounting), slices, country=buyer.country, at=at)
     net = [part.net for part in taxed if part.net]
     granted = (
         tx.get(Subscriptions)
@@ -153,15 +150,6 @@ def prolong_preview(*, player: UUID, plan: UUID, periods: int, at: datetime) -> 
     return ProlongPreview(
         offer=offer, starts_at=added.starts_at, ends_at=added.ends_at, charge=offer.price_units * periods
     )
-
-
-def paid_by_currency(slices: Sequence[Slice]) -> tuple[Money, ...]:
-    """What had been paid for the units of a spend, one amount for each real currency; nothing for promotional ones."""
-    sums: dict[str, Money] = {}
-    for part in slices:
-        code = part.consideration.currency.code
-        sums[code] = sums[code] + part.consideration if code in sums else part.consideration
-    return tuple(sums[code] for code in sorted(sums) if sums[code])
 
 
 def _checked(

@@ -77,10 +77,28 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "capture_exceeds_hold": (422, _("This is more than what was held, or nothing.")),
     "entry_unknown": (404, _("There is no such journal entry.")),
     "entry_already_reversed": (409, _("This entry was reversed before.")),
+    # Catalogue, subscriptions
+    "plan_unknown": (404, _("There is no such plan.")),
+    "plan_not_offered": (409, _("This plan can't be bought where you live, or not any more. Choose another.")),
+    "online_service_unknown": (404, _("There is no such online service.")),
+    "subscription_unknown": (404, _("There is no such subscription.")),
+    "periods_out_of_range": (422, _("Choose between 1 and {periods_max} periods.")),
+    "ends_too_late": (422, _("The time would end more than fifty years from now.")),
+    "day_not_over": (409, _("This day is not over yet.")),
+    "code_taken": (409, _("This code is taken.")),
+    "code_malformed": (422, _("A code has 1 to 40 small letters, digits or dashes.")),
+    "name_missing": (422, _("A name is needed in at least one language.")),
+    "price_not_positive": (422, _("A price must be more than zero.")),
+    "price_in_past": (422, _("A price can only take effect now or later.")),
+    "price_exists": (409, _("Another price takes effect at the same moment.")),
     # Referrals
     "sponsor_code_unknown": (422, _("Nobody has this invitation code. Check it, or leave it empty.")),
     "already_joined": (409, _("This player has a place in the tree already.")),
     "player_not_in_tree": (404, _("This player has no place in the tree.")),
+    "plan_exists": (409, _("Another commission plan takes effect at the same moment.")),
+    "levels_out_of_range": (422, _("A commission plan has 1 to 20 levels.")),
+    "rates_out_of_range": (422, _("Each rate must be more than zero, and all together at most the whole.")),
+    "plan_in_past": (422, _("A commission plan can only take effect now or later.")),
     "cursor_malformed": (422, _("The cursor is not one of ours.")),
 }
 
