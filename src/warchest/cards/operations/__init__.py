@@ -1,0 +1,1 @@
+"""Writes of cards, a chapter of a batch's life each."""

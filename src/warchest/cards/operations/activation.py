@@ -1,0 +1,81 @@
+"""A code becomes a card, and a card becomes activated."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from warchest.cards import keeping, queries
+from warchest.cards.contract import (
+    ActivatedCard,
+    CardPreview,
+    CardState,
+    ClaimedCard,
+    UnableToActivateCard,
+)
+from warchest.cards.models import Card as CardRow
+from warchest.cards.operations import guesses
+from warchest.kernel.money import Money
+
+_REFUSALS = {
+    CardState.ACTIVATED: "card_already_activated",
+    CardState.BLOCKED: "card_blocked",
+    CardState.VOID: "card_blocked",
+    CardState.EXPIRED: "card_expired",
+    CardState.GENERATED: "card_not_sold",
+    CardState.RETURNED: "card_not_sold",
+}
+
+
+def code_hash(*, typed: str) -> str:
+    return keeping.hash_of_typed(typed).hex()
+
+
+def claim(*, code_hash: str, country: str, at: datetime) -> ClaimedCard:
+    # The batch is read, not locked: to block one that is being activated comes after the activation.
+    rows = CardRow.objects.select_for_update(of=("self",))
+    row = _right(rows.select_related("batch").filter(code_hash=bytes.fromhex(code_hash)).first(), country, at)
+    terms = queries.terms_of(row.batch)
+    return ClaimedCard(
+        serial=row.serial,
+        batch=row.batch_id,
+        gives=terms.gives,
+        face=terms.face,
+        paid=bool(terms.reseller and terms.face),
+        fingerprint=keeping.fingerprint(bytes(row.code_hash)),
+    )
+
+
+def preview(*, code_hash: str, country: str, at: datetime) -> CardPreview:
+    rows = CardRow.objects.select_related("batch")
+    row = _right(rows.filter(code_hash=bytes.fromhex(code_hash)).first(), country, at)
+    return CardPreview(row.serial, queries.terms_of(row.batch).gives, row.batch.expires_at)
+
+
+def _right(row: CardRow | None, country: str, at: datetime) -> CardRow:
+    """The card, if it can be activated now in this country."""
+    if row is None:
+        raise UnableToActivateCard("card_code_unknown")
+    state = queries.state_of(row, at=at)
+    if state in _REFUSALS:
+        raise UnableToActivateCard(_REFUSALS[state], serial=row.serial)
+    if row.batch.needs_sale and state is not CardState.SOLD:
+        raise UnableToActivateCard("card_not_sold", serial=row.serial)
+    if row.batch.regions and country not in row.batch.regions:
+        raise UnableToActivateCard("card_not_for_country", serial=row.serial)
+    return row
+
+
+def activate(
+    *, serial: str, player: UUID, country: str, units: Money, entry_id: UUID | None, at: datetime
+) -> ActivatedCard:
+    CardRow.objects.filter(serial=serial).update(
+        state=CardState.ACTIVATED,
+        player_id=player,
+        activated_at=at,
+        activated_in=country,
+        units_minor=units.minor,
+        entry_id=entry_id,
+    )
+    guesses.forgive(player=player, at=at)
+    return queries.activated_of(CardRow.objects.select_related("batch").get(serial=serial))

@@ -1,0 +1,226 @@
+"""From the order of a batch to the hand-over of its codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from psycopg.errors import UniqueViolation
+
+from warchest.cards import keeping, making, queries, rules
+from warchest.cards.contract import (
+    Batch,
+    BatchState,
+    BatchTerms,
+    UnableToDecideBatch,
+    UnableToFetchPrintFile,
+    UnableToGenerateBatch,
+    UnableToHandOverBatch,
+    UnableToOrderBatch,
+)
+from warchest.cards.models import Batch as BatchRow
+from warchest.cards.models import CardEvent, PrintFile
+from warchest.kernel.errors import TryAgain, UnableTo
+from warchest.runtime.services import services
+from warchest.runtime.transactions import technical_transaction
+
+CARDS_PER_PART = 25_000
+
+log = structlog.get_logger(__name__)
+
+
+def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
+    rules.check_terms(terms, at=at)
+    terms = replace(
+        terms,
+        regions=tuple(sorted(set(terms.regions))),
+        series=terms.series or _next_series(terms.serial_prefix),
+    )
+    try:
+        with transaction.atomic(using=services.alias("cards")):
+            BatchRow.objects.create(
+                id=batch_id,
+                quantity=terms.quantity,
+                gives=msgspec.to_builtins(terms.gives),
+                face_minor=terms.face.minor,
+                face_currency=terms.face.currency.code,
+                code_length=terms.code_length,
+                serial_prefix=terms.serial_prefix,
+                series=terms.series,
+                expires_at=terms.expires_at,
+                regions=list(terms.regions),
+                reseller=terms.reseller,
+                margin_bps=terms.margin_bps,
+                needs_sale=terms.needs_sale,
+                ordered_by=ordered_by,
+                ordered_at=at,
+                digest=rules.digest(batch_id=batch_id, terms=terms, ordered_by=ordered_by, ordered_at=at),
+            )
+    except IntegrityError as error:
+        if error.__cause__.diag.constraint_name == "series_once":  # type: ignore[union-attr]
+            raise UnableToOrderBatch("serial_series_taken") from None
+        raise
+    return queries.batch(batch_id=batch_id)
+
+
+def _next_series(prefix: str) -> int:
+    # One order of a prefix at a time chooses; the next sees what it chose, since the lock ends with the transaction.
+    with services.database("cards").cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cards series ' || %s))", [prefix])
+    last = BatchRow.objects.filter(serial_prefix=prefix).aggregate(last=Max("series"))["last"] or 0
+    if last >= rules.SERIES_MAX:
+        raise UnableToOrderBatch("serial_series_taken")
+    return int(last) + 1
+
+
+def approve(*, batch_id: UUID, digest: str, approved_by: UUID, at: datetime) -> Batch:
+    row = _lock(batch_id, UnableToDecideBatch)
+    if row.state != BatchState.ORDERED:
+        raise UnableToDecideBatch("batch_already_decided", state=row.state)
+    if row.ordered_by == approved_by:
+        raise UnableToDecideBatch("own_request")
+    # Compared with what the row says now, not only with the digest that it carries.
+    if not digest == bytes(row.digest).hex() == _digest_now(row).hex():
+        raise UnableToDecideBatch("digest_changed")
+    BatchRow.objects.filter(id=batch_id).update(
+        state=BatchState.APPROVED, approved_by=approved_by, approved_at=at, approved_digest=bytes.fromhex(digest)
+    )
+    return queries.batch(batch_id=batch_id)
+
+
+def refuse(*, batch_id: UUID, refused_by: UUID, reason: str, at: datetime) -> Batch:
+    row = _lock(batch_id, UnableToDecideBatch)
+    if row.state != BatchState.ORDERED:
+        raise UnableToDecideBatch("batch_already_decided", state=row.state)
+    if not reason.strip():
+        raise UnableToDecideBatch("reason_missing")
+    BatchRow.objects.filter(id=batch_id).update(
+        state=BatchState.REFUSED, refused_by=refused_by, refused_at=at, refusal=reason.strip()[:300]
+    )
+    return queries.batch(batch_id=batch_id)
+
+
+def generate(*, batch_id: UUID, at: datetime) -> Batch:
+    row = _lock(batch_id, UnableToGenerateBatch)
+    if row.state in (BatchState.GENERATED, BatchState.HANDED_OVER, BatchState.CLOSED):
+        raise UnableToGenerateBatch("batch_already_generated")
+    if row.state != BatchState.APPROVED:
+        raise UnableToGenerateBatch("batch_not_approved", state=row.state)
+    if _digest_now(row) != bytes(row.approved_digest):
+        raise UnableToGenerateBatch("digest_changed")
+    try:
+        for part, first in enumerate(range(1, row.quantity + 1, CARDS_PER_PART)):
+            _make(row, part=part, first=first, count=min(CARDS_PER_PART, row.quantity + 1 - first))
+    except UniqueViolation:
+        # With 60 bits and more this happens once in some thousand years; the whole batch is made anew then.
+        log.warning("code_exists_already", batch=str(batch_id))
+        raise TryAgain("busy") from None
+    BatchRow.objects.filter(id=batch_id).update(state=BatchState.GENERATED, generated_at=at)
+    return queries.batch(batch_id=batch_id)
+
+
+def _make(row: BatchRow, *, part: int, first: int, count: int) -> None:
+    """Make ``count`` cards from the running number ``first`` on, and keep their codes as a sealed part of the file."""
+    codes = making.codes(count=count, length=row.code_length)
+    serials = making.serials(prefix=row.serial_prefix, series=row.series, first=first, count=count)
+    hashes = map(keeping.code_hasher(), codes)
+    batch = str(row.id).encode()
+    # COPY's text format: tabs between columns, and '\\x' before a byte string in hexadecimal.
+    rows = [
+        b"%b\t%b\t%d\t\\\\x%b\t%b\n" % (serial, batch, number, code_hash.hex().encode(), code[-4:])
+        for number, (serial, code, code_hash) in enumerate(zip(serials, codes, hashes, strict=True), first)
+    ]
+    with (
+        services.database("cards").cursor() as cursor,
+        cursor.copy("COPY cards_card (serial, batch_id, number, code_hash, last_four) FROM STDIN") as copy,
+    ):
+        copy.write(b"".join(rows))
+    series = str(row).encode()
+    lines = b"".join(b"%b,%b,%b\n" % (series, *pair) for pair in zip(serials, codes, strict=True))
+    sealed = keeping.seal(lines, key=keeping.storage_key(), batch=row.id, part=part)
+    PrintFile.objects.create(batch=row, part=part, sealed=sealed)
+
+
+def hand_over(
+    *, batch_id: UUID, recipient: str, one_time_key: bytes, handed_over_by: UUID, at: datetime
+) -> Batch:
+    row = _lock(batch_id, UnableToHandOverBatch)
+    if row.state in (BatchState.HANDED_OVER, BatchState.CLOSED):
+        raise UnableToHandOverBatch("already_handed_over")
+    if row.state != BatchState.GENERATED:
+        raise UnableToHandOverBatch("batch_not_generated", state=row.state)
+    if not recipient.strip():
+        raise UnableToHandOverBatch("recipient_missing")
+    if len(one_time_key) != keeping.KEY_LENGTH:
+        raise UnableToHandOverBatch("one_time_key_malformed")
+    # Written anew rather than changed, so that nothing under the deployment's key outlives this transaction.
+    for kept in PrintFile.objects.filter(batch=row).order_by("part").iterator(chunk_size=4):
+        lines = keeping.unseal(bytes(kept.sealed), key=keeping.storage_key(), batch=batch_id, part=kept.part)
+        if lines is None:
+            raise RuntimeError(f"the codes of batch {batch_id} do not open under this deployment's key")
+        sealed = keeping.seal(lines, key=one_time_key, batch=batch_id, part=kept.part)
+        PrintFile.objects.filter(id=kept.id).update(sealed=sealed)
+    BatchRow.objects.filter(id=batch_id).update(
+        state=BatchState.HANDED_OVER,
+        handed_over_by=handed_over_by,
+        handed_over_at=at,
+        recipient=recipient.strip()[:120],
+        file_until=at + rules.PRINT_FILE_LIFETIME,
+    )
+    return queries.batch(batch_id=batch_id)
+
+
+def fetch_print_file(*, batch_id: UUID, one_time_key: bytes, actor: str, at: datetime) -> bytes:
+    if len(one_time_key) != keeping.KEY_LENGTH:
+        raise UnableToFetchPrintFile("print_file_gone")
+    with technical_transaction("cards"):
+        row = BatchRow.objects.select_for_update().filter(id=batch_id).first()
+        if row is None or row.file_until is None or row.file_until <= at:
+            raise UnableToFetchPrintFile("print_file_gone")
+        lines = [b"Batch,Serial,Pin\n"]
+        for kept in PrintFile.objects.filter(batch=row).order_by("part").iterator(chunk_size=4):
+            part = keeping.unseal(bytes(kept.sealed), key=one_time_key, batch=batch_id, part=kept.part)
+            if part is None:
+                raise UnableToFetchPrintFile("print_file_gone")
+            lines.append(part)
+        _forget(row)
+        CardEvent.objects.create(
+            batch=row,
+            first_number=1,
+            last_number=row.quantity,
+            what="print_file_fetched",
+            actor=actor,
+            occurred_at=at,
+        )
+    return b"".join(lines)
+
+
+def forget_print_files(*, at: datetime) -> int:
+    with technical_transaction("cards"):
+        late = list(BatchRow.objects.select_for_update(skip_locked=True).filter(file_until__lte=at))
+        for row in late:
+            _forget(row)
+    return len(late)
+
+
+def _forget(row: BatchRow) -> None:
+    PrintFile.objects.filter(batch=row).delete()
+    BatchRow.objects.filter(id=row.id).update(file_until=None)
+
+
+def _lock(batch_id: UUID, refusal: type[UnableTo]) -> BatchRow:
+    row = BatchRow.objects.select_for_update().filter(id=batch_id).first()
+    if row is None:
+        raise refusal("batch_unknown")
+    return row
+
+
+def _digest_now(row: BatchRow) -> bytes:
+    return rules.digest(
+        batch_id=row.id, terms=queries.terms_of(row), ordered_by=row.ordered_by, ordered_at=row.ordered_at
+    )

@@ -1,0 +1,71 @@
+"""Lost or stolen: cards that may not be activated until someone says so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from warchest.cards import queries, rules
+from warchest.cards.contract import BlockedCards, CardSelection, UnableToBlockCards
+from warchest.cards.models import Batch as BatchRow
+from warchest.cards.models import Card as CardRow
+from warchest.cards.models import CardEvent
+
+
+def block(*, selection: CardSelection, reason: str, actor: str, at: datetime) -> BlockedCards:
+    return _set(selection, blocked_at=at, reason=reason, actor=actor, at=at)
+
+
+def unblock(*, selection: CardSelection, reason: str, actor: str, at: datetime) -> BlockedCards:
+    return _set(selection, blocked_at=None, reason=reason, actor=actor, at=at)
+
+
+def _set(
+    selection: CardSelection, *, blocked_at: datetime | None, reason: str, actor: str, at: datetime
+) -> BlockedCards:
+    if not reason.strip():
+        raise UnableToBlockCards("reason_missing")
+    batch_id, first, last = _range(selection)
+    # The batch first, always: two who block the same cards take turns.
+    batch = BatchRow.objects.select_for_update().get(id=batch_id)
+    cards = CardRow.objects.filter(batch=batch, number__range=(first, last)).exclude(state="activated")
+    if selection.batch is not None:
+        changed = cards.count() if (batch.blocked_at is None) != (blocked_at is None) else 0
+        BatchRow.objects.filter(id=batch_id).update(blocked_at=blocked_at)
+    else:
+        changed = cards.filter(blocked_at__isnull=blocked_at is not None).update(blocked_at=blocked_at)
+    CardEvent.objects.create(
+        batch=batch,
+        first_number=first,
+        last_number=last,
+        what="unblocked" if blocked_at is None else "blocked",
+        actor=actor,
+        reason=reason.strip()[:300],
+        occurred_at=at,
+    )
+    return BlockedCards(
+        batch=batch_id,
+        first_serial=queries.serial_of(batch, first),
+        last_serial=queries.serial_of(batch, last),
+        count=changed,
+    )
+
+
+def _range(selection: CardSelection) -> tuple[UUID, int, int]:
+    if selection.batch is not None:
+        quantity = BatchRow.objects.filter(id=selection.batch).values_list("quantity", flat=True).first()
+        if quantity is None:
+            raise UnableToBlockCards("batch_unknown")
+        return selection.batch, 1, quantity
+    first = _card(selection.first_serial)
+    last = _card(selection.last_serial) if selection.last_serial else first
+    if first.batch_id != last.batch_id or first.number > last.number:
+        raise UnableToBlockCards("serial_range_malformed")
+    return first.batch_id, first.number, last.number
+
+
+def _card(typed: str) -> CardRow:
+    found = CardRow.objects.filter(serial=rules.serial_as_typed(typed)).first()
+    if found is None:
+        raise UnableToBlockCards("card_unknown")
+    return found

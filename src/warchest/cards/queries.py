@@ -1,0 +1,207 @@
+"""Reads of cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDate
+
+from warchest.cards import keeping, rules
+from warchest.cards.contract import (
+    ActivatedCard,
+    ActivationsOfDay,
+    Batch,
+    BatchState,
+    BatchTerms,
+    Card,
+    CardMoment,
+    CardState,
+    GuessLock,
+    UnableToFindCard,
+    Worth,
+)
+from warchest.cards.models import Batch as BatchRow
+from warchest.cards.models import Card as CardRow
+from warchest.cards.models import CardEvent, Guesser
+from warchest.kernel.currency import currency
+from warchest.kernel.money import Money
+
+
+def batch(*, batch_id: UUID) -> Batch:
+    row = BatchRow.objects.filter(id=batch_id).first()
+    if row is None:
+        raise UnableToFindCard("batch_unknown")
+    return _batch(row)
+
+
+def batches(*, limit: int = 50, before: UUID | None = None) -> tuple[Batch, ...]:
+    rows = BatchRow.objects.order_by("-id")
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return tuple(map(_batch, rows[:limit]))
+
+
+def batches_awaiting_approval() -> tuple[Batch, ...]:
+    return tuple(map(_batch, BatchRow.objects.filter(state=BatchState.ORDERED).order_by("ordered_at", "id")))
+
+
+def counts(*, batch_id: UUID, at: datetime) -> Mapping[CardState, int]:
+    row = BatchRow.objects.filter(id=batch_id).first()
+    if row is None:
+        raise UnableToFindCard("batch_unknown")
+    if row.generated_at is None:
+        return {}
+    # Few cards differ from their batch at first: only those are read and counted, the rest is what is left.
+    apart = CardRow.objects.filter(batch=row).filter(~Q(state="as_batch") | Q(blocked_at__isnull=False))
+    groups = (
+        apart.annotate(blocked=Q(blocked_at__isnull=False))
+        .values_list("state", "blocked")
+        .annotate(count=Count("serial"))
+    )
+    found: dict[CardState, int] = {}
+    left = row.quantity
+    for state, blocked, count in groups:
+        shown = _state(row, own=state, blocked=blocked, at=at)
+        found[shown] = found.get(shown, 0) + count
+        left -= count
+    if left:
+        shown = _state(row, own="as_batch", blocked=False, at=at)
+        found[shown] = found.get(shown, 0) + left
+    return found
+
+
+def activations_by_day(*, batch_id: UUID) -> tuple[ActivationsOfDay, ...]:
+    groups = (
+        CardRow.objects.filter(batch_id=batch_id, state="activated")
+        .annotate(day=TruncDate("activated_at"))
+        .values_list("day", "activated_in")
+        .annotate(count=Count("serial"))
+        .order_by("day", "activated_in")
+    )
+    return tuple(ActivationsOfDay(*group) for group in groups)
+
+
+def card(*, serial: str, at: datetime) -> Card:
+    row = CardRow.objects.select_related("batch").filter(serial=rules.serial_as_typed(serial)).first()
+    if row is None:
+        raise UnableToFindCard("card_unknown")
+    terms = terms_of(row.batch)
+    return Card(
+        serial=row.serial,
+        batch=row.batch_id,
+        state=state_of(row, at=at),
+        gives=terms.gives,
+        face=terms.face,
+        last_four=row.last_four,
+        fingerprint=keeping.fingerprint(bytes(row.code_hash)),
+        expires_at=terms.expires_at,
+        history=_history(row),
+        player=row.player_id,
+        activated_at=row.activated_at,
+        entry_id=row.entry_id,
+    )
+
+
+def _history(row: CardRow) -> tuple[CardMoment, ...]:
+    """What its batch went through, what happened to the card itself, and its activation, oldest first."""
+    made = row.batch
+    moments = [CardMoment("generated", made.generated_at)]
+    if made.handed_over_at:
+        moments.append(
+            CardMoment("handed_over", made.handed_over_at, f"administrator:{made.handed_over_by}", made.recipient)
+        )
+    events = CardEvent.objects.filter(batch=made, first_number__lte=row.number, last_number__gte=row.number)
+    moments += [CardMoment(event.what, event.occurred_at, event.actor, event.reason) for event in events.order_by("id")]
+    if row.activated_at:
+        moments.append(CardMoment("activated", row.activated_at, f"player:{row.player_id}"))
+    return tuple(sorted(moments, key=lambda moment: moment.at))
+
+
+def activated_by(*, player: UUID, limit: int = 50) -> tuple[ActivatedCard, ...]:
+    rows = CardRow.objects.select_related("batch").filter(player_id=player).order_by("-activated_at", "-serial")
+    return tuple(map(activated_of, rows[:limit]))
+
+
+def activated_of(row: CardRow) -> ActivatedCard:
+    return ActivatedCard(
+        serial=row.serial,
+        batch=row.batch_id,
+        player=row.player_id,
+        gives=terms_of(row.batch).gives,
+        units=Money.units(row.units_minor),
+        activated_at=row.activated_at,
+        entry_id=row.entry_id,
+    )
+
+
+def locks(*, at: datetime) -> tuple[GuessLock, ...]:
+    rows = Guesser.objects.filter(locked_until__gt=at).order_by("-guesses", "-locked_until")
+    return tuple(GuessLock(row.who, row.identity, row.guesses, row.locked_until) for row in rows)
+
+
+def state_of(row: CardRow, *, at: datetime) -> CardState:
+    """What the world sees of a card. Its batch must have been read with it."""
+    return _state(row.batch, own=row.state, blocked=row.blocked_at is not None, at=at)
+
+
+def _state(of: BatchRow, *, own: str, blocked: bool, at: datetime) -> CardState:
+    if own in ("activated", "void"):
+        return CardState(own)
+    if of.state == BatchState.CANCELLED:
+        return CardState.VOID
+    if blocked or of.blocked_at is not None:
+        return CardState.BLOCKED
+    if of.expires_at is not None and of.expires_at <= at:
+        return CardState.EXPIRED
+    if own != "as_batch":
+        return CardState(own)
+    return CardState.HANDED_OVER if of.handed_over_at else CardState.GENERATED
+
+
+def terms_of(row: BatchRow) -> BatchTerms:
+    """What was ordered, as the row says."""
+    return BatchTerms(
+        quantity=row.quantity,
+        gives=msgspec.convert(row.gives, tuple[Worth, ...]),
+        face=Money(row.face_minor, currency(row.face_currency)),
+        code_length=row.code_length,
+        serial_prefix=row.serial_prefix,
+        series=row.series,
+        expires_at=row.expires_at,
+        regions=tuple(row.regions),
+        reseller=row.reseller,
+        margin_bps=row.margin_bps,
+        needs_sale=row.needs_sale,
+    )
+
+
+def serial_of(row: BatchRow, number: int) -> str:
+    return rules.serial(prefix=row.serial_prefix, series=row.series, number=number)
+
+
+def _batch(row: BatchRow) -> Batch:
+    return Batch(
+        id=row.id,
+        state=BatchState(row.state),
+        terms=terms_of(row),
+        digest=bytes(row.digest).hex(),
+        ordered_by=row.ordered_by,
+        ordered_at=row.ordered_at,
+        first_serial=serial_of(row, 1),
+        last_serial=serial_of(row, row.quantity),
+        approved_by=row.approved_by,
+        approved_at=row.approved_at,
+        refused_by=row.refused_by,
+        refused_at=row.refused_at,
+        refusal=row.refusal,
+        generated_at=row.generated_at,
+        handed_over_at=row.handed_over_at,
+        handed_over_by=row.handed_over_by,
+        recipient=row.recipient,
+        file_until=row.file_until,
+        blocked_at=row.blocked_at,
+    )

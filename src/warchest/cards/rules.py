@@ -1,0 +1,160 @@
+"""What follows from numbers alone: serials, an order's digest, the ladder of locks."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from uuid import UUID
+
+import pycountry
+
+from warchest.cards.contract import (
+    CODE_LENGTH_MAX,
+    ENTROPY_BITS_MIN,
+    QUANTITY_MAX,
+    BatchTerms,
+    UnableToOrderBatch,
+    Worth,
+    WorthKind,
+)
+from warchest.kernel.currency import INNER
+from warchest.runtime import wire
+
+SERIES_MAX = 9999
+PRINT_FILE_LIFETIME = timedelta(minutes=10)
+
+# Damm's quasigroup of order ten: its check digit finds every wrong digit and every swap of unlike neighbours
+# (H. M. Damm, "Total anti-symmetrische Quasigruppen", 2004).
+_DAMM = (
+    (0, 3, 1, 7, 5, 9, 8, 6, 4, 2),
+    (7, 0, 9, 2, 1, 5, 4, 8, 6, 3),
+    (4, 2, 0, 6, 8, 7, 1, 3, 5, 9),
+    (1, 7, 5, 0, 9, 8, 3, 4, 2, 6),
+    (6, 1, 2, 3, 0, 4, 5, 9, 7, 8),
+    (3, 6, 7, 4, 2, 0, 9, 5, 8, 1),
+    (5, 8, 6, 9, 7, 2, 0, 1, 3, 4),
+    (8, 9, 4, 5, 3, 6, 2, 0, 1, 7),
+    (9, 4, 3, 8, 6, 1, 7, 2, 0, 5),
+    (2, 5, 8, 1, 4, 3, 6, 7, 9, 0),
+)
+_PREFIX = re.compile(r"(?:[A-Z][A-Z0-9]{0,5})?", re.ASCII)
+
+GUESS_WINDOW = timedelta(hours=24)
+GUESSES_PER_RUNG = 5
+_LADDER = (timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1), timedelta(hours=24))
+
+
+def serial_state(digits: str, *, begun: int = 0) -> int:
+    """How far Damm's check has come after these digits; at the end of a number it is the check digit."""
+    for digit in digits:
+        begun = _DAMM[begun][int(digit)]
+    return begun
+
+
+def serial_head(prefix: str, series: int) -> tuple[str, int]:
+    """What all serials of a series begin with, and the state of their check after it.
+
+    A letter counts as the two digits of its code point.
+    """
+    digits = "".join(symbol if symbol.isdigit() else str(ord(symbol)) for symbol in prefix)
+    return f"{prefix}{series:04}", serial_state(f"{digits}{series:04}")
+
+
+def serial(*, prefix: str, series: int, number: int) -> str:
+    """Prefix, four digits of the series, seven of the running number, and a check digit.
+
+    Only the prefix has no fixed length, so two serials of the same length that differ in no digit are one.
+    """
+    head, begun = serial_head(prefix, series)
+    return f"{head}{number:07}{serial_state(f'{number:07}', begun=begun)}"
+
+
+def serial_as_typed(typed: str) -> str:
+    """A serial without the separators, and in the capitals, that people add and forget."""
+    return re.sub(r"[^A-Z0-9]", "", typed.upper(), flags=re.ASCII)[:20]
+
+
+def digest(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, ordered_at: datetime) -> bytes:
+    """SHA-256 of exactly what was ordered: an approval is bound to it."""
+    expires_at = terms.expires_at and terms.expires_at.astimezone(UTC).isoformat()
+    return wire.fingerprint(
+        {
+            "batch": batch_id,
+            "quantity": terms.quantity,
+            "gives": terms.gives,
+            "face": terms.face,
+            "code_length": terms.code_length,
+            "serial_prefix": terms.serial_prefix,
+            "series": terms.series,
+            "expires_at": expires_at,
+            "regions": terms.regions,
+            "reseller": terms.reseller,
+            "margin_bps": terms.margin_bps,
+            "needs_sale": terms.needs_sale,
+            "ordered_by": ordered_by,
+            "ordered_at": ordered_at.astimezone(UTC).isoformat(),
+        }
+    )
+
+
+def check_terms(terms: BatchTerms, *, at: datetime) -> None:
+    """Raises UnableToOrderBatch."""
+    if not 1 <= terms.quantity <= QUANTITY_MAX:
+        raise UnableToOrderBatch("quantity_out_of_range", quantity_max=QUANTITY_MAX)
+    if len(terms.gives) != 1 or not all(map(_is_whole, terms.gives)):
+        raise UnableToOrderBatch("card_worth_malformed")
+    if terms.face.minor < 0 or terms.face.currency == INNER:
+        raise UnableToOrderBatch("card_face_malformed")
+    if terms.entropy_bits < ENTROPY_BITS_MIN:
+        raise UnableToOrderBatch(
+            "code_too_guessable", entropy_bits=terms.entropy_bits, entropy_bits_min=ENTROPY_BITS_MIN
+        )
+    if terms.code_length > CODE_LENGTH_MAX:
+        raise UnableToOrderBatch("code_too_long", code_length_max=CODE_LENGTH_MAX)
+    if not _PREFIX.fullmatch(terms.serial_prefix):
+        raise UnableToOrderBatch("serial_prefix_malformed")
+    if not 0 <= terms.series <= SERIES_MAX:
+        raise UnableToOrderBatch("serial_series_malformed")
+    if terms.expires_at is not None and (terms.expires_at.tzinfo is None or terms.expires_at <= at):
+        raise UnableToOrderBatch("card_expiry_in_past")
+    for region in terms.regions:
+        if not pycountry.countries.get(alpha_2=region):
+            raise UnableToOrderBatch("region_unknown", region=region[:8])
+    if not 0 <= terms.margin_bps <= 10_000 or (terms.margin_bps and not terms.reseller):
+        raise UnableToOrderBatch("margin_out_of_range")
+
+
+def _is_whole(worth: Worth) -> bool:
+    match worth.kind:
+        case WorthKind.MONEY:
+            return worth.money is not None and worth.money.minor > 0 and worth.plan is None and not worth.periods
+        case WorthKind.PERIOD:
+            return worth.money is None and worth.plan is not None and worth.periods >= 1
+
+
+def lock_after(guesses: int) -> timedelta | None:
+    """For how long the guess that makes it so many locks out; None between two rungs of the ladder.
+
+    5 guesses 15 minutes, 10 half an hour, 15 an hour, 20 and each five more a day.
+    """
+    rung, between = divmod(guesses, GUESSES_PER_RUNG)
+    if between or not rung:
+        return None
+    return _LADDER[min(rung, len(_LADDER)) - 1]
+
+
+def network_of(address: str) -> str:
+    """What guesses from an address are counted under: the address, or in IPv6 the /64 that one household owns whole.
+
+    What is no address counts as it stands.
+    """
+    try:
+        found = ip_address(address.strip())
+    except ValueError:
+        return address.strip()[:45]
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped:
+            return str(found.ipv4_mapped)
+        return str(ip_network((found.packed, 64), strict=False))
+    return str(found)

@@ -1,0 +1,32 @@
+"""Cards as this process offers them."""
+
+from warchest.cards import queries
+from warchest.cards.operations import activation, batches, blocking, guesses
+
+
+class LocalCards:
+    """Implements ``contract.Cards`` over this process's own connection."""
+
+    order = staticmethod(batches.order)
+    approve = staticmethod(batches.approve)
+    refuse = staticmethod(batches.refuse)
+    generate = staticmethod(batches.generate)
+    hand_over = staticmethod(batches.hand_over)
+    fetch_print_file = staticmethod(batches.fetch_print_file)
+    forget_print_files = staticmethod(batches.forget_print_files)
+    batch = staticmethod(queries.batch)
+    batches = staticmethod(queries.batches)
+    batches_awaiting_approval = staticmethod(queries.batches_awaiting_approval)
+    counts = staticmethod(queries.counts)
+    activations_by_day = staticmethod(queries.activations_by_day)
+    code_hash = staticmethod(activation.code_hash)
+    claim = staticmethod(activation.claim)
+    activate = staticmethod(activation.activate)
+    preview = staticmethod(activation.preview)
+    card = staticmethod(queries.card)
+    activated_by = staticmethod(queries.activated_by)
+    block = staticmethod(blocking.block)
+    unblock = staticmethod(blocking.unblock)
+    check_not_locked = staticmethod(guesses.check_not_locked)
+    count_guess = staticmethod(guesses.count_guess)
+    locks = staticmethod(queries.locks)
