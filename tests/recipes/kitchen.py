@@ -1,0 +1,23 @@
+"""What every recipe finds on the table: people, a moment, and a way to show an entry as an accountant reads it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tests.builders.house import ARENA, ARENA_MONTH
+from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
+from warchest.ledger.contract import Ledger
+from warchest.runtime.services import services
+
+__all__ = ["ARENA", "ARENA_MONTH", "NOW", "a_command", "a_player", "acting_as", "an_administrator", "services", "show"]
+
+
+def show(entry_id: UUID, **names: object) -> None:
+    """Print an entry's legs; ``names`` stand for owners: ``anna=player.id``."""
+    known = {str(value): name for name, value in names.items()}
+    entry = services.get(Ledger).entry(entry_id=entry_id)
+    assert entry is not None
+    for leg in entry.legs:
+        account = leg.book + (f" ({known.get(leg.owner, leg.owner)})" if leg.owner else "")
+        side = "Dr" if leg.side == "D" else "   Cr"
+        print(f"{side} {account}".ljust(40) + f"{leg.amount.major:>10} {leg.amount.currency}")

@@ -1,0 +1,32 @@
+"""Every recipe in ``docs/recipes`` runs as it stands: what a page says that code prints is what the code prints."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.recipes import kitchen
+
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "recipes").glob("*.md"))
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_prints_what_it_says(page: Path) -> None:
+    names = dict(vars(kitchen))
+    printed, checked = "", 0
+    for language, text in _FENCE.findall(page.read_text()):
+        if language == "python":
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                exec(compile(text, str(page), "exec"), names)
+            printed = output.getvalue()
+        elif language == "text":
+            assert printed == text
+            checked += 1
+    assert checked, "a recipe shows what it gives"
