@@ -1,47 +1,17 @@
-"""Makes this deployment's database ready and gives commands a running Django."""
+"""What commands do to a deployment before they can work with it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from warchest.accounting.contract import Accounting
+from warchest.runtime.deployment import running_database, running_django
+from warchest.runtime.services import services
 
-from warchest.runtime.configuration import DatabaseServer, database_server
-
-
-@contextmanager
-def running_database() -> Iterator[DatabaseServer]:
-    """The database server of this deployment; an embedded one is started where it does not run already.
-
-    Whoever started it stops it at the end. Raises UnableToStartPostgres.
-    """
-    server = database_server().start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@contextmanager
-def running_django() -> Iterator[None]:
-    """Settings, services and a database that answers."""
-    with running_database():
-        import django
-        from django.db import connections
-
-        # Settings ask the server where it listens, so they are read only now.
-        django.setup()
-        try:
-            yield
-        finally:
-            connections.close_all()
+__all__ = ["migrate", "running_database", "running_django"]
 
 
 def migrate() -> None:
     """Bring the schema up to this version, as the owner, and have the chart of accounts in place."""
     from django.core.management import call_command
-
-    from warchest.accounting.contract import Accounting
-    from warchest.runtime.services import services
 
     call_command("migrate", database="owner", verbosity=0)
     services.get(Accounting).define_chart()

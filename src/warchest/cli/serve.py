@@ -40,4 +40,4 @@ def portal() -> Child:
 
 
 def worker() -> Child:
-    return Child("worker", ["-m", "warchest.cli.main", "worker"])
+    return Child("worker", ["-m", "warchest.jobs"])
