@@ -100,10 +100,22 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "rates_out_of_range": (422, _("Each rate must be more than zero, and all together at most the whole.")),
     "plan_in_past": (422, _("A commission plan can only take effect now or later.")),
     "cursor_malformed": (422, _("The cursor is not one of ours.")),
+    # HTTP API
+    "request_malformed": (422, _("The request does not have the documented shape.")),
+    "key_missing": (401, _("The request needs an API key: Authorization: Bearer <key>.")),
+    "key_unknown": (401, _("This API key is not known, or no longer valid.")),
+    "scope_missing": (403, _("This API key may not do this: it lacks the scope {scope}.")),
+    "not_found": (404, _("There is nothing at this address.")),
+    "method_not_allowed": (405, _("This can't be done at this address.")),
+    "body_too_large": (413, _("The body of the request is too large.")),
+    "media_type_not_supported": (415, _("The body of the request must be application/json.")),
+    "internal_error": (500, _("Something went wrong on our side. It has been written down.")),
 }
 
 _PASSING: dict[str, tuple[int, str | Promise]] = {
     "busy": (503, _("Much is going on right now. Try again in a moment.")),
+    "too_many_requests": (429, _("Too many calls. Try again in a moment.")),
+    "database_unreachable": (503, _("This can't be done right now. Try again in a moment.")),
     "too_many_attempts": (429, _("Too many wrong codes. Try again later.")),
 }
 
