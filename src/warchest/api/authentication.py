@@ -1,0 +1,87 @@
+"""Who calls: an API key, what its scopes allow, and how often it may call."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from warchest.api.errors import UnableToServe
+from warchest.kernel.errors import TryAgain
+from warchest.members.contract import ApiClient, Members, Scope
+from warchest.runtime.services import services
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How a client stands: calls a second, calls left now, and seconds until all of them are there again."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+
+
+class RateLimiter:
+    """A token bucket for each API client: it holds one second's calls, and fills at that rate.
+
+    Each process counts by itself; a client that is served by two processes may call twice as often.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: dict[UUID, tuple[float, float]] = {}
+
+    def take(self, *, client: UUID, calls_per_second: int) -> Allowance:
+        """Count one call. Raises TryAgain (``too_many_requests``)."""
+        moment = self._clock()
+        size = float(calls_per_second)
+        with self._lock:
+            left, since = self._buckets.get(client, (size, moment))
+            left = min(size, left + (moment - since) * size)
+            enough = left >= 1
+            left -= enough
+            self._buckets[client] = (left, moment)
+        if not enough:
+            raise TryAgain("too_many_requests", retry_after_s=1)
+        return Allowance(calls_per_second, int(left), math.ceil((size - left) / size))
+
+
+limiter = RateLimiter()
+
+
+class ApiKey(HttpBearer):
+    """An API key as ``Authorization: Bearer <key>``, with one scope.
+
+    Every key is looked up by a hash of the whole of it, so a wrong one takes as long as a right one.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiClient:
+        """Raises UnableToServe, and TryAgain (``too_many_requests``)."""
+        key = token.strip()
+        if not key:
+            raise UnableToServe("key_missing")
+        client = services.get(Members).api_client_for(key=key)
+        if client is None:
+            raise UnableToServe("key_unknown")
+        request.allowance = limiter.take(  # type: ignore[attr-defined]
+            client=client.id, calls_per_second=client.calls_per_second
+        )
+        if self.scope not in client.scopes:
+            raise UnableToServe("scope_missing", scope=self.scope.value)
+        return client
+
+
+def needs(scope: Scope) -> ApiKey:
+    """What a route asks of its caller."""
+    return ApiKey(scope)

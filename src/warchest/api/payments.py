@@ -1,0 +1,89 @@
+"""Payments: a wallet is topped up through a provider's own page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import BaseModel, Field
+
+from warchest.api.authentication import needs
+from warchest.api.idempotency import KEYED, answer_of, command_of
+from warchest.api.players import player_identity
+from warchest.api.shapes import Amount, Asked, AskedAmount, Id, Moment, Text, identity
+from warchest.journeys.start_top_up import start_top_up
+from warchest.members.contract import Scope
+from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment
+from warchest.runtime.services import services
+
+router = Router(tags=["payments"])
+
+
+class NewTopUp(Asked):
+    """``return_url`` is where the player's browser comes back to; left out, it is the community's own page."""
+
+    amount: AskedAmount
+    provider: Text = Field(max_length=60)
+    return_url: Text = Field(default="", max_length=2000)
+
+
+class PaymentShape(BaseModel):
+    """``credits`` are the units that ``amount`` brings; ``redirect_url`` is where the player pays.
+
+    ``reason`` says why it failed or is under review. ``journal_entry`` is there once it was credited.
+    """
+
+    id: str
+    player: str
+    status: Status
+    amount: Amount
+    credits: Amount
+    provider: str
+    provider_reference: str | None
+    redirect_url: str | None
+    reason: str | None
+    opened_at: Moment
+    changed_at: Moment
+    credited_at: Moment | None
+    journal_entry: str | None
+
+    @classmethod
+    def of(cls, payment: Payment) -> PaymentShape:
+        return cls(
+            id=str(payment.id),
+            player=str(payment.player),
+            status=payment.status,
+            amount=Amount.of(payment.amount),
+            credits=Amount.of(payment.units),
+            provider=payment.provider,
+            provider_reference=payment.provider_reference or None,
+            redirect_url=payment.redirect_url or None,
+            reason=payment.reason or None,
+            opened_at=payment.opened_at,
+            changed_at=payment.changed_at,
+            credited_at=payment.credited_at,
+            journal_entry=str(payment.journal_entry) if payment.journal_entry else None,
+        )
+
+
+@router.post(
+    "/players/{player_id}/top-ups",
+    auth=needs(Scope.PAYMENTS_WRITE),
+    response={201: PaymentShape},
+    openapi_extra=KEYED,
+)
+def top_up(request: HttpRequest, player_id: Id, body: NewTopUp) -> PaymentShape:
+    """Begin a payment. The wallet is credited when the provider confirms it, whatever becomes of the browser."""
+    done = start_top_up(
+        command_of(request),
+        player=player_identity(player_id),
+        amount=body.amount.money(),
+        provider=body.provider,
+        return_url=body.return_url,
+    )
+    return PaymentShape.of(answer_of(request, done))
+
+
+@router.get("/payments/{payment_id}", auth=needs(Scope.PAYMENTS_READ), response=PaymentShape)
+def show_payment(request: HttpRequest, payment_id: Id) -> PaymentShape:
+    unknown = UnableToFindPayment("payment_unknown")
+    return PaymentShape.of(services.get(Payments).payment(payment_id=identity(payment_id, unknown=unknown)))

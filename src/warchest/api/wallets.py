@@ -1,0 +1,114 @@
+"""Wallets: what is there, where it came from, and how it changed."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import BaseModel
+
+from warchest.api.authentication import needs
+from warchest.api.pages import LIMIT, Cursor, Limit, Page, cut, place
+from warchest.api.players import found_player, player_identity
+from warchest.api.shapes import Amount, Id, Moment
+from warchest.charging.contract import Charging, Lot, Source, UnableToSpend, Wallet, WalletState
+from warchest.members.contract import Scope, UnableToFindPlayer
+from warchest.runtime.services import services
+from warchest.views.statement import statement
+
+router = Router(tags=["wallets"])
+
+
+class LotShape(BaseModel):
+    """Units that came in together: ``units`` and ``consideration`` (what was paid for them) are what is left."""
+
+    id: str
+    source: Source
+    units: Amount
+    issued: Amount
+    consideration: Amount
+    opened_at: Moment
+    expires_at: Moment | None
+    refundable: bool
+    transferable: bool
+    payable_out: bool
+
+    @classmethod
+    def of(cls, lot: Lot) -> LotShape:
+        return cls(
+            id=str(lot.id),
+            source=lot.source,
+            units=Amount.of(lot.units),
+            issued=Amount.of(lot.issued),
+            consideration=Amount.of(lot.consideration),
+            opened_at=lot.opened_at,
+            expires_at=lot.terms.expires_at,
+            refundable=lot.terms.refundable,
+            transferable=lot.terms.transferable,
+            payable_out=lot.terms.payable_out,
+        )
+
+
+class WalletShape(BaseModel):
+    """``available`` is ``posted`` less ``held``. ``lots`` stand in the order in which spending uses them."""
+
+    posted: Amount
+    held: Amount
+    available: Amount
+    state: WalletState
+    lots: list[LotShape]
+
+    @classmethod
+    def of(cls, wallet: Wallet) -> WalletShape:
+        return cls(
+            posted=Amount.of(wallet.posted),
+            held=Amount.of(wallet.held),
+            available=Amount.of(wallet.available),
+            state=wallet.state,
+            lots=[LotShape.of(lot) for lot in wallet.lots],
+        )
+
+
+class StatementLine(BaseModel):
+    """``amount`` is negative where it took away."""
+
+    at: Moment
+    kind: str
+    amount: Amount
+    balance_after: Amount | None
+    reference: str
+    description: str
+    journal_entry: str
+
+
+@router.get("/players/{player_id}/wallet", auth=needs(Scope.WALLET_READ), response=WalletShape)
+def show_wallet(request: HttpRequest, player_id: Id) -> WalletShape:
+    try:
+        return WalletShape.of(services.get(Charging).wallet(player=player_identity(player_id)))
+    except UnableToSpend:
+        # Every player has a wallet, so that what is missing is the player.
+        raise UnableToFindPlayer("player_unknown") from None
+
+
+@router.get("/players/{player_id}/statement", auth=needs(Scope.WALLET_READ), response=Page[StatementLine])
+def show_statement(
+    request: HttpRequest, player_id: Id, cursor: Cursor = "", limit: Limit = LIMIT
+) -> Page[StatementLine]:
+    """Every change of the wallet; descriptions are in the language asked for by Accept-Language."""
+    player = found_player(player_id)
+    lines = statement(player=player.id, before=place(cursor), limit=limit + 1)
+    page, next_cursor = cut(lines, limit=limit, cursor_of=lambda line: line.sequence)
+    return Page(
+        items=[
+            StatementLine(
+                at=line.at,
+                kind=line.kind,
+                amount=Amount.of(line.amount),
+                balance_after=None if line.balance_after is None else Amount.of(line.balance_after),
+                reference=line.reference,
+                description=line.description,
+                journal_entry=str(line.entry_id),
+            )
+            for line in page
+        ],
+        next_cursor=next_cursor,
+    )

@@ -1,0 +1,67 @@
+"""What a player sees first: the wallet, the time that is left, and what happened lately."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from warchest.catalogue.contract import Catalogue
+from warchest.charging.contract import Charging, Wallet
+from warchest.members.contract import Player
+from warchest.payments.contract import Payment, Payments
+from warchest.runtime.services import services
+from warchest.views.statement import Line, statement
+from warchest.views.times import SubscribedTime, subscribed_times
+
+_PAYMENTS_KNOWN_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What lines of a statement refer to: names of subscriptions and payments, by the ids in their references."""
+
+    subscription_names: Mapping[str, str]
+    payments: Mapping[str, Payment]
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPage:
+    wallet: Wallet
+    times: tuple[SubscribedTime, ...]
+    lately: tuple[Line, ...]
+    background: Background
+
+
+def wallet_page(*, player: Player, language: str, at: datetime, lines: int = 5) -> WalletPage:
+    """The number of queries does not grow with the length of the statement."""
+    times = times_of(player=player, language=language, at=at)
+    lately = statement(player=player.id, limit=lines)
+    return WalletPage(
+        wallet=services.get(Charging).wallet(player=player.id),
+        times=times,
+        lately=lately,
+        background=background_of(player=player.id, times=times, lines=lately),
+    )
+
+
+def times_of(*, player: Player, language: str, at: datetime) -> tuple[SubscribedTime, ...]:
+    listed = services.get(Catalogue).catalogue(
+        country=player.country, currency=player.display_currency, language=language, at=at
+    )
+    return subscribed_times(player=player, listed=listed, language=language, at=at)
+
+
+def background_of(*, player: UUID, times: tuple[SubscribedTime, ...], lines: tuple[Line, ...]) -> Background:
+    """Asks for payments only where a line refers to one."""
+    refers_to_payments = any(line.kind == "top_up" for line in lines)
+    known = (
+        services.get(Payments).payments_of(player=player, limit=_PAYMENTS_KNOWN_MAX)
+        if refers_to_payments
+        else ()
+    )
+    return Background(
+        subscription_names={str(time.id): time.service_name for time in times},
+        payments={str(payment.id): payment for payment in known},
+    )
