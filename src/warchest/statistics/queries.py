@@ -55,7 +55,8 @@ def _facts(from_day: date, to_day: date) -> QuerySet[DayFact]:
 def _summed(facts: QuerySet[DayFact], *, by: str) -> dict[K, tuple[int, tuple[Money, ...]]]:
     """Count and amounts for each value of a column. Asking for a value that is not there answers nothing counted."""
     rows: Iterable[tuple[K, str, int, int]] = (
-        facts.values_list(by, in_currency=F("currency"))
+        facts.annotate(in_currency=F("currency"))
+        .values_list(by, "in_currency")
         .annotate(counted=Sum("count"), total=Sum("amount_minor"))
         .order_by(by, "in_currency")
     )

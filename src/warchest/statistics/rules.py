@@ -111,7 +111,7 @@ def _amounts(payload: Mapping[str, Any], name: str, code: str = "") -> list[Mone
 
 
 def _money(value: Any) -> Money:
-    """Money as ``runtime.wire`` writes it. Anything else is a mistake: the event is set aside, and ``prove`` says so."""
+    """Money as ``runtime.wire`` writes it. Anything else is a mistake: the event is set aside, as ``prove`` says."""
     match value:
         case {"minor": int(minor), "currency": {"code": str(code)}}:
             return Money(minor, currency(code))
