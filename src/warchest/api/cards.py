@@ -11,7 +11,6 @@ from warchest.api.idempotency import KEYED, answer_of, command_of
 from warchest.api.players import player_identity
 from warchest.api.shapes import Address, Amount, Asked, Id, Moment
 from warchest.cards.contract import Cards, CardState, Worth, WorthKind
-from warchest.charging.contract import Charging
 from warchest.journeys.activate_card import activate_card
 from warchest.members.contract import Scope
 from warchest.runtime.command import now
@@ -90,14 +89,13 @@ def activate(request: HttpRequest, body: Activation) -> ActivatedShape:
         command_of(request), player=player, code=body.code, client_address=body.client_address or ""
     )
     activated = answer_of(request, done)
-    wallet = services.get(Charging).wallet(player=player)
     return ActivatedShape(
         serial=activated.serial,
         gave=[WorthShape.of(worth) for worth in activated.gave],
         wallet=BalanceShape(
-            posted=Amount.of(wallet.posted),
-            held=Amount.of(wallet.held),
-            available=Amount.of(wallet.available),
+            posted=Amount.of(activated.wallet.posted),
+            held=Amount.of(activated.wallet.held),
+            available=Amount.of(activated.wallet.available),
         ),
         journal_entry=str(activated.entry_id) if activated.entry_id else None,
     )

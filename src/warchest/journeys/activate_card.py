@@ -8,11 +8,11 @@ from uuid import UUID
 from warchest.accounting.contract import Accounting
 from warchest.cards.contract import Cards, ClaimedCard, UnableToActivateCard, Worth, WorthKind
 from warchest.catalogue.contract import Catalogue
-from warchest.charging.contract import Charging, LotTerms, Source
+from warchest.charging.contract import WALLET_BOOK, Charging, LotTerms, Source
 from warchest.kernel.currency import INNER
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.ledger.contract import EntryDraft, Ledger, Leg
+from warchest.ledger.contract import AccountRef, Balance, EntryDraft, Ledger, Leg
 from warchest.members.contract import Members, Player
 from warchest.runtime.command import Command
 from warchest.runtime.journey import Done, journey
@@ -23,12 +23,16 @@ from warchest.subscriptions.contract import GrantSource, Subscriptions
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """``units`` is what the wallet got; ``entry_id`` is None only where nothing was paid and no units were given."""
+    """``units`` is what the wallet got, ``wallet`` how it stood afterwards.
+
+    ``entry_id`` is None only where nothing was paid and no units were given.
+    """
 
     serial: str
     gave: tuple[Worth, ...]
     units: Money
     entry_id: UUID | None
+    wallet: Balance
 
 
 def activate_card(command: Command, *, player: UUID, code: str, client_address: str = "") -> Done[Activated]:
@@ -85,7 +89,8 @@ def _activate(tx: Transaction, *, player: UUID, code_hash: str, client_address: 
         country=holder.country,
         journal_entry=entry_id,
     )
-    return Activated(serial=card.serial, gave=card.gives, units=units, entry_id=entry_id)
+    wallet = tx.get(Ledger).balance(account=AccountRef(WALLET_BOOK, INNER.code, str(player)))
+    return Activated(serial=card.serial, gave=card.gives, units=units, entry_id=entry_id, wallet=wallet)
 
 
 def _give(tx: Transaction, holder: Player, card: ClaimedCard) -> tuple[Money, tuple[Leg, ...], UUID | None]:
