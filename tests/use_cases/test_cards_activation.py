@@ -297,6 +297,14 @@ class TestRefusal:
             activate_card(a_command(), player=a_player(country="FR").id, code=batch.cards[0].code)
         activate_card(a_command(), player=a_player(country="AT").id, code=batch.cards[0].code)
 
+    def test_of_a_frozen_player_whatever_the_code(self) -> None:
+        batch, player = a_batch(), a_player()
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE members_player SET state = 'frozen' WHERE id = %s", [player.id])
+        for code in (batch.cards[0].code, NO_CODE):
+            with pytest.raises(UnableToActivateCard, match="player_frozen"):
+                activate_card(a_command(), player=player.id, code=code)
+
     def test_of_a_card_whose_codes_have_not_left_the_house(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from warchest.cards import making
 

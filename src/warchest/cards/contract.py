@@ -77,6 +77,7 @@ class UnableToActivateCard(UnableTo):
             "card_expired",
             "card_not_sold",
             "card_not_for_country",
+            "player_frozen",  # frozen or closed: told before the code is looked up
         }
     )
 

@@ -13,7 +13,7 @@ from warchest.kernel.currency import INNER
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Balance, EntryDraft, Ledger, Leg
-from warchest.members.contract import Members, Player
+from warchest.members.contract import Members, Player, PlayerState
 from warchest.runtime.command import Command
 from warchest.runtime.journey import Done, journey
 from warchest.runtime.services import services
@@ -57,6 +57,8 @@ def activate_card(command: Command, *, player: UUID, code: str, client_address: 
 def _activate(tx: Transaction, *, player: UUID, code_hash: str, client_address: str) -> Activated:
     cards = tx.get(Cards)
     holder = tx.get(Members).player(player_id=player)
+    if holder.state is not PlayerState.ACTIVE:
+        raise UnableToActivateCard("player_frozen")
     cards.check_not_locked(player=player, client_address=client_address, at=tx.command.at)
     card = cards.claim(code_hash=code_hash, country=holder.country, at=tx.command.at)
     tx.about("card", card.serial, player=str(player), fingerprint=card.fingerprint)

@@ -29,7 +29,7 @@ from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
 
-CARDS_PER_PART = 25_000
+CARDS_PER_PART = 25000
 
 log = structlog.get_logger(__name__)
 
@@ -114,36 +114,53 @@ def generate(*, batch_id: UUID, at: datetime) -> Batch:
     if _digest_now(row) != bytes(row.approved_digest):
         raise UnableToGenerateBatch("digest_changed")
     try:
-        for part, first in enumerate(range(1, row.quantity + 1, CARDS_PER_PART)):
-            _make(row, part=part, first=first, count=min(CARDS_PER_PART, row.quantity + 1 - first))
+        sealed = _copy_in(row)
     except UniqueViolation:
         # With 60 bits and more this happens once in some thousand years; the whole batch is made anew then.
         log.warning("code_exists_already", batch=str(batch_id))
         raise TryAgain("busy") from None
+    for part, lines in enumerate(sealed):
+        PrintFile.objects.create(batch=row, part=part, sealed=lines)
     BatchRow.objects.filter(id=batch_id).update(state=BatchState.GENERATED, generated_at=at)
     return queries.batch(batch_id=batch_id)
 
 
-def _make(row: BatchRow, *, part: int, first: int, count: int) -> None:
-    """Make ``count`` cards from the running number ``first`` on, and keep their codes as a sealed part of the file."""
-    codes = making.codes(count=count, length=row.code_length)
-    serials = making.serials(prefix=row.serial_prefix, series=row.series, first=first, count=count)
-    hashes = map(keeping.code_hasher(), codes)
-    batch = str(row.id).encode()
-    # COPY's text format: tabs between columns, and '\\x' before a byte string in hexadecimal.
-    rows = [
-        b"%b\t%b\t%d\t\\\\x%b\t%b\n" % (serial, batch, number, code_hash.hex().encode(), code[-4:])
-        for number, (serial, code, code_hash) in enumerate(zip(serials, codes, hashes, strict=True), first)
-    ]
+def _copy_in(row: BatchRow) -> list[bytes]:
+    """Make all cards of a batch; answers the sealed parts of its file.
+
+    In one COPY, so that the server stores one part while the next is made here.
+    """
+    sealed = []
     with (
         services.database("cards").cursor() as cursor,
         cursor.copy("COPY cards_card (serial, batch_id, number, code_hash, last_four) FROM STDIN") as copy,
     ):
-        copy.write(b"".join(rows))
-    series = str(row).encode()
-    lines = b"".join(b"%b,%b,%b\n" % (series, *pair) for pair in zip(serials, codes, strict=True))
-    sealed = keeping.seal(lines, key=keeping.storage_key(), batch=row.id, part=part)
-    PrintFile.objects.create(batch=row, part=part, sealed=sealed)
+        for part, first in enumerate(range(1, row.quantity + 1, CARDS_PER_PART)):
+            count = min(CARDS_PER_PART, row.quantity + 1 - first)
+            codes = making.codes(count=count, length=row.code_length)
+            serials = making.serials(prefix=row.serial_prefix, series=row.series, first=first, count=count)
+            copy.write(_rows(row.id, first, serials, codes))
+            lines = _lines(str(row), serials, codes)
+            sealed.append(keeping.seal(lines, key=keeping.storage_key(), batch=row.id, part=part))
+    return sealed
+
+
+def _rows(batch_id: UUID, first: int, serials: list[bytes], codes: list[bytes]) -> bytes:
+    """Cards in COPY's text format: tabs between columns, and ``\\\\x`` before a byte string in hexadecimal."""
+    code_hash = keeping.code_hasher()
+    batch = str(batch_id).encode()
+    return b"".join(
+        [
+            b"%b\t%b\t%d\t\\\\x%b\t%b\n" % (serial, batch, number, code_hash(code).hex().encode(), code[-4:])
+            for number, (serial, code) in enumerate(zip(serials, codes, strict=True), first)
+        ]
+    )
+
+
+def _lines(batch: str, serials: list[bytes], codes: list[bytes]) -> bytes:
+    """A part of the printer's file."""
+    series = batch.encode()
+    return b"".join([b"%b,%b,%b\n" % (series, *pair) for pair in zip(serials, codes, strict=True)])
 
 
 def hand_over(

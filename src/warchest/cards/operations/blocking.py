@@ -28,7 +28,8 @@ def _set(
     batch_id, first, last = _range(selection)
     # The batch first, always: two who block the same cards take turns.
     batch = BatchRow.objects.select_for_update().get(id=batch_id)
-    cards = CardRow.objects.filter(batch=batch, number__range=(first, last)).exclude(state="activated")
+    serials = queries.serial_of(batch, first), queries.serial_of(batch, last)
+    cards = CardRow.objects.filter(serial__range=serials, batch=batch).exclude(state="activated")
     if selection.batch is not None:
         changed = cards.count() if (batch.blocked_at is None) != (blocked_at is None) else 0
         BatchRow.objects.filter(id=batch_id).update(blocked_at=blocked_at)
@@ -43,12 +44,7 @@ def _set(
         reason=reason.strip()[:300],
         occurred_at=at,
     )
-    return BlockedCards(
-        batch=batch_id,
-        first_serial=queries.serial_of(batch, first),
-        last_serial=queries.serial_of(batch, last),
-        count=changed,
-    )
+    return BlockedCards(batch=batch_id, first_serial=serials[0], last_serial=serials[1], count=changed)
 
 
 def _range(selection: CardSelection) -> tuple[UUID, int, int]:
