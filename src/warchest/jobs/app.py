@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from typing import cast
 
 import procrastinate
 import structlog
@@ -91,9 +92,11 @@ def run_worker(stop: threading.Event) -> None:
 
 async def _run_tasks(stop: threading.Event) -> None:
     from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.django_connector import DjangoConnector
 
     # Django's own connector knows threads, not a worker's event loop.
-    with app.replace_connector(app.connector.get_worker_connector()) as working:
+    django_connector = cast(DjangoConnector, app.connector)
+    with app.replace_connector(django_connector.get_worker_connector()) as working:
         async with working.open_async():
             worker = asyncio.create_task(
                 working.run_worker_async(

@@ -18,21 +18,22 @@ from warchest.statistics.operations import CONSUMER
 from warchest.statistics.rules import check_days
 
 K = TypeVar("K", bound=Hashable)
+_Sums = dict[K, tuple[int, tuple[Money, ...]]]
 
 
 def figures(*, from_day: date, to_day: date) -> tuple[Figure, ...]:
-    found = _summed(_facts(from_day, to_day), by="measure")
+    found: _Sums[str] = _summed(_facts(from_day, to_day), by="measure")
     return tuple(Figure(measure, *found[measure]) for measure in Measure)
 
 
 def series(*, measure: Measure, from_day: date, to_day: date) -> tuple[DayFigure, ...]:
-    found = _summed(_facts(from_day, to_day).filter(measure=measure), by="day")
+    found: _Sums[date] = _summed(_facts(from_day, to_day).filter(measure=measure), by="day")
     days = (from_day + timedelta(days=number) for number in range((to_day - from_day).days))
     return tuple(DayFigure(day, *found[day]) for day in days)
 
 
 def totals(*, measure: Measure, by: Dimension, from_day: date, to_day: date) -> tuple[Total, ...]:
-    found = _summed(_facts(from_day, to_day).filter(measure=measure), by=by.value)
+    found: _Sums[str] = _summed(_facts(from_day, to_day).filter(measure=measure), by=by.value)
     most_frequent = sorted(found, key=lambda value: (-found[value][0], value))
     return tuple(Total(value, *found[value]) for value in most_frequent)
 
@@ -52,7 +53,7 @@ def _facts(from_day: date, to_day: date) -> QuerySet[DayFact]:
     return DayFact.objects.filter(day__gte=from_day, day__lt=to_day)
 
 
-def _summed(facts: QuerySet[DayFact], *, by: str) -> dict[K, tuple[int, tuple[Money, ...]]]:
+def _summed(facts: QuerySet[DayFact], *, by: str) -> _Sums[K]:
     """Count and amounts for each value of a column. Asking for a value that is not there answers nothing counted."""
     rows: Iterable[tuple[K, str, int, int]] = (
         facts.annotate(in_currency=F("currency"))
@@ -60,7 +61,7 @@ def _summed(facts: QuerySet[DayFact], *, by: str) -> dict[K, tuple[int, tuple[Mo
         .annotate(counted=Sum("count"), total=Sum("amount_minor"))
         .order_by(by, "in_currency")
     )
-    found: dict[K, tuple[int, tuple[Money, ...]]] = defaultdict(lambda: (0, ()))
+    found: _Sums[K] = defaultdict(lambda: (0, ()))
     for value, code, counted, total in rows:
         count, amounts = found[value]
         more = (Money(int(total), currency(code)),) if total else ()

@@ -51,7 +51,7 @@ def facts_of(topic: str, payload: Mapping[str, Any], occurred_at: datetime) -> I
             service=_text(payload, "online_service"),
             source=source or _text(payload, "source"),
         )
-        found = list(amounts) or [None]
+        found: list[Money | None] = [*amounts] or [None]
         for number, amount in enumerate(found):
             cell = replace(where, currency=amount.currency.code) if amount else where
             yield Fact(cell, 0 if number else 1, amount.minor if amount else 0)
