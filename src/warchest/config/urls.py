@@ -9,3 +9,9 @@ if find_spec("warchest.api.urls"):
     urlpatterns.append(path("", include("warchest.api.urls")))
 if find_spec("warchest.web.portal.urls"):
     urlpatterns.append(path("", include("warchest.web.portal.urls")))
+
+# Every mistake is told in the portal's look; the API's own are told by the API.
+handler400 = "warchest.web.portal.views.errors.bad_request"
+handler403 = "warchest.web.portal.views.errors.forbidden"
+handler404 = "warchest.web.portal.views.errors.not_found"
+handler500 = "warchest.web.portal.views.errors.server_error"

@@ -121,10 +121,42 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
   });
 
+  // --- Scanned card: the code stands behind '#', which no server and no log ever sees ----------
+  // Kept for this tab while the player signs in, then put into the field, and looked up at once.
+  const SCANNED = "warchest-scanned-code";
+
+  const takeScannedCode = () => {
+    const scanned = location.hash.slice(1).replaceAll("%20", " ");
+    if (/^[0-9A-Za-z\u0020-]{8,40}$/.test(scanned) && /\d|-/.test(scanned) && !document.getElementById(scanned)) {
+      sessionStorage.setItem(SCANNED, scanned);
+      history.replaceState(null, "", location.pathname + location.search);
+    }
+    const field = document.querySelector("[data-code]");
+    const code = sessionStorage.getItem(SCANNED);
+    if (!field || !code || field.value) return;
+    sessionStorage.removeItem(SCANNED);
+    field.value = code;
+    readCode(field);
+    if (!field.hasAttribute("aria-invalid")) field.form.requestSubmit();
+  };
+
+  // Choosing a button takes back what was typed beside it. Before HTMX asks for the quote.
+  document.addEventListener("change", (event) => {
+    const own = document.getElementById("own-amount");
+    if (own && event.target.name === "amount") own.value = "";
+  }, true);
+
+  const fillTimeZone = () => {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const field of document.querySelectorAll("[data-time-zone]")) field.value ||= zone ?? "";
+  };
+
   document.addEventListener("htmx:load", (event) => reveal(event.target));
   reveal(document);
   for (const field of document.querySelectorAll("[data-code]")) {
     // What the server refused stays marked until it is changed.
     if (field.value && !field.hasAttribute("aria-invalid")) readCode(field);
   }
+  fillTimeZone();
+  takeScannedCode();
 })();

@@ -1,0 +1,87 @@
+"""Forms of the portal. They check shapes; what is allowed is for the journeys to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from warchest.web.portal.countries import countries, currency_names, time_zones
+
+
+class SignInForm(forms.Form):
+    login = forms.CharField(
+        label=_("E-mail"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=256,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class SignUpForm(forms.Form):
+    nickname = forms.CharField(
+        label=_("Nickname"),
+        max_length=24,
+        help_text=_("Other players see it."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "nickname", "autocapitalize": "off", "spellcheck": "false"}
+        ),
+    )
+    email = forms.CharField(
+        label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=256,
+        strip=False,
+        help_text=_("At least ten characters. Three or four words in a row are good."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    country = forms.ChoiceField(label=_("Country"), widget=forms.Select(attrs={"autocomplete": "country"}))
+    language = forms.ChoiceField(label=_("Language"), choices=lambda: settings.LANGUAGES)
+    sponsor_code = forms.CharField(
+        label=_("Invitation code, if you have one"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+    )
+    # A script fills it in; without one the player chooses it in the settings.
+    time_zone = forms.CharField(
+        required=False, max_length=40, widget=forms.HiddenInput(attrs={"data-time-zone": ""})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["country"].choices = countries(get_language() or "en")  # type: ignore[attr-defined]
+
+    def clean_time_zone(self) -> str:
+        zone = self.cleaned_data["time_zone"]
+        return zone if zone in time_zones() else ""
+
+
+class SettingsForm(forms.Form):
+    language = forms.ChoiceField(label=_("Language"), choices=lambda: settings.LANGUAGES)
+    display_currency = forms.ChoiceField(
+        label=_("Currency"), help_text=_("In which you see prices. You always pay in credits.")
+    )
+    time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("All times on these pages are in it."))
+
+    def __init__(self, *args: Any, currencies: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = currency_names(get_language() or "en")
+        self.fields["display_currency"].choices = [  # type: ignore[attr-defined]
+            (code, f"{code} · {names[code]}" if code in names else code) for code in currencies
+        ]
+        self.fields["time_zone"].choices = [  # type: ignore[attr-defined]
+            (zone, zone.replace("_", " ")) for zone in time_zones()
+        ]

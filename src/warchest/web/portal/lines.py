@@ -1,0 +1,119 @@
+"""Lines of a statement as parts/line.html shows them: what happened in words, and behind a tap why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from warchest.cards.contract import ActivatedCard
+from warchest.payments.contract import Payment, Status
+from warchest.views.statement import Line
+from warchest.views.wallet_page import Background
+from warchest.web.portal.templatetags.portal import money
+
+CREDITED = frozenset({Status.SUCCEEDED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED})
+
+
+def wallet_line(line: Line, background: Background) -> dict[str, Any]:
+    title, why, facts = line.description, "", []
+    payment = None
+    if line.kind == "top_up":
+        title = _("Top-up")
+        payment = background.payments.get(line.reference)
+        if payment:
+            why = _("You paid %(paid)s and got %(units)s.") % {
+                "paid": money(payment.amount),
+                "units": money(payment.units),
+            }
+        facts.append((_("Payment number"), line.reference))
+    elif line.kind == "card_activated":
+        title = _("Card activated")
+        facts.append((_("Serial number"), line.reference))
+    elif line.kind == "subscription":
+        title = background.subscription_names.get(line.reference, line.description)
+        why = _("Time bought from your wallet.")
+    return {
+        "id": str(line.sequence),
+        "kind": "in" if line.amount.minor > 0 else "out",
+        "title": title,
+        "at": line.at,
+        "amount": line.amount,
+        "why": why,
+        "facts": facts,
+        "available_after": line.balance_after,
+        "receipt_url": reverse("portal:payment", args=[payment.id]) if payment else None,
+    }
+
+
+def payment_line(payment: Payment, label: str) -> dict[str, Any]:
+    credited = payment.status in CREDITED
+    return {
+        "id": f"payment-{payment.id}",
+        "kind": "in"
+        if credited
+        else "out"
+        if payment.status in (Status.FAILED, Status.CANCELLED)
+        else "held",
+        "title": f"{label}: {state_words(payment.status)}",
+        "at": payment.opened_at,
+        "amount": payment.amount,
+        "why": "",
+        "facts": [
+            (_("You get"), money(payment.units)),
+            (_("Payment number"), str(payment.id)),
+        ],
+        "available_after": None,
+        "receipt_url": reverse("portal:payment", args=[payment.id]),
+    }
+
+
+def card_line(card: ActivatedCard, gave: str) -> dict[str, Any]:
+    return {
+        "id": f"card-{card.serial}",
+        "kind": "in",
+        "title": gave,
+        "at": card.activated_at,
+        "amount": card.units,
+        "why": _("You activated this card."),
+        "facts": [(_("Serial number"), card.serial)],
+        "available_after": None,
+        "receipt_url": None,
+    }
+
+
+def state_words(status: Status) -> str:
+    """How a payment stands, in a player's words. What is not final yet is on its way."""
+    match status:
+        case Status.SUCCEEDED:
+            return pgettext("state of a payment", "paid")
+        case Status.FAILED:
+            return pgettext("state of a payment", "did not go through")
+        case Status.CANCELLED:
+            return pgettext("state of a payment", "stopped")
+        case Status.PARTIALLY_REFUNDED:
+            return pgettext("state of a payment", "paid back in part")
+        case Status.REFUNDED:
+            return pgettext("state of a payment", "paid back")
+        case Status.DISPUTED:
+            return pgettext("state of a payment", "disputed")
+        case Status.REVIEW:
+            return pgettext("state of a payment", "being looked at")
+        case _:
+            return pgettext("state of a payment", "on its way")
+
+
+def by_day(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines in groups of one day each, by the player's own clock; their order stays."""
+    days: list[dict[str, Any]] = []
+    for line in lines:
+        day: date = timezone.localtime(line["at"]).date()
+        if not days or days[-1]["day"] != day:
+            days.append({"day": day, "lines": []})
+        days[-1]["lines"].append(line)
+    return days

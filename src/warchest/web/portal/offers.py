@@ -1,0 +1,58 @@
+"""What topping up brings: the usual amounts, a quote for one, and who takes the money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from warchest.accounting.contract import Accounting, Rate
+from warchest.kernel.currency import INNER, currency
+from warchest.kernel.money import Money
+from warchest.payments.contract import Payments, Provider
+from warchest.runtime.services import services
+from warchest.web.portal.amounts import usual_amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What is paid and what it brings at the rate of this moment."""
+
+    pay: Money
+    get: Money
+    is_chosen: bool = False
+
+
+def amounts_for(wanted_currency: str, *, at: datetime) -> tuple[Amount, ...]:
+    """The usual amounts in a currency; in another where we take none of this one; none where we take no money at all."""
+    rates = {rate.currency: rate for rate in services.get(Accounting).rates(at=at)}
+    code = currency_taken(wanted_currency, tuple(rates))
+    return usual_at(rates[code]) if code else ()
+
+
+def usual_at(rate: Rate, *, chosen: Money | None = None) -> tuple[Amount, ...]:
+    return tuple(
+        Amount(pay=pay, get=pay.converted(Fraction(rate.units_per_major), INNER), is_chosen=pay == chosen)
+        for pay in usual_amounts(currency(rate.currency))
+    )
+
+
+def currency_taken(wanted: str, accepted: tuple[str, ...]) -> str:
+    """The currency wished for if it is accepted, else the euro, else any; empty where none is."""
+    return next((code for code in (wanted, "EUR", *accepted) if code in accepted), "")
+
+
+def providers_for(code: str) -> tuple[Provider, ...]:
+    """Who takes new payments in this currency."""
+    return tuple(
+        provider
+        for provider in services.get(Payments).providers()
+        if provider.enabled and code in provider.currencies
+    )
+
+
+def label_of(provider: str) -> str:
+    """The name that people know a provider by."""
+    return next(
+        (found.label for found in services.get(Payments).providers() if found.name == provider), provider
+    )

@@ -1,0 +1,41 @@
+"""The portal's addresses."""
+
+from django.urls import path
+
+from warchest.web.portal.views import (
+    activate,
+    home,
+    invite,
+    look,
+    payment,
+    prolong,
+    services,
+    settings,
+    sign_in,
+    sign_up,
+    statement,
+    subscriptions,
+    top_up,
+)
+
+app_name = "portal"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("sign-in", sign_in.sign_in, name="sign-in"),
+    path("sign-out", sign_in.sign_out, name="sign-out"),
+    path("sign-up", sign_up.sign_up, name="sign-up"),
+    path("join/<str:code>", sign_up.join, name="join"),
+    path("activate", activate.activate, name="activate"),
+    path("top-up", top_up.top_up, name="top-up"),
+    path("payments/<uuid:payment_id>", payment.payment, name="payment"),
+    path("payments/<uuid:payment_id>/return", payment.came_back, name="payment-return"),
+    path("services", services.services, name="services"),
+    path("services/<slug:code>", services.services, name="service"),
+    path("prolong/<uuid:plan_id>", prolong.prolong, name="prolong"),
+    path("subscriptions", subscriptions.subscriptions, name="subscriptions"),
+    path("statement", statement.statement, name="statement"),
+    path("invite", invite.invite, name="invite"),
+    path("settings", settings.settings, name="settings"),
+    path("accent.css", look.accent_sheet, name="accent"),
+]

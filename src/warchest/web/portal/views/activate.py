@@ -1,0 +1,87 @@
+"""CRD-03 and CRD-26: a player sees what a card gives, and activates it.
+
+A code never stands in an address, where logs, histories and other sites would see it. It comes by POST; the QR code on a
+card carries it behind ``#`` (``/activate#CODE``), which browsers keep to themselves, and a script puts it into the field.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from warchest.charging.contract import Charging
+from warchest.journeys.activate_card import activate_card
+from warchest.journeys.preview_card import preview_card
+from warchest.kernel.errors import TryAgain, UnableTo
+from warchest.members.contract import Player
+from warchest.runtime.command import now
+from warchest.runtime.services import services
+from warchest.web.portal.commands import a_key, client_address, player_command
+from warchest.web.portal.gifts import gifts
+from warchest.web.portal.players import for_players
+from warchest.web.portal.telling import tell
+from warchest.web.portal.views.home import CARD_CODE
+
+
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+@for_players
+def activate(request: HttpRequest, player: Player) -> HttpResponse:
+    if request.method == "GET":
+        return _page(request, {"step": "code"})
+    code = request.POST.get("code", "")[:100]
+    try:
+        if request.POST.get("step") == "confirm":
+            return _activate(request, player, code)
+        return _look(request, player, code)
+    except (UnableTo, TryAgain) as refusal:
+        return _refused(request, refusal, code)
+
+
+def _look(request: HttpRequest, player: Player, code: str) -> HttpResponse:
+    at = now()
+    preview = preview_card(player=player.id, code=code, at=at, client_address=client_address(request))
+    return _page(
+        request,
+        {
+            "step": "confirm",
+            "code": code,
+            "key": a_key(),
+            "gives": gifts(preview.gives, player=player, at=at),
+            "serial": preview.serial,
+        },
+    )
+
+
+def _activate(request: HttpRequest, player: Player, code: str) -> HttpResponse:
+    command = player_command(request, player, key=request.POST.get("key", ""))
+    activated = activate_card(
+        command, player=player.id, code=code, client_address=client_address(request)
+    ).answer
+    context = {
+        "step": "done",
+        "gave": gifts(activated.gave, player=player, at=command.at, units=activated.units),
+        "wallet": services.get(Charging).wallet(player=player.id),
+        "serial": activated.serial,
+    }
+    return _page(request, context)
+
+
+def _refused(request: HttpRequest, refusal: UnableTo | TryAgain, code: str) -> HttpResponse:
+    told = tell(refusal)
+    response = _page(
+        request,
+        {"step": "code", "code": code, "error": told.text, "error_next": told.next},
+        status=told.status,
+    )
+    if told.retry_after_s:
+        response["Retry-After"] = str(told.retry_after_s)
+    return response
+
+
+def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    return render(request, "portal/activate.html", {"card_code": CARD_CODE, **context}, status=status)

@@ -1,0 +1,63 @@
+"""CHG-10 and SUB-14: what a player has, what runs, and what happened lately, on one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+from django.views.decorators.http import require_GET
+
+from warchest.kernel.codes import ALPHABET
+from warchest.kernel.money import Money
+from warchest.members.contract import Player
+from warchest.runtime.command import now
+from warchest.views.times import SubscribedTime
+from warchest.views.wallet_page import wallet_page
+from warchest.web.portal.commands import a_key
+from warchest.web.portal.lines import wallet_line
+from warchest.web.portal.offers import amounts_for
+from warchest.web.portal.players import for_players
+
+# What a field for a code needs to know: I, L and O are read as the digits that they look like.
+CARD_CODE = {"alphabet": ALPHABET + "ILO", "group": 4, "example": "7K3M-9XQ2-4TBN-8HWC"}
+_ENDED_SHOWN_DAYS = 14
+
+
+@require_GET
+@for_players
+def home(request: HttpRequest, player: Player) -> HttpResponse:
+    at = now()
+    page = wallet_page(player=player, language=get_language() or "en", at=at)
+    available = page.wallet.available
+    shown = [time for time in page.times if time.is_running or (at - time.ends_at).days < _ENDED_SHOWN_DAYS]
+    context = {
+        "wallet": page.wallet,
+        "card_code": CARD_CODE,
+        "amounts": amounts_for(player.display_currency, at=at),
+        "subscriptions": [subscription_card(time, available) for time in shown],
+        "lately": [wallet_line(line, page.background) for line in page.lately],
+    }
+    return render(request, "portal/home.html", context)
+
+
+def subscription_card(time: SubscribedTime, available: Money) -> dict[str, Any]:
+    """As parts/subscription.html shows it, with a key of its own for the button."""
+    price = time.price
+    return {
+        "id": time.id,
+        "name": time.service_name,
+        "plan_name": time.plan_name,
+        "plan_id": time.plan,
+        "state": "active" if time.is_running else "ended",
+        "days_left": time.days_left,
+        "days_total": time.days_total,
+        "ends_at": time.ends_at,
+        "renews_itself": False,
+        "price": price,
+        "new_ends_at": time.new_ends_at,
+        "missing": price - available if price is not None and price > available else None,
+        "key": a_key(),
+        "can_prolong": price is not None,
+    }

@@ -1,0 +1,128 @@
+"""PAY-01, the way back: how a payment stands, asked of the provider while nobody knows.
+
+The browser's return is a reason to ask and no proof. So a payment whose notice was lost is credited when the player comes
+back, or looks again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods
+
+from warchest.charging.contract import Charging
+from warchest.journeys.return_from_provider import return_from_provider
+from warchest.kernel.errors import TryAgain
+from warchest.members.contract import Player
+from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment
+from warchest.runtime.services import services
+from warchest.web.portal.commands import a_key, player_command
+from warchest.web.portal.lines import CREDITED
+from warchest.web.portal.offers import label_of
+from warchest.web.portal.players import for_players
+from warchest.web.portal.views.top_up import GOES_ON_AT
+
+_ASKED_EVERY_S = 5
+_OPEN = frozenset({Status.CREATED, Status.PENDING, Status.UNKNOWN})
+
+
+# Some providers send the browser back with a POST from their own page. It changes nothing: it only leads to the GET.
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def came_back(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    if request.method == "POST":
+        response = redirect(request.get_full_path())
+        response.status_code = 303
+        return response
+    return _ask_and_show(request, payment_id=payment_id)
+
+
+@for_players
+def _ask_and_show(request: HttpRequest, player: Player, payment_id: UUID) -> HttpResponse:
+    payment = _own_payment(player, payment_id)
+    _ask(request, player, payment, query={name: value[:500] for name, value in request.GET.items()})
+    return redirect("portal:payment", payment_id)
+
+
+@require_GET
+@for_players
+def payment(request: HttpRequest, player: Player, payment_id: UUID) -> HttpResponse:
+    found = _own_payment(player, payment_id)
+    # The page asks us every two seconds; the provider is asked less often, however many pages are open.
+    if found.status in _OPEN and cache.add(f"payment-asked:{payment_id}", True, timeout=_ASKED_EVERY_S):
+        found = _ask(request, player, found, query={})
+    is_part = bool(request.htmx)  # type: ignore[attr-defined]
+    template = "portal/parts/payment_state.html" if is_part else "portal/payment.html"
+    return render(request, template, _context(request, player, found))
+
+
+def _ask(request: HttpRequest, player: Player, found: Payment, *, query: dict[str, str]) -> Payment:
+    try:
+        return return_from_provider(
+            player_command(request, player, key=a_key()), payment_id=found.id, query=query
+        ).answer
+    except TryAgain:
+        return found
+
+
+def _own_payment(player: Player, payment_id: UUID) -> Payment:
+    try:
+        found = services.get(Payments).payment(payment_id=payment_id)
+    except UnableToFindPayment:
+        raise Http404 from None
+    if found.player != player.id:
+        raise Http404
+    return found
+
+
+def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, Any]:
+    state = _state(found.status)
+    going_on = request.session.pop(GOES_ON_AT, None) if state == "succeeded" else None
+    return {
+        "payment": {
+            "id": found.id,
+            "number": str(found.id),
+            "state": state,
+            "pay": found.amount,
+            "get": found.units,
+            "at": found.opened_at,
+            "provider_name": label_of(found.provider),
+            "why": _why(found.reason) if state == "refused" else None,
+            "receipt_url": None,
+        },
+        "wallet": services.get(Charging).wallet(player=player.id) if state == "succeeded" else None,
+        "next_url": going_on,
+        "next_label": _("Go on where you were") if going_on else None,
+    }
+
+
+def _state(status: Status) -> str:
+    match status:
+        case Status.FAILED:
+            return "refused"
+        case Status.CANCELLED:
+            return "cancelled"
+        case Status.REVIEW:
+            return "review"
+        case _ if status in CREDITED:
+            return "succeeded"
+        case _:
+            # What we have never heard of is not final.
+            return "pending"
+
+
+def _why(reason: str) -> str | None:
+    """The provider's code in the player's words; nothing where it would say nothing to a player."""
+    if "insufficient" in reason:
+        return _("Your bank says that there is not enough on the card.")
+    if "expired" in reason:
+        return _("The card has expired.")
+    if "declined" in reason or "refused" in reason:
+        return _("Your bank said no.")
+    return None

@@ -1,0 +1,28 @@
+"""SUB-14: a player's subscriptions, when each ends, and those that ended."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+from django.views.decorators.http import require_GET
+
+from warchest.charging.contract import Charging
+from warchest.members.contract import Player
+from warchest.runtime.command import now
+from warchest.runtime.services import services
+from warchest.views.wallet_page import times_of
+from warchest.web.portal.players import for_players
+from warchest.web.portal.views.home import subscription_card
+
+
+@require_GET
+@for_players
+def subscriptions(request: HttpRequest, player: Player) -> HttpResponse:
+    times = times_of(player=player, language=get_language() or "en", at=now())
+    available = services.get(Charging).wallet(player=player.id).available
+    context = {
+        "subscriptions": [subscription_card(time, available) for time in times if time.is_running],
+        "ended": [subscription_card(time, available) for time in times if not time.is_running],
+    }
+    return render(request, "portal/subscriptions.html", context)
