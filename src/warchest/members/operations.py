@@ -35,6 +35,8 @@ from warchest.runtime.services import services
 _TAKEN = {
     "nickname_once": "nickname_taken",
     "login_once": "email_taken",
+    # Of the column itself; which of the two is met first is for the database to choose.
+    "members_user_login_key": "email_taken",
     "external_id_once": "external_id_taken",
 }
 
