@@ -21,10 +21,9 @@ from tests.builders.people import NOW
 from warchest.delivery import queries
 from warchest.delivery.contract import Delivery, DeliveryState, UnableToDeliver
 from warchest.delivery.operations import webhooks
-from warchest.delivery.rules import SCHEDULE, is_web_address, shown_secret
+from warchest.delivery.rules import SCHEDULE, is_web_address
 from warchest.kernel.money import Money
 from warchest.runtime.configuration import Webhook, configuration
-from warchest.runtime.secrets import secret
 from warchest.runtime.services import services
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -88,7 +87,7 @@ class TestAWebhook:
         deliver()
         (heard,) = game_server.heard
         # As a receiver reads the standard: the secret's base64 behind its prefix, over id, time-stamp and body.
-        given = shown_secret(secret("webhooks"))
+        given = delivery().webhook_secret()
         assert given.startswith("whsec_")
         key = base64.b64decode(given.removeprefix("whsec_"))
         assert 24 <= len(key) <= 64

@@ -111,6 +111,10 @@ class Delivery(Protocol):
         """The configured endpoints."""
         ...
 
+    def webhook_secret(self) -> str:
+        """What receivers verify signatures with, as they are given it: ``whsec_…``. For the operator's eyes only."""
+        ...
+
     def enable_endpoint(self, *, url: str, at: datetime) -> None:
         """Send to an endpoint again that had answered 410, also what came meanwhile. Raises UnableToDeliver."""
         ...

@@ -10,6 +10,7 @@ class LocalDelivery:
 
     catch_up = staticmethod(catch_up)
     deliver_due = staticmethod(webhooks.deliver_due)
+    webhook_secret = staticmethod(webhooks.webhook_secret)
     enable_endpoint = staticmethod(webhooks.enable_endpoint)
     send_again = staticmethod(webhooks.send_again)
     endpoints = staticmethod(queries.endpoints)

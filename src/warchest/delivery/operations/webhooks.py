@@ -19,7 +19,7 @@ from warchest.delivery.contract import DeliveryState, UnableToDeliver, WebhookDe
 from warchest.delivery.models import Delivery, Endpoint
 from warchest.delivery.queries import as_row, configured_urls
 from warchest.delivery.receiver import TIMEOUT_S, post
-from warchest.delivery.rules import Answer, headers, message_id, next_attempt
+from warchest.delivery.rules import Answer, headers, message_id, next_attempt, shown_secret
 from warchest.runtime.secrets import secret
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
@@ -128,6 +128,10 @@ def _write_down(claimed: _Claimed, url: str, answer: Answer, at: datetime) -> No
             mine.update(state="failed", **seen)
         if answer.asks_to_slow_down:
             Endpoint.objects.update_or_create(url=url, defaults={"paused_until": at + answer.pause})
+
+
+def webhook_secret() -> str:
+    return shown_secret(secret(SECRET))
 
 
 def enable_endpoint(*, url: str, at: datetime) -> None:
