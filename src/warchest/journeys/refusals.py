@@ -113,6 +113,14 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "rates_out_of_range": (422, _("Each rate must be more than zero, and all together at most the whole.")),
     "plan_in_past": (422, _("A commission plan can only take effect now or later.")),
     "cursor_malformed": (422, _("The cursor is not one of ours.")),
+    # Cards
+    "card_code_unknown": (422, _("This is not a code of ours. Check it and type it again.")),
+    "card_already_activated": (409, _("This card has been activated before.")),
+    "card_blocked": (409, _("This card is blocked. Our support can tell you why.")),
+    "card_expired": (409, _("This card has expired.")),
+    "card_not_sold": (409, _("This card has not been sold yet. Ask where you bought it.")),
+    "card_not_for_country": (409, _("This card can't be activated in your country.")),
+    "card_unknown": (404, _("There is no such card.")),
     # HTTP API
     "request_malformed": (422, _("The request does not have the documented shape.")),
     "key_missing": (401, _("The request needs an API key: Authorization: Bearer <key>.")),
