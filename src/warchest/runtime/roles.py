@@ -78,9 +78,10 @@ def create_database(admin: Admin, *, name: str) -> None:
 def clone_database(admin: Admin, *, template: str, name: str) -> None:
     """Copy a database, for a test that must commit. Nobody may be connected to the template.
 
-    Takes about 0.1 s. Raises `psycopg.errors.ObjectInUse` when somebody is connected for over five seconds.
+    Takes about 0.05 s. Raises `psycopg.errors.ObjectInUse` when somebody is connected for over five seconds.
     """
-    statement = "CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}"
+    # Copying files takes a tenth of the time of copying through the log, and a test needs no log of its birth.
+    statement = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy OWNER {owner}"
     admin.execute(_for_roles(statement, name=name, template=template))
     _grant_connect(admin, name=name)  # the only privileges that a copy does not bring along
 
