@@ -80,7 +80,7 @@ def answer(
     response = HttpResponse(_encode(body), status=status, content_type=MEDIA_TYPE)
     if isinstance(refusal, TryAgain):
         response["Retry-After"] = str(refusal.retry_after_s)
-    if status == HTTPStatus.UNAUTHORIZED:
+    if told.code in ("key_missing", "key_unknown"):
         response["WWW-Authenticate"] = "Bearer"
     if isinstance(refusal, UnableTo) and refusal.replayed:
         response["Idempotent-Replayed"] = "true"
