@@ -40,7 +40,7 @@ def start_top_up(
     Raises UnableToFindPlayer, UnableToTopUp, UnableToQuote, UnableToUseProvider.
     """
     payments = services.get(Payments)
-    opened = _open_payment(
+    opened = open_payment(
         command,
         player=player,
         amount=amount,
@@ -61,7 +61,7 @@ def start_top_up(
 
 
 @journey("payments.open")
-def _open_payment(
+def open_payment(
     tx: Transaction,
     *,
     player: UUID,
@@ -70,6 +70,7 @@ def _open_payment(
     return_url: str,
     units_shown: Money | None,
 ) -> Payment:
+    """Write a payment down. Alone it is for filling in a past, in which no provider can be told any more."""
     found = tx.get(Members).player(player_id=player)
     if found.state is not PlayerState.ACTIVE:
         raise UnableToTopUp("player_not_active", state=found.state.value)

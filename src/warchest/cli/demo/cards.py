@@ -1,0 +1,130 @@
+"""Card batches, ordered, approved, made and handed over by different people, as the house asks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from warchest.cards.contract import Batch, BatchTerms, Cards, Worth
+from warchest.cli.demo.history import SERIES, Series
+from warchest.cli.demo.house import Staff
+from warchest.cli.demo.offers import PLANS
+from warchest.cli.demo.people import PAST_DAYS, Past
+from warchest.journeys.approve_batch import approve_batch
+from warchest.journeys.generate_batch import generate_batch
+from warchest.journeys.hand_over_batch import hand_over_batch
+from warchest.journeys.order_batch import order_batch
+from warchest.journeys.refuse_batch import refuse_batch
+from warchest.kernel.money import Money
+from warchest.members.contract import Role
+from warchest.runtime.services import services
+
+LISTED_MONEY_CARDS = 20
+LISTED_PERIOD_CARDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedCard:
+    serial: str
+    code: str
+    gives: tuple[Worth, ...]
+
+
+class CardDesk:
+    """Who does what with a batch: one orders, the owner approves, another makes it and hands it over."""
+
+    def __init__(self, staff: Sequence[Staff]) -> None:
+        self._clerk, self._printer = (one for one in staff if one.role is Role.ADMINISTRATOR)
+        self._owner = next(one for one in staff if one.role is Role.OWNER)
+
+    def make_past(self, past: Past) -> dict[str, tuple[str, ...]]:
+        """Order every series at its time; answers their codes. Some further orders stand at other stages today."""
+        codes = {}
+        for series in SERIES:
+            at = past.moment(series.ordered_on_day + 0.4)
+            cards = self._print(
+                f"demo:{series.code}", _terms(series), at=at, handed_over_at=at + timedelta(days=6)
+            )
+            codes[series.code] = tuple(card.code for card in cards)
+        self._leave_orders_open(past)
+        return codes
+
+    def make_listed(self, at: datetime) -> tuple[PrintedCard, ...]:
+        """The cards that ``demo.json`` lists: ten euros each, and behind them some that give a month."""
+        ten = Money.parse("10.00", "EUR")
+        sold = {"reseller": "kiosk-hamburg", "margin_bps": 800}
+        money = BatchTerms(quantity=LISTED_MONEY_CARDS, gives=(Worth.of_money(ten),), face=ten, **sold)  # type: ignore[arg-type]
+        period = BatchTerms(
+            quantity=LISTED_PERIOD_CARDS,
+            gives=(Worth.of_period(plan=PLANS[0].id, periods=1),),
+            face=Money.parse("5.00", "EUR"),
+            **sold,  # type: ignore[arg-type]
+        )
+        return (
+            *self._print("demo:listed:money", money, at=at, handed_over_at=at),
+            *self._print("demo:listed:period", period, at=at, handed_over_at=at),
+        )
+
+    def _print(
+        self, key: str, terms: BatchTerms, *, at: datetime, handed_over_at: datetime
+    ) -> tuple[PrintedCard, ...]:
+        batch = self._approved(key, terms, at=at, approved_at=at + (handed_over_at - at) / 4)
+        generate_batch(self._printer.command(key, at + (handed_over_at - at) / 2), batch=batch.id)
+        one_time_key = os.urandom(32)
+        command = self._printer.command(key, handed_over_at)
+        hand_over_batch(command, batch=batch.id, recipient="Guildhall print house", one_time_key=one_time_key)
+        file = services.get(Cards).fetch_print_file(
+            batch_id=batch.id, one_time_key=one_time_key, actor=str(command.actor), at=handed_over_at
+        )
+        _, *lines = file.decode().splitlines()
+        return tuple(
+            PrintedCard(serial, code, terms.gives) for _, serial, code in (line.split(",") for line in lines)
+        )
+
+    def _approved(self, key: str, terms: BatchTerms, *, at: datetime, approved_at: datetime) -> Batch:
+        batch = order_batch(self._clerk.command(key, at), terms=terms).answer
+        return approve_batch(
+            self._owner.command(key, approved_at), batch=batch.id, digest=batch.digest
+        ).answer
+
+    def _leave_orders_open(self, past: Past) -> None:
+        def terms(quantity: int, amount: str) -> BatchTerms:
+            money = Money.parse(amount, "EUR")
+            gives = (Worth.of_money(money),)
+            return BatchTerms(
+                quantity=quantity, gives=gives, face=money, reseller="kiosk-berlin", margin_bps=800
+            )
+
+        refused = order_batch(
+            self._clerk.command("demo:refused", past.moment(PAST_DAYS - 16)), terms=terms(20_000, "100.00")
+        ).answer
+        refuse_batch(
+            self._owner.command("demo:refused", past.moment(PAST_DAYS - 15)),
+            batch=refused.id,
+            reason="Twenty thousand at this value are more than we could replace after a theft.",
+        )
+        at = past.moment(PAST_DAYS - 4)
+        self._approved("demo:approved", terms(400, "20.00"), at=at, approved_at=at + timedelta(hours=20))
+        order_batch(
+            self._printer.command("demo:awaiting", past.moment(PAST_DAYS - 0.8)), terms=terms(1_000, "10.00")
+        )
+
+
+def _terms(series: Series) -> BatchTerms:
+    plan = next((plan for plan in PLANS if plan.code == series.plan), None)
+    if plan is not None:
+        gives = Worth.of_period(plan=plan.id, periods=1)
+    elif series.face:
+        gives = Worth.of_money(series.face)
+    else:
+        gives = Worth.of_money(Money.units(series.units * 100))
+    return BatchTerms(
+        quantity=series.quantity,
+        gives=(gives,),
+        face=series.face,
+        reseller=series.reseller,
+        margin_bps=series.margin_bps,
+        regions=series.regions,
+    )
