@@ -101,6 +101,15 @@ def _fund(tx: Transaction, *, player: UUID, units: Money, paid: Money, source: S
             reference=str(lot),
         )
     )
+    tx.announce(
+        "payments.succeeded",
+        key=str(player),
+        player=player,
+        provider="test",
+        amount_minor=paid.minor,
+        currency=paid.currency.code,
+        units_minor=units.minor,
+    )
 
 
 def _rate(currency: str, at: datetime):

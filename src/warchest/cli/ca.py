@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
@@ -26,17 +27,22 @@ def command() -> None:
 def first_owner(username: str, into: Path) -> None:
     with deployment.running_django():
         deployment.migrate()
-        from warchest.journeys.administer import count_administrators
+        from warchest.journeys.administer import count_administrators, take_on_administrator
+        from warchest.kernel.ids import new_id
+        from warchest.runtime.command import Actor, ActorKind, Channel, Command, now
 
         if count_administrators():
             raise click.ClickException(
                 "There are administrators already: an owner adds others in the back office."
             )
         password = secrets.token_urlsafe(12)
-        made = new_administrator(username=username, password=password, role=Role.OWNER)
-        into.mkdir(parents=True, exist_ok=True)
-        file = into / f"{username}.p12"
-        file.touch(mode=0o600)
-        file.write_bytes(made.pkcs12)
-        click.echo(f"Import {file} into your browser; its passphrase is {made.pkcs12_passphrase}")
-        click.echo(f"Then sign in as {username} with the password {password}")
+        as_operator = Command(
+            actor=Actor(ActorKind.OPERATOR, "cli"), key=str(new_id()), at=now(), channel=Channel.CLI
+        )
+        made = take_on_administrator(as_operator, username=username, password=password, role=Role.OWNER)
+    into.mkdir(parents=True, exist_ok=True)
+    file = into / f"{username}.p12"
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(made.certificate.pkcs12)
+    click.echo(f"Import {file} into your browser; its passphrase is {made.certificate.pkcs12_passphrase}")
+    click.echo(f"Then sign in as {username} with the password {password}")

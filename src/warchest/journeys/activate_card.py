@@ -65,7 +65,12 @@ def _activate(tx: Transaction, *, player: UUID, code_hash: str, client_address: 
 
     units, legs, entry_id = _give(tx, holder, card)
     cards.activate(
-        serial=card.serial, player=player, country=holder.country, units=units, entry_id=entry_id, at=tx.command.at
+        serial=card.serial,
+        player=player,
+        country=holder.country,
+        units=units,
+        entry_id=entry_id,
+        at=tx.command.at,
     )
     if entry_id is not None:
         entry = EntryDraft(
@@ -129,7 +134,9 @@ def _fund(tx: Transaction, holder: Player, card: ClaimedCard, worth: Worth) -> t
     )
     if not card.paid:
         return units, accounting.promotion_legs(player=holder.id, units=units)
-    return units, accounting.card_activated_legs(batch=card.batch, player=holder.id, face=card.face, units=units)
+    return units, accounting.card_activated_legs(
+        batch=card.batch, player=holder.id, face=card.face, units=units
+    )
 
 
 def _grant(
@@ -172,6 +179,8 @@ def _grant(
         starts_at=granted.grant.starts_at,
         ends_at=granted.grant.ends_at,
         charged_minor=0,
+        country=holder.country,
+        source=GrantSource.CARD,
         journal_entry=entry_id,
     )
     return Money.units(0), legs, entry_id

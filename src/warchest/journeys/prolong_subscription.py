@@ -123,6 +123,9 @@ def prolong_subscription(tx: Transaction, *, player: UUID, plan: UUID, periods: 
         starts_at=granted.starts_at,
         ends_at=granted.ends_at,
         charged_minor=charge.minor,
+        country=buyer.country,
+        source=GrantSource.PAID,
+        commission=[line.amount for line in owed],
         journal_entry=entry_id,
     )
     return Prolonged(

@@ -13,6 +13,7 @@ given again, with ``replayed`` set, to whoever sends the same request with the s
 from __future__ import annotations
 
 import functools
+import hmac
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from psycopg import errors as postgres
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.runtime import idempotency, wire
 from warchest.runtime.command import Command, UnableToUseKey
+from warchest.runtime.secrets import secret
 from warchest.runtime.transactions import Transaction, business_transaction, technical_transaction
 
 P = ParamSpec("P")
@@ -65,7 +67,8 @@ class Journey(Generic[P, R]):
         Raises what the body refuses (a subclass of UnableTo), UnableToUseKey, and TryAgain when the database could not
         put it in order with what others did at the same time.
         """
-        asked = wire.fingerprint(kwargs)
+        # Keyed, since an argument may be a password: from the database alone nobody can try guesses against it.
+        asked = hmac.digest(secret("request-fingerprints"), wire.encode(kwargs), "sha256")
         for tries in range(1, _TRIES_MAX + 1):
             try:
                 return self._once(command, asked, *args, **kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets as source
 import tempfile
+from functools import cache
 from pathlib import Path
 
 
@@ -17,7 +18,12 @@ def home() -> Path:
 
 def secret(name: str, *, length_bytes: int = 32) -> bytes:
     """The secret of this name; made at its first use, by one of many processes that may ask at once."""
-    path = home() / "secrets" / name
+    return _kept(home(), name, length_bytes)
+
+
+@cache
+def _kept(folder: Path, name: str, length_bytes: int) -> bytes:
+    path = folder / "secrets" / name
     try:
         return path.read_bytes()
     except FileNotFoundError:
