@@ -18,7 +18,7 @@ KEYED: dict[str, Any] = {
             "in": "header",
             "name": "Idempotency-Key",
             "required": True,
-            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+            "schema": {"type": "string", "pattern": f"^[ -~]{{1,{KEY_LENGTH_MAX}}}$"},
             "description": (
                 "The same key with the same request answers what the first call answered, with the header"
                 " Idempotent-Replayed; with another request it is refused. Answers 429 and 5xx are not kept."

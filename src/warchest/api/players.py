@@ -20,8 +20,8 @@ router = Router(tags=["players"])
 
 
 class NewPlayer(Asked):
-    nickname: Text = Field(max_length=100)
-    email: Text = Field(max_length=320)
+    nickname: Text = Field(max_length=100, examples=["Ada"])
+    email: Text = Field(max_length=320, json_schema_extra={"format": "email"})
     country: Text = Field(max_length=8, examples=["DE"], description="ISO 3166-1 alpha-2")
     language: Text = Field(max_length=20, examples=["en"])
     sponsor_code: Text | None = Field(default=None, max_length=40)

@@ -35,7 +35,12 @@ def _address(text: str) -> str:
     return str(ip_address(text))
 
 
-Address = Annotated[str, Field(max_length=45), AfterValidator(_address)]
+Address = Annotated[
+    str,
+    Field(max_length=45),
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
+]
 """An IP address, of either version."""
 
 
@@ -48,8 +53,13 @@ class Asked(BaseModel):
 class AskedAmount(Asked):
     """An amount in major units, as text, and its currency."""
 
-    amount: str = Field(max_length=32, examples=["10.00"])
-    currency: str = Field(max_length=8, examples=["EUR"])
+    # The patterns are for readers of the specification: what differs is refused by name, as currencies say.
+    amount: str = Field(
+        max_length=32,
+        examples=["10.00"],
+        json_schema_extra={"pattern": r"^(0|[1-9][0-9]{0,15})(\.[0-9]{1,8})?$"},
+    )
+    currency: str = Field(max_length=8, examples=["EUR"], json_schema_extra={"pattern": "^[A-Z]{3}$"})
 
     def money(self) -> Money:
         """Raises UnableToReadAmount and UnableToFindCurrency."""
