@@ -21,9 +21,30 @@ from schemathesis.generation.modes import GenerationMode
 from tests.builders.api import an_api_client
 from tests.builders.house import ARENA, ARENA_MONTH
 from tests.builders.people import a_command, a_player
+from warchest.accounting.contract import UnableToQuote
+from warchest.api.errors import UnableToServe
+from warchest.api.pages import UnableToTurnPage
+from warchest.cards.contract import UnableToActivateCard, UnableToFindCard
+from warchest.catalogue.contract import UnableToOffer
+from warchest.charging.contract import UnableToSpend
 from warchest.config.wsgi import application
 from warchest.journeys.hold_units import reserve_units
-from warchest.kernel.money import Money
+from warchest.journeys.prolong_subscription import UnableToProlong
+from warchest.journeys.refusals import explain
+from warchest.kernel.currency import UnableToFindCurrency
+from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money, UnableToReadAmount
+from warchest.members.contract import UnableToFindPlayer, UnableToRegister
+from warchest.payments.contract import (
+    UnableToFindPayment,
+    UnableToReceiveNotice,
+    UnableToTopUp,
+    UnableToUseProvider,
+)
+from warchest.referrals.contract import UnableToJoin, UnableToListReferrals
+from warchest.runtime.command import UnableToUseKey
+from warchest.sdk.payments import UnableToTrustNotice
+from warchest.subscriptions.contract import UnableToGrant, UnableToListChanges
 
 CHECKS = [
     not_a_server_error,
@@ -133,3 +154,37 @@ def test_no_request_breaks_the_server_or_its_word(database, mode):
             case.call_and_validate(headers=authorization, checks=CHECKS)
 
         holds()
+
+
+REFUSALS = (
+    UnableToActivateCard,
+    UnableToFindCard,
+    UnableToFindCurrency,
+    UnableToFindPayment,
+    UnableToFindPlayer,
+    UnableToGrant,
+    UnableToJoin,
+    UnableToListChanges,
+    UnableToListReferrals,
+    UnableToOffer,
+    UnableToProlong,
+    UnableToQuote,
+    UnableToReadAmount,
+    UnableToReceiveNotice,
+    UnableToRegister,
+    UnableToServe,
+    UnableToSpend,
+    UnableToTopUp,
+    UnableToTrustNotice,
+    UnableToTurnPage,
+    UnableToUseKey,
+    UnableToUseProvider,
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.__name__)
+def test_every_refusal_is_told_in_words_of_its_own(refusal):
+    """None falls back to the general sentence."""
+    general = explain(UnableTo("a reason that nobody has")).text
+    for reason in refusal.reasons - {"batch_unknown"}:
+        assert explain(refusal(reason)).text != general, reason

@@ -20,8 +20,12 @@ from warchest.runtime.services import services
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How a client stands: calls a second, calls left now, and seconds until all of them are there again."""
+    """How a client stands: calls a second, calls left now, and seconds until all of them are there again.
 
+    ``granted``: this call was within the limit.
+    """
+
+    granted: bool
     limit: int
     remaining: int
     reset_s: int
@@ -39,18 +43,16 @@ class RateLimiter:
         self._buckets: dict[UUID, tuple[float, float]] = {}
 
     def take(self, *, client: UUID, calls_per_second: int) -> Allowance:
-        """Count one call. Raises TryAgain (``too_many_requests``)."""
+        """Count one call, if it is within the limit."""
         moment = self._clock()
         size = float(calls_per_second)
         with self._lock:
             left, since = self._buckets.get(client, (size, moment))
             left = min(size, left + (moment - since) * size)
-            enough = left >= 1
-            left -= enough
+            granted = left >= 1
+            left -= granted
             self._buckets[client] = (left, moment)
-        if not enough:
-            raise TryAgain("too_many_requests", retry_after_s=1)
-        return Allowance(calls_per_second, int(left), math.ceil((size - left) / size))
+        return Allowance(granted, calls_per_second, int(left), math.ceil((size - left) / size))
 
 
 limiter = RateLimiter()
@@ -74,9 +76,10 @@ class ApiKey(HttpBearer):
         client = services.get(Members).api_client_for(key=key)
         if client is None:
             raise UnableToServe("key_unknown")
-        request.allowance = limiter.take(  # type: ignore[attr-defined]
-            client=client.id, calls_per_second=client.calls_per_second
-        )
+        allowance = limiter.take(client=client.id, calls_per_second=client.calls_per_second)
+        request.allowance = allowance  # type: ignore[attr-defined]
+        if not allowance.granted:
+            raise TryAgain("too_many_requests", retry_after_s=1)
         if self.scope not in client.scopes:
             raise UnableToServe("scope_missing", scope=self.scope.value)
         return client

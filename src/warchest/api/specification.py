@@ -76,4 +76,4 @@ for _resource in (
 ):  # fmt: skip
     api.add_router("", _resource.router)
 for _error in (Exception, HttpError, AuthenticationError, ValidationError):
-    api.add_exception_handler(_error, as_problem)
+    api.add_exception_handler(_error, as_problem)  # type: ignore[arg-type]

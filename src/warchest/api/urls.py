@@ -62,7 +62,10 @@ def _check(request: HttpRequest) -> None:
         raise UnableToServe("not_found")
     if "%00" in request.META.get("QUERY_STRING", ""):
         raise UnableToServe("request_malformed")
-    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    told = request.META.get("CONTENT_LENGTH") or "0"
+    if not (told.isascii() and told.isdigit() and len(told) < 20):
+        raise UnableToServe("request_malformed")
+    length = int(told)
     is_notice = request.path.startswith("/api/v1/notices/")
     if length > (NOTICE_BYTES_MAX if is_notice else BODY_BYTES_MAX):
         raise UnableToServe("body_too_large")

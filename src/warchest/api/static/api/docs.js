@@ -8,11 +8,4 @@ SwaggerUIBundle({
   layout: "BaseLayout",
   deepLinking: true,
   displayRequestDuration: true,
-  // A key is made for each try: whoever wants to see a replay types the same one again.
-  requestInterceptor: (request) => {
-    if (request.method === "POST" && !request.headers["Idempotency-Key"]) {
-      request.headers["Idempotency-Key"] = crypto.randomUUID();
-    }
-    return request;
-  },
 });
