@@ -9,13 +9,12 @@ from uuid import UUID
 
 import click
 from django.conf import settings
-from django.db import connections
 
 from warchest.charging.contract import Charging
 from warchest.cli.demo import file, history, house
 from warchest.cli.demo.cards import CardDesk
 from warchest.cli.demo.home import COMMUNITY, Home
-from warchest.cli.demo.load import Community, carry_on_events, close_days, let_happen
+from warchest.cli.demo.load import Community, carry_on_events, close_days, let_happen, take_stock
 from warchest.cli.demo.offers import PLANS, RATE_CHANGE_DAY
 from warchest.cli.demo.people import LISTED, Past, Person, community
 from warchest.cli.demo.sandbox import Sandbox
@@ -50,9 +49,7 @@ def load(home: Home, sandbox: Sandbox, *, players: int, operations: int, seed: i
     close_days(past)
     cards = desk.make_listed(at)
     carry_on_events(at=now())
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("ANALYZE")
-    connections["owner"].close()
+    take_stock()
     home.finish(
         file.contents(
             folder=home.folder,

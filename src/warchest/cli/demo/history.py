@@ -227,11 +227,11 @@ def _life(random: Random, person: Person, deck: _Deck, past: Past) -> Iterator[O
 def _late(random: Random, at: datetime, past: Past) -> Outcome:
     """Of the last days a few payments are still open, or wait for somebody to look at them."""
     fate = random.random()
-    if at < past.moment(PAST_DAYS - 2):
+    if at < past.moment(PAST_DAYS - 3):
         return Outcome.PAID
-    if fate < 0.06:
+    if fate < 0.12:
         return Outcome.PENDING
-    return Outcome.REVIEW if fate < 0.09 else Outcome.PAID
+    return Outcome.REVIEW if fate < 0.2 else Outcome.PAID
 
 
 def _next_time(random: Random, at: datetime, plan: offers.Plan) -> datetime:

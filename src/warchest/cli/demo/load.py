@@ -5,6 +5,7 @@ No provider is spoken with: what the sandbox would have said comes as a notice t
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -80,10 +81,18 @@ def _watch(
             shown = time.monotonic()
             done = sum(count.value for count in counts)
             click.echo(f"  {done:,} of {total:,} operations, {done / (shown - begun):.0f} a second")
+            take_stock()
     if any(process.exitcode for process in processes):
         raise click.ClickException("The community could not be loaded; the next start begins anew.")
     took_s = time.monotonic() - begun
     click.echo(f"  {total:,} operations in {took_s:.0f} s, {total / took_s:.0f} a second")
+
+
+def take_stock() -> None:
+    """Tell the planner how the tables have grown: plans that were made for empty ones read them whole."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE")
+    connections["owner"].close()
 
 
 def _half(
@@ -91,6 +100,9 @@ def _half(
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # What was there before the fork stays; what comes after is mostly gone by itself.
+    gc.freeze()
+    gc.set_threshold(100_000)
     _commit_without_waiting()
     desk = _Desk(community, sandbox)
     for operation in half:
