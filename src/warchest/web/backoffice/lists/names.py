@@ -6,13 +6,14 @@ The apps hold no texts for people, so the names are given here, and only in the 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from django.apps import apps
 from django.db.models import Field, Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-Text = str | Promise
+Text: TypeAlias = str | Promise
 
 APPS: dict[str, Text] = {
     "members": _("People and programs"),
