@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from io import BytesIO
 
 import pytest
 from django.db import connections
+from django.http import HttpResponse
 from django.test import Client
 
 from tests.builders.api import an_api_client, call
@@ -101,6 +103,25 @@ class TestErrors:
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
         answer = call(None, "POST", "/notices/sandbox", "x" * (64 * 1024 + 1))
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+    def test_a_body_in_pieces_is_read_where_the_server_tells_its_end_and_never_taken_for_none(self):
+        def sent(length: int, **server: object) -> HttpResponse:
+            pieces = BytesIO(json.dumps({**PLAYER, "nickname": "A" * length}).encode())
+            return Client().post(
+                "/api/v1/players",
+                headers={
+                    "Authorization": f"Bearer {client}",
+                    "Idempotency-Key": str(new_id()),
+                    "Transfer-Encoding": "chunked",
+                },
+                **{"wsgi.input": pieces, "CONTENT_LENGTH": "", "CONTENT_TYPE": "application/json", **server},
+            )
+
+        client = an_api_client()
+        assert sent(5, **{"wsgi.input_terminated": True}).status_code == 201
+        assert sent(2**18, **{"wsgi.input_terminated": True}).json()["code"] == "body_too_large"
+        refused = sent(5)
+        assert (refused.status_code, refused.json()["code"]) == (411, "length_required")
 
     def test_texts_follow_the_language_asked_for(self):
         answer = call(an_api_client(), "GET", "/players/7", headers={"Accept-Language": "de"})

@@ -33,6 +33,7 @@ class UnableToServe(UnableTo):
             "scope_missing",  # the key is right and may not do this; the scope that is missing is in the details
             "not_found",
             "method_not_allowed",
+            "length_required",  # sent in pieces, behind a server that can't tell where it ends
             "body_too_large",
             "media_type_not_supported",
             "internal_error",

@@ -62,15 +62,27 @@ def _check(request: HttpRequest) -> None:
         raise UnableToServe("not_found")
     if "%00" in request.META.get("QUERY_STRING", ""):
         raise UnableToServe("request_malformed")
+    is_notice = request.path.startswith("/api/v1/notices/")
+    bytes_max = NOTICE_BYTES_MAX if is_notice else BODY_BYTES_MAX
+    if "HTTP_TRANSFER_ENCODING" in request.META:
+        _read_pieces(request, bytes_max=bytes_max)
     told = request.META.get("CONTENT_LENGTH") or "0"
     if not (told.isascii() and told.isdigit() and len(told) < 20):
         raise UnableToServe("request_malformed")
-    length = int(told)
-    is_notice = request.path.startswith("/api/v1/notices/")
-    if length > (NOTICE_BYTES_MAX if is_notice else BODY_BYTES_MAX):
+    if int(told) > bytes_max:
         raise UnableToServe("body_too_large")
-    if length and not is_notice and request.content_type != "application/json":
+    if int(told) and not is_notice and request.content_type != "application/json":
         raise UnableToServe("media_type_not_supported")
+
+
+def _read_pieces(request: HttpRequest, *, bytes_max: int) -> None:
+    """A body sent in pieces has no length, and Django would take it for an empty one: a capture of a part would become
+    a capture of all."""
+    if not request.META.get("wsgi.input_terminated"):
+        raise UnableToServe("length_required")
+    body = request.META["wsgi.input"].read(bytes_max + 1)
+    request._body = body  # type: ignore[attr-defined]
+    request.META["CONTENT_LENGTH"] = str(len(body))
 
 
 def _finish(request: HttpRequest, response: HttpResponse) -> None:

@@ -128,6 +128,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "scope_missing": (403, _("This API key may not do this: it lacks the scope {scope}.")),
     "not_found": (404, _("There is nothing at this address.")),
     "method_not_allowed": (405, _("This can't be done at this address.")),
+    "length_required": (411, _("The request must say how long its body is.")),
     "body_too_large": (413, _("The body of the request is too large.")),
     "media_type_not_supported": (415, _("The body of the request must be application/json.")),
     "internal_error": (500, _("Something went wrong on our side. It has been written down.")),
