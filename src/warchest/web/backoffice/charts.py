@@ -1,0 +1,120 @@
+"""Charts as plain numbers for a template to draw, each with its table; and how states of cards are called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from warchest.cards.contract import ActivationsOfDay, CardState
+from warchest.kernel.money import Money
+
+CARD_STATES = {
+    CardState.GENERATED: gettext_lazy("made, not handed over"),
+    CardState.HANDED_OVER: gettext_lazy("handed over"),
+    CardState.SHIPPED: gettext_lazy("shipped"),
+    CardState.SOLD: gettext_lazy("sold"),
+    CardState.RETURNED: gettext_lazy("returned"),
+    CardState.ACTIVATED: gettext_lazy("activated"),
+    CardState.BLOCKED: gettext_lazy("blocked"),
+    CardState.EXPIRED: gettext_lazy("expired"),
+    CardState.VOID: gettext_lazy("void"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One day. ``height`` is its share of the highest, in thousandths; ``place`` counts days from the left."""
+
+    place: int
+    height: int
+    day: date
+    count: int
+    amounts: tuple[Money, ...] = ()
+    link: str = ""
+
+    @property
+    def top(self) -> int:
+        return 1000 - self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """``title`` is a sentence that says what is to be seen."""
+
+    title: str
+    columns: tuple[Column, ...]
+    highest: int
+    note: str = ""
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+    @property
+    def newest_first(self) -> tuple[Column, ...]:
+        return self.columns[::-1]
+
+    @property
+    def has_amounts(self) -> bool:
+        return any(column.amounts for column in self.columns)
+
+
+def chart(*, title: str, days: Sequence[Any], link: str = "", note: str = "") -> Chart:
+    """Of rows with ``day``, ``count`` and ``amounts``. ``link`` is a list's address with ``{day}`` and ``{next}``."""
+    highest = max((row.count for row in days), default=0)
+    columns = tuple(
+        Column(
+            place=place,
+            height=row.count * 1000 // highest if highest else 0,
+            day=row.day,
+            count=row.count,
+            amounts=row.amounts,
+            link=link.format(day=row.day, next=row.day + timedelta(days=1)) if link and row.count else "",
+        )
+        for place, row in enumerate(days)
+    )
+    return Chart(title=title, columns=columns, highest=highest, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    day: date
+    count: int
+    amounts: tuple[Money, ...] = ()
+
+
+_CURVE_DAYS_MAX = 120
+
+
+def curve_of_activations(activations: Sequence[ActivationsOfDay], *, quantity: int) -> Chart | None:
+    """How many cards of a batch had been activated by the end of each day; None before the first."""
+    if not activations:
+        return None
+    by_day: Counter[date] = Counter()
+    for row in activations:
+        by_day[row.day] += row.count
+    first, last = min(by_day), max(by_day)
+    total, days = 0, []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        total += by_day[day]
+        days.append(_Day(day, total))
+    title = _("%(activated)s of %(quantity)s cards were activated by %(day)s.") % {
+        "activated": f"{total:,}",
+        "quantity": f"{quantity:,}",
+        "day": last.isoformat(),
+    }
+    return chart(title=title, days=days[-_CURVE_DAYS_MAX:])
+
+
+def by_country(activations: Sequence[ActivationsOfDay]) -> list[tuple[str, int]]:
+    found: Counter[str] = Counter()
+    for row in activations:
+        found[row.country or "–"] += row.count
+    return found.most_common(20)

@@ -1,0 +1,165 @@
+"""The books: entries with their legs, accounts with their balances."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from warchest.ledger.models import Account, Balance, Book, JournalEntry, Posting
+from warchest.web.backoffice.lists import base
+from warchest.web.backoffice.site import site
+
+KINDS = {
+    "top_up": _("top-up"),
+    "card_activated": _("card activated"),
+    "batch_delivered": _("batch delivered"),
+    "subscription": _("subscription"),
+    "charge": _("charge"),
+    "recognition": _("revenue recognised"),
+}
+
+
+@display(description=_("Debit"))
+def _debit(row: Posting) -> str:
+    return (
+        base.written(base.Money(row.amount_minor, base.currency(row.account.currency)))
+        if row.side == "D"
+        else ""
+    )
+
+
+@display(description=_("Credit"))
+def _credit(row: Posting) -> str:
+    return (
+        base.written(base.Money(row.amount_minor, base.currency(row.account.currency)))
+        if row.side == "C"
+        else ""
+    )
+
+
+@display(description=_("Account"))
+def _account(row: Posting) -> SafeString:
+    return base.link("ledger_account", row.account_id, row.account)
+
+
+@display(description=_("Entry"))
+def _entry(row: Posting) -> SafeString:
+    return base.link("ledger_journalentry", row.entry_id, f"…{str(row.entry_id)[-12:]}")
+
+
+class Legs(base.ReadOnlyTable):
+    model = Posting
+    verbose_name_plural = _("legs")
+    ordering = ("leg",)
+    details = (_account, _debit, _credit)
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).select_related("account")
+
+
+@display(description=_("Reversal of"))
+def _reverses(row: JournalEntry) -> SafeString | str:
+    return base.link("ledger_journalentry", row.reverses_id, row.reverses_id) if row.reverses_id else "–"
+
+
+@admin.register(JournalEntry, site=site)
+class JournalEntries(base.ReadOnlyList):
+    readers = base.EVERYONE
+    searched_ids = ("pk",)
+    searched_texts = ("reference",)
+    search_help_text = _("An entry's id, or the reference of a business document")
+    list_display = (
+        base.short("id", _("Entry")),
+        base.text("kind", _("Kind")),
+        base.text("reference", _("Reference")),
+        base.moment("occurred_at", _("Occurred")),
+        base.moment("recorded_at", _("Recorded")),
+    )
+    list_filter = (base.one_of("kind", _("Kind"), KINDS), "occurred_at")
+    inlines = (Legs,)
+    details = (
+        "kind",
+        "key",
+        "reference",
+        base.moment("occurred_at", _("Occurred")),
+        base.moment("recorded_at", _("Recorded")),
+        _reverses,
+        "details",
+        "cluster",
+        "id",
+    )
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).defer("accounts", "sides", "amounts", "currencies")
+
+
+@display(description=_("Balance"))
+def _balance(row: Account) -> str:
+    try:
+        kept = row.balance
+    except Balance.DoesNotExist:
+        return str(_("folded from the journal"))
+    return base.written(base.Money(kept.posted_minor, base.currency(row.currency)))
+
+
+@display(description=_("Of that held"))
+def _held(row: Account) -> str:
+    try:
+        return base.written(base.Money(row.balance.held_minor, base.currency(row.currency)))
+    except Balance.DoesNotExist:
+        return "–"
+
+
+class PostingsOfAccount(base.ReadOnlyTable):
+    model = Posting
+    verbose_name_plural = _("statement, newest first")
+    ordering = ("-sequence",)
+    details = (
+        base.moment("occurred_at", _("Occurred")),
+        _entry,
+        _debit,
+        _credit,
+        base.amount("balance_after_minor", "account__currency", _("Balance after")),
+    )
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).select_related("account")
+
+
+@admin.register(Account, site=site)
+class Accounts(base.ReadOnlyList):
+    searched_texts = ("owner", "book_id")
+    search_help_text = _("A book's code, or an owner: a player's id, a provider, a country")
+    list_display = (
+        "__str__",
+        base.text("book__kind", _("Kind")),
+        _balance,
+        _held,
+        base.text("currency", _("Currency")),
+    )
+    list_filter = ("book__kind",)
+    inlines = (PostingsOfAccount,)
+    details = ("book_code", "owner", "currency", _balance, _held, base.moment("opened_at", _("Since")))
+
+    @display(description=_("Book"))
+    def book_code(self, row: Account) -> SafeString:
+        return format_html(
+            '<a class="wb-link" href="{}?q={}">{}</a>',
+            reverse("admin:ledger_account_changelist"),
+            row.book_id,
+            row.book_id,
+        )
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).select_related("book", "balance")
+
+
+@admin.register(Book, site=site)
+class Books(base.ReadOnlyList):
+    is_long = False
+    list_display = ("code", base.text("kind", _("Kind")), base.text("side", _("Grows on")), "floored")
+    ordering = ("kind", "code")
+    details = list_display

@@ -1,0 +1,160 @@
+"""What players have: subscriptions, commissions; and what is offered to them."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from warchest.catalogue.contract import in_language
+from warchest.catalogue.models import OnlineService, Plan, Price
+from warchest.referrals.models import Commission, Node
+from warchest.subscriptions.models import Grant, Subscription
+from warchest.web.backoffice.lists import base
+from warchest.web.backoffice.site import site
+
+SOURCES = {
+    "paid": (_("paid"), "success"),
+    "card": (_("card"), "info"),
+    "gift": (_("gift"), "info"),
+    "trial": (_("trial"), "plain"),
+    "compensation": (_("compensation"), "plain"),
+}
+OFFERS = {
+    "draft": (_("draft"), "plain"),
+    "offered": (_("offered"), "success"),
+    "retired": (_("retired"), "plain"),
+}
+
+
+@display(description=_("Name"))
+def _name(row: OnlineService | Plan) -> str:
+    return in_language(row.names, get_language() or "en")
+
+
+class GrantsOfSubscription(base.ReadOnlyTable):
+    model = Grant
+    verbose_name_plural = _("terms granted")
+    ordering = ("-id",)
+    details = (
+        base.state("source", _("Source"), SOURCES),
+        base.moment("starts_at", _("From")),
+        base.moment("ends_at", _("Until")),
+        base.moment("granted_at", _("Granted")),
+        base.text("reference", _("Reference")),
+        base.text("entry_id", _("Booked as")),
+    )
+
+
+@admin.register(Subscription, site=site)
+class Subscriptions(base.ReadOnlyList):
+    readers = base.MONEY
+    players = ("player",)
+    searched_ids = ("pk",)
+    search_help_text = _("A player's nickname, e-mail address or id")
+    list_display = (
+        base.player("player"),
+        base.text("service_code", _("Online service")),
+        base.moment("starts_at", _("From")),
+        base.moment("ends_at", _("Until")),
+        base.text("state", _("State")),
+    )
+    list_filter = ("ends_at",)
+    inlines = (GrantsOfSubscription,)
+    details = (*list_display, base.text("anchor_day", _("Day of the month")), "id")
+
+    def name_players(self, rows) -> None:
+        rows = list(rows)
+        super().name_players(rows)
+        services = OnlineService.objects.using(base.READER).in_bulk({row.online_service for row in rows})
+        for row in rows:
+            row.service_code = services[row.online_service].code if row.online_service in services else "–"
+
+
+@admin.register(Commission, site=site)
+class Commissions(base.ReadOnlyList):
+    readers = base.MONEY
+    players = ("sponsor", "buyer")
+    searched_ids = ("pk", "sale")
+    search_help_text = _("The sponsor's or buyer's nickname, e-mail address or id, or a sale's id")
+    list_display = (
+        base.player("sponsor", _("Sponsor")),
+        base.player("buyer", _("Buyer")),
+        base.text("level", _("Level")),
+        base.amount("base_minor", "currency", _("Of")),
+        base.amount("amount_minor", "currency", _("Commission")),
+        base.text("state", _("State")),
+        base.moment("earned_at", _("Earned")),
+    )
+    list_filter = ("earned_at",)
+    details = (*list_display, "rate_bps", "sale", "entry_id", "id")
+
+
+@admin.register(Node, site=site)
+class Places(base.ReadOnlyList):
+    readers = base.MONEY
+    players = ("player", "sponsor_id")
+    searched_texts = ("sponsor_code__iexact",)
+    search_help_text = _("A player's or sponsor's nickname, e-mail address or id, or an invitation code")
+    list_display = (
+        base.player("player"),
+        base.player("sponsor_id", _("Sponsor")),
+        base.text("sponsor_code", _("Invitation code")),
+        base.moment("joined_at", _("Joined")),
+    )
+    ordering = ("-joined_at",)
+    details = list_display
+
+
+class PlansOfService(base.ReadOnlyTable):
+    model = Plan
+    verbose_name_plural = _("plans")
+    ordering = ("order", "code")
+    details = (
+        base.text("code", _("Code")),
+        _name,
+        base.text("term_count", _("Term")),
+        base.text("term_unit", _("Unit")),
+        base.state("state", _("State"), OFFERS),
+    )
+
+
+@admin.register(OnlineService, site=site)
+class OnlineServices(base.ReadOnlyList):
+    is_long = False
+    searched_texts = ("code__istartswith",)
+    list_display = ("code", _name, base.state("state", _("State"), OFFERS))
+    ordering = ("order", "code")
+    inlines = (PlansOfService,)
+    details = ("code", _name, "names", "texts", base.state("state", _("State"), OFFERS), "countries", "id")
+
+
+class PricesOfPlan(base.ReadOnlyTable):
+    model = Price
+    verbose_name_plural = _("prices")
+    ordering = ("currency", "-valid_from")
+    details = (
+        base.amount("amount_minor", "currency", _("Price of a term")),
+        base.moment("valid_from", _("In force from")),
+        base.moment("recorded_at", _("Recorded")),
+    )
+
+
+@admin.register(Plan, site=site)
+class Plans(base.ReadOnlyList):
+    is_long = False
+    searched_texts = ("code__istartswith",)
+    list_display = (
+        "code",
+        base.text("online_service", _("Online service")),
+        _name,
+        base.text("term_count", _("Term")),
+        base.text("term_unit", _("Unit")),
+        base.state("state", _("State"), OFFERS),
+    )
+    inlines = (PricesOfPlan,)
+    ordering = ("online_service", "order", "code")
+    details = (*list_display, "id")
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).select_related("online_service")

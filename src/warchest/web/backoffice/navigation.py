@@ -1,0 +1,160 @@
+"""The menu, colours and names of the frame, as unfold reads them. Links are shown to who may open them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from warchest.members.contract import RIGHTS, Role
+
+
+def community_name(request: HttpRequest) -> str:
+    from django.conf import settings
+
+    return settings.WARCHEST_COMMUNITY.name
+
+
+def role_of(request: HttpRequest) -> tuple[str, str] | None:
+    """Shown at the top of every page, so that nobody wonders why a button is missing."""
+    administrator = getattr(request, "administrator", None)
+    return (str(ROLES[administrator.role]), "info") if administrator else None
+
+
+ROLES = {
+    Role.OWNER: _("Owner"),
+    Role.ADMINISTRATOR: _("Administrator"),
+    Role.ACCOUNTANT: _("Accountant"),
+    Role.SUPPORT: _("Support"),
+    Role.OPERATOR: _("Operator"),
+}
+
+
+def _right(right: str) -> Any:
+    def permitted(request: HttpRequest) -> bool:
+        administrator = getattr(request, "administrator", None)
+        return administrator is not None and administrator.role in RIGHTS[right]
+
+    return permitted
+
+
+def _list(model: str) -> Any:
+    def permitted(request: HttpRequest) -> bool:
+        from django.apps import apps
+
+        from warchest.web.backoffice.site import site
+
+        return site.get_model_admin(apps.get_model(model.replace("_", ".", 1))).has_view_permission(request)
+
+    return permitted
+
+
+def _listed(title: Any, icon: str, model: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{model}_changelist"),
+        "permission": _list(model),
+    }
+
+
+def _page(title: Any, icon: str, name: str, right: str = "") -> dict[str, Any]:
+    item = {"title": title, "icon": icon, "link": reverse_lazy(f"backoffice:{name}")}
+    return {**item, "permission": _right(right)} if right else item
+
+
+NAVIGATION = [
+    {
+        "items": [
+            {"title": _("Today"), "icon": "monitoring", "link": reverse_lazy("admin:index")},
+        ],
+    },
+    {
+        "title": _("Players"),
+        "separator": True,
+        "items": [
+            _listed(_("Players"), "group", "members_player"),
+            _listed(_("Wallets"), "account_balance_wallet", "charging_wallet"),
+            _listed(_("Lots"), "layers", "charging_lot"),
+            _listed(_("Subscriptions"), "event_repeat", "subscriptions_subscription"),
+            _listed(_("Commissions"), "hub", "referrals_commission"),
+        ],
+    },
+    {
+        "title": _("Cards"),
+        "separator": True,
+        "items": [
+            _listed(_("Batches"), "style", "cards_batch"),
+            _page(_("Order a batch"), "add_card", "order-batch", "batch.order"),
+            _page(_("Look up a card"), "manage_search", "look-up-card", "card.look_up"),
+            _page(_("Block cards"), "block", "block-cards", "card.block"),
+            _listed(_("Cards"), "credit_card", "cards_card"),
+        ],
+    },
+    {
+        "title": _("Money"),
+        "separator": True,
+        "items": [
+            _listed(_("Payments"), "payments", "payments_payment"),
+            _page(_("Exchange rates"), "currency_exchange", "rates", "rate.set"),
+            _listed(_("Journal"), "menu_book", "ledger_journalentry"),
+            _listed(_("Accounts"), "account_balance", "ledger_account"),
+        ],
+    },
+    {
+        "title": _("Offers"),
+        "separator": True,
+        "items": [
+            _listed(_("Online services"), "sports_esports", "catalogue_onlineservice"),
+            _listed(_("Plans and prices"), "sell", "catalogue_plan"),
+        ],
+    },
+    {
+        "title": _("House"),
+        "separator": True,
+        "items": [
+            _page(_("Administrators"), "shield_person", "administrators", "certificate.issue"),
+            _page(_("API keys"), "key", "api-keys", "api_key.issue"),
+            _listed(_("Record of operations"), "history", "runtime_operation"),
+            _page(_("Services"), "dns", "services"),
+        ],
+    },
+]
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": community_name,
+    "SITE_HEADER": community_name,
+    "SITE_SUBHEADER": _("Back office"),
+    "SITE_URL": None,
+    "SITE_SYMBOL": "shield_lock",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "warchest.web.backoffice.navigation.role_of",
+    "STYLES": [lambda request: static("backoffice/style.css")],
+    "BORDER_RADIUS": "8px",
+    "ACCOUNT": {
+        "navigation": [{"title": _("My certificates"), "link": reverse_lazy("backoffice:my-certificates")}]
+    },
+    "COLORS": {
+        # The community's amber, dark enough for white text at 600.
+        "primary": {
+            "50": "#fff8eb",
+            "100": "#feecc7",
+            "200": "#fdd98a",
+            "300": "#fbc04d",
+            "400": "#f0a92e",
+            "500": "#d98a0b",
+            "600": "#a86206",
+            "700": "#8a4c09",
+            "800": "#703d0e",
+            "900": "#5d330f",
+            "950": "#351903",
+        }
+    },
+    "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
+}

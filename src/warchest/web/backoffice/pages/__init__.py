@@ -1,0 +1,1 @@
+"""Pages of commands, a subject a file."""

@@ -1,0 +1,55 @@
+"""How a payment stands, in plain words, and the question to its provider."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from warchest.journeys.ask_provider import ask_provider
+from warchest.members.contract import Members, UnableToFindPlayer
+from warchest.payments.contract import Payments, UnableToFindPayment
+from warchest.runtime.services import services
+from warchest.web.backoffice.frame import attempt, command, needs, page
+from warchest.web.backoffice.lists.payments import STATUSES
+
+
+@needs("payment.ask")
+def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    payments = services.get(Payments)
+    try:
+        found = payments.payment(payment_id=payment_id)
+    except UnableToFindPayment:
+        raise Http404(_("There is no such payment.")) from None
+    try:
+        player = services.get(Members).player(player_id=found.player)
+    except UnableToFindPlayer:
+        player = None
+    label, colour = STATUSES[found.status]
+    return page(
+        request,
+        "payment",
+        _("Payment of %(amount)s") % {"amount": found.amount},
+        payment=found,
+        player=player,
+        status=label,
+        colour=colour,
+        messages_kept=payments.messages(payment_id=payment_id),
+    )
+
+
+@require_POST
+@needs("payment.ask")
+def ask(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    asked = attempt(request, lambda: ask_provider(command(request), payment_id=payment_id).answer)
+    if asked:
+        messages.success(
+            request,
+            _("The provider answered. The payment is now: %(status)s.")
+            % {"status": STATUSES[asked.status][0]},
+        )
+    return redirect("backoffice:payment", payment_id)

@@ -1,0 +1,43 @@
+"""Pages of the back office other than lists and details."""
+
+from django.urls import path
+
+from warchest.web.backoffice.pages import (
+    administrators,
+    api_keys,
+    batches,
+    cards,
+    payments,
+    rates,
+    search,
+    services,
+    sign_in,
+)
+
+app_name = "backoffice"
+urlpatterns = [
+    path("sign-in", sign_in.sign_in, name="sign-in"),
+    path("find", search.find, name="find"),
+    path("services", services.live_services, name="services"),
+    path("batches/order", batches.order, name="order-batch"),
+    path("batches/<uuid:batch_id>", batches.batch, name="batch"),
+    path("batches/<uuid:batch_id>/approve", batches.approve, name="approve-batch"),
+    path("batches/<uuid:batch_id>/refuse", batches.refuse, name="refuse-batch"),
+    path("batches/<uuid:batch_id>/generate", batches.generate, name="generate-batch"),
+    path("batches/<uuid:batch_id>/hand-over", batches.hand_over, name="hand-over-batch"),
+    path("card", cards.look_up, name="look-up-card"),
+    path("card/<str:serial>", cards.card, name="card"),
+    path("block-cards", cards.block, name="block-cards"),
+    path("payment/<uuid:payment_id>", payments.payment, name="payment"),
+    path("payment/<uuid:payment_id>/ask", payments.ask, name="ask-provider"),
+    path("rates", rates.rates, name="rates"),
+    path("administrators", administrators.administrators, name="administrators"),
+    path("administrators/add", administrators.add, name="add-administrator"),
+    path("administrators/mine", administrators.mine, name="my-certificates"),
+    path(
+        "administrators/<uuid:administrator_id>/certificate", administrators.issue, name="issue-certificate"
+    ),
+    path("administrators/revoke", administrators.revoke, name="revoke-certificate"),
+    path("api-keys", api_keys.api_keys, name="api-keys"),
+    path("api-keys/revoke", api_keys.revoke, name="revoke-api-key"),
+]

@@ -1,0 +1,169 @@
+"""A batch of cards through the back office: ordered by one, approved by another, made, handed over, looked up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.builders.backoffice import BackOffice, Visitor, back_office
+from tests.builders.people import a_command, a_player
+from warchest.audit.contract import Audit, OperationFilter
+from warchest.cards.contract import BatchState, Cards
+from warchest.journeys.activate_card import activate_card
+from warchest.members.contract import Role
+from warchest.runtime.command import now
+from warchest.runtime.services import services
+
+ORDER = {
+    "quantity": "40",
+    "gives": "money",
+    "worth_amount": "10.00",
+    "worth_currency": "EUR",
+    "face_amount": "10.00",
+    "face_currency": "EUR",
+    "reseller": "Kiosk North",
+    "margin_percent": "7.5",
+}
+
+
+@pytest.fixture
+def office(database: str, tmp_path: Path) -> Iterator[BackOffice]:
+    with back_office(database=database, folder=tmp_path) as running:
+        yield running
+
+
+def ordered(clerk: Visitor, **fields: str) -> str:
+    """The path of the page of a batch just ordered."""
+    answer = clerk.submit("/batches/order", **(ORDER | fields))
+    assert re.fullmatch(r"/batches/[0-9a-f-]{36}", answer.url.path), answer.text[:3000]
+    return answer.url.path
+
+
+@pytest.mark.use_case("CRD-01")
+@pytest.mark.use_case("CRD-02")
+@pytest.mark.use_case("CRD-18")
+@pytest.mark.use_case("CRD-23")
+def test_a_batch_goes_from_the_order_to_the_hand_over_and_its_cards_are_looked_up(office: BackOffice) -> None:
+    clerk, owner, support = (
+        office.signed_in(role) for role in (Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT)
+    )
+    path = ordered(clerk)
+
+    assert path in {link["href"] for link in owner.page("/").select(".wb-tasks a")}
+    page = owner.page(path).get_text(" ", strip=True)
+    for matter in (
+        "40 cards, 400.00",
+        "Kiosk North",
+        "7.5 %",
+        "75 random bits",
+        clerk.administrator.username,
+    ):
+        assert matter in page.replace("\u00a0", " "), matter
+    assert "Approved." in owner.submit(path, action=f"{path}/approve").text
+
+    assert "All cards are made" in clerk.submit(path, action=f"{path}/generate").text
+    file = clerk.submit(path, action=f"{path}/hand-over", recipient="Print house South")
+    assert (
+        file.headers["Content-Disposition"].startswith("attachment")
+        and "no-store" in file.headers["Cache-Control"]
+    )
+    head, *lines = file.text.strip().splitlines()
+    assert len(lines) == 40 and head.startswith("Batch,Serial,Pin")
+    assert not clerk.page(path).select(f'form[action="{path}/hand-over"]')
+    _batch, serial, code = lines[0].split(",")
+
+    life = support.page("/card", serial=serial).get_text(" ", strip=True)
+    assert "It can be activated." in life and "codes fetched for printing" in life
+    assert code.replace("-", "") not in life.replace("-", "")
+    player = a_player(nickname="finder")
+    activate_card(a_command(at=now()), player=player.id, code=code)
+    assert "It was activated already" in support.page("/card", serial=serial.lower()).get_text(
+        " ", strip=True
+    )
+    assert "1 of 40 cards were activated" in owner.page(path).get_text(" ", strip=True)
+
+    done = services.get(Audit).operations(where=OperationFilter(subject_kind="batch")).items
+    assert {(line.name, line.channel, bool(line.certificate)) for line in done} >= {
+        ("cards.order_batch", "backoffice", True),
+        ("cards.approve_batch", "backoffice", True),
+        ("cards.generate_batch", "backoffice", True),
+        ("cards.hand_over_batch", "backoffice", True),
+    }
+
+
+@pytest.mark.use_case("ADM-03")
+def test_nobody_approves_their_own_order_not_even_by_sending_the_form(office: BackOffice) -> None:
+    owner = office.signed_in(Role.OWNER)
+    path = ordered(owner)
+    page = owner.page(path)
+    assert not page.select(f'form[action="{path}/approve"]')
+    assert "nobody decides on a request of their own" in page.get_text()
+    assert path not in {link["href"] for link in owner.page("/").select(".wb-tasks a")}
+
+    batch = services.get(Cards).batches()[0]
+    token = owner.client.cookies["warchest_backoffice_csrf"]
+    answer = owner.post(f"{path}/approve", csrfmiddlewaretoken=token, digest=batch.digest)
+    assert "Nobody decides on a request of their own." in answer.text
+    assert services.get(Cards).batch(batch_id=batch.id).state is BatchState.ORDERED
+
+
+@pytest.mark.use_case("CRD-19")
+def test_the_owner_refuses_with_a_reason_that_everybody_reads(office: BackOffice) -> None:
+    clerk, owner = office.signed_in(Role.ADMINISTRATOR), office.signed_in(Role.OWNER)
+    path = ordered(clerk)
+    owner.submit(path, action=f"{path}/refuse", reason="Kiosk North still owes for the last")
+    assert "Kiosk North still owes for the last" in clerk.page(path).get_text()
+    assert not owner.page(path).select(f'form[action="{path}/approve"]')
+
+
+def test_without_the_right_there_is_no_button_and_the_journey_refuses(office: BackOffice) -> None:
+    clerk, support = office.signed_in(Role.ADMINISTRATOR), office.signed_in(Role.SUPPORT)
+    path = ordered(clerk)
+    assert not clerk.page(path).select(f'form[action="{path}/approve"]')
+    assert not support.page("/").select('a[href="/batches/order"]')
+    assert support.get("/batches/order").status_code == 403
+    token = support.client.cookies["warchest_backoffice_csrf"]
+    for visitor, action in ((clerk, "approve"), (support, "generate")):
+        token = visitor.client.cookies["warchest_backoffice_csrf"]
+        answer = visitor.post(f"{path}/{action}", csrfmiddlewaretoken=token, digest="x")
+        assert "Your role does not allow this." in answer.text
+
+
+def test_one_like_the_last_is_one_click_and_a_form_sent_twice_orders_once(office: BackOffice) -> None:
+    clerk = office.signed_in(Role.ADMINISTRATOR)
+    path = ordered(clerk)
+    page = clerk.page("/batches/order", like=path.rsplit("/", 1)[1])
+    assert (
+        page.select_one("#id_quantity")["value"] == "40"
+        and page.select_one("#id_reseller")["value"] == "Kiosk North"
+    )
+
+    fields = ORDER | {
+        "serial_prefix": "WC",
+        "code_length": "16",
+        "key": page.select_one("main input[name=key], #main input[name=key]")["value"],
+        "csrfmiddlewaretoken": clerk.client.cookies["warchest_backoffice_csrf"],
+    }
+    first, second = (clerk.post("/batches/order", **fields).url.path for _ in range(2))
+    assert first == second != path
+    assert len(services.get(Cards).batches()) == 2
+
+
+@pytest.mark.use_case("CRD-08")
+def test_a_lost_card_is_blocked_and_support_reads_why(office: BackOffice) -> None:
+    clerk, owner, support = (
+        office.signed_in(role) for role in (Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT)
+    )
+    path = ordered(clerk)
+    owner.submit(path, action=f"{path}/approve")
+    clerk.submit(path, action=f"{path}/generate")
+    batch = services.get(Cards).batches()[0]
+    answer = support.submit(
+        f"/card/{batch.first_serial}", action="/block-cards", reason="stolen from the desk"
+    )
+    assert "1 cards blocked." in answer.text
+    page = support.page(f"/card/{batch.first_serial}").get_text(" ", strip=True)
+    assert "It is blocked" in page and "stolen from the desk" in page
