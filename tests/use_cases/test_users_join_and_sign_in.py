@@ -187,7 +187,11 @@ class TestSigningIn:
 
     def test_leads_to_pages_of_ours_only(self):
         a_player(nickname="Ben", password=PASSWORD)
-        for wanted, led_to in (("/statement", "/statement"), ("https://elsewhere.example/", "/"), ("//x.example", "/")):
+        for wanted, led_to in (
+            ("/statement", "/statement"),
+            ("https://elsewhere.example/", "/"),
+            ("//x.example", "/"),
+        ):
             assert _sign_in(a_browser(), "ben@example.org", PASSWORD, next=wanted)["Location"] == led_to
 
     @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
         facts.append((_("Payment number"), line.reference))
     elif line.kind == "card_activated":
         title = _("Card activated")
+        why = _("You activated this card.")
         facts.append((_("Serial number"), line.reference))
     elif line.kind == "subscription":
         title = background.subscription_names.get(line.reference, line.description)
@@ -68,6 +69,7 @@ def payment_line(payment: Payment, label: str) -> dict[str, Any]:
             (_("You get"), money(payment.units)),
             (_("Payment number"), str(payment.id)),
         ],
+        "is_plain": True,
         "available_after": None,
         "receipt_url": reverse("portal:payment", args=[payment.id]),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -27,13 +28,13 @@ def amounts_for(wanted_currency: str, *, at: datetime) -> tuple[Amount, ...]:
     """The usual amounts in a currency; in another where we take none of this one; none where we take no money at all."""
     rates = {rate.currency: rate for rate in services.get(Accounting).rates(at=at)}
     code = currency_taken(wanted_currency, tuple(rates))
-    return usual_at(rates[code]) if code else ()
+    return usual_at(rates[code], usual_amounts(currency(code))) if code else ()
 
 
-def usual_at(rate: Rate, *, chosen: Money | None = None) -> tuple[Amount, ...]:
+def usual_at(rate: Rate, amounts: Sequence[Money], *, chosen: Money | None = None) -> tuple[Amount, ...]:
     return tuple(
         Amount(pay=pay, get=pay.converted(Fraction(rate.units_per_major), INNER), is_chosen=pay == chosen)
-        for pay in usual_amounts(currency(rate.currency))
+        for pay in amounts
     )
 
 

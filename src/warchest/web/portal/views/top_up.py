@@ -46,6 +46,7 @@ class Wish:
         self.providers = providers_for(self.currency) if self.currency else ()
         self.provider = self._provider(str(fields.get("provider", "")))
         self.shown_units = str(fields.get("quote", ""))
+        self.limits = self._limits()
         self.problem: UnableTo | None = None
         self.amount = self._amount(str(fields.get("amount", ""))) if self.currency else None
 
@@ -60,9 +61,12 @@ class Wish:
             except UnableToReadAmount as refusal:
                 self.problem = refusal
                 return None
-        usual = usual_amounts(currency(self.currency))
+        usual = self.usual
         # An amount in another currency's minor units is none of these: the currency was changed after choosing.
-        return next((pay for pay in usual if str(pay.minor) == chosen_minor), usual[_USUAL_CHOICE])
+        return next(
+            (pay for pay in usual if str(pay.minor) == chosen_minor),
+            usual[min(_USUAL_CHOICE, len(usual) - 1)],
+        )
 
     def is_exactly(self, fields: Any) -> bool:
         """Whether nothing was put in the place of what the form said: only then it may cost money."""
@@ -74,14 +78,21 @@ class Wish:
             and self.provider.name == fields.get("provider")
         )
 
-    @property
-    def limits(self) -> AmountLimits | None:
+    def _limits(self) -> AmountLimits | None:
         if self.provider is None:
             return None
         try:
             return services.get(Payments).limits(provider=self.provider.name, currency=self.currency)
         except UnableToUseProvider:
             return None
+
+    @property
+    def usual(self) -> tuple[Money, ...]:
+        """The usual amounts that the provider takes; all of them where it takes none, so that the page says why."""
+        every = usual_amounts(currency(self.currency))
+        if self.limits is None:
+            return every
+        return tuple(pay for pay in every if self.limits.least <= pay <= self.limits.most) or every
 
     @property
     def units_shown(self) -> Money | None:
@@ -130,7 +141,9 @@ def _page(request: HttpRequest, wish: Wish, *, error: str = "", status: int = 20
         "key": a_key(),
         "currency": wish.currency,
         "currencies": [{"code": code, "name": names.get(code, code)} for code in wish.rates],
-        "amounts": usual_at(rate, chosen=None if wish.own_amount else wish.amount) if rate else (),
+        "amounts": usual_at(rate, wish.usual, chosen=None if wish.own_amount else wish.amount)
+        if rate
+        else (),
         "own_amount": wish.own_amount,
         "own_amount_hint": _hint(wish.limits),
         "providers": [

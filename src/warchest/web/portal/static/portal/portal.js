@@ -133,17 +133,33 @@
     }
     const field = document.querySelector("[data-code]");
     const code = sessionStorage.getItem(SCANNED);
-    if (!field || !code || field.value) return;
+    if (!field || !code) return;
     sessionStorage.removeItem(SCANNED);
     field.value = code;
     readCode(field);
     if (!field.hasAttribute("aria-invalid")) field.form.requestSubmit();
   };
 
-  // Choosing a button takes back what was typed beside it. Before HTMX asks for the quote.
+  // --- Top up: a button or an own amount, never both. Before HTMX asks for the quote. ------------
+  const amountButtons = () => [...document.querySelectorAll("#top-up [name=amount]")];
+
   document.addEventListener("change", (event) => {
     const own = document.getElementById("own-amount");
     if (own && event.target.name === "amount") own.value = "";
+  }, true);
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "own-amount") return;
+    const isOwn = event.target.value.trim() !== "";
+    const chosen = amountButtons().find((button) => button.checked);
+    if (isOwn && chosen) {
+      chosen.checked = false;
+      chosen.dataset.wasChosen = "yes";
+    } else if (!isOwn && !chosen) {
+      const before = amountButtons().find((button) => button.dataset.wasChosen) ?? amountButtons()[1];
+      if (before) before.checked = true;
+    }
+    if (!isOwn) for (const button of amountButtons()) delete button.dataset.wasChosen;
   }, true);
 
   const fillTimeZone = () => {
@@ -159,4 +175,9 @@
   }
   fillTimeZone();
   takeScannedCode();
+  addEventListener("hashchange", () => {
+    takeScannedCode();
+    // The page of the card before has no field: open it anew.
+    if (sessionStorage.getItem(SCANNED)) location.assign(location.pathname);
+  });
 })();
