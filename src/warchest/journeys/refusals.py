@@ -121,6 +121,55 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "card_not_sold": (409, _("This card has not been sold yet. Ask where you bought it.")),
     "card_not_for_country": (409, _("This card can't be activated in your country.")),
     "card_unknown": (404, _("There is no such card.")),
+    # Batches of cards
+    "batch_unknown": (404, _("There is no such batch.")),
+    "quantity_out_of_range": (422, _("A batch has 1 to {quantity_max} cards.")),
+    "card_worth_malformed": (422, _("Say what a card gives: one amount, or some periods of one plan.")),
+    "card_face_malformed": (422, _("Say in real money what a buyer pays for one card.")),
+    "card_expiry_in_past": (422, _("The cards must be valid beyond today.")),
+    "code_too_guessable": (
+        422,
+        _("Codes of this length have {entropy_bits} random bits, and at least {entropy_bits_min} are needed."),
+    ),
+    "code_too_long": (422, _("A code has at most {code_length_max} characters.")),
+    "margin_out_of_range": (422, _("A margin is between nothing and all of the price.")),
+    "region_unknown": (422, _("The country {region} is not known.")),
+    "serial_prefix_malformed": (422, _("A prefix has 1 to 6 capital letters or digits.")),
+    "serial_series_malformed": (422, _("A series is a number of up to six digits.")),
+    "serial_series_taken": (409, _("This series was used before. Choose the next one.")),
+    "batch_already_decided": (409, _("Somebody has decided on this batch already.")),
+    "digest_changed": (409, _("This is not what was ordered. Load the page again and look once more.")),
+    "reason_missing": (422, _("Give a reason.")),
+    "batch_not_approved": (409, _("The batch is not approved yet.")),
+    "batch_already_generated": (409, _("The codes of this batch were generated before.")),
+    "batch_not_generated": (409, _("The codes of this batch are not generated yet.")),
+    "already_handed_over": (409, _("This batch was handed over before. Codes are handed over once.")),
+    "recipient_missing": (422, _("Say who gets the file.")),
+    "one_time_key_malformed": (422, _("The key for the file is not usable. Begin again.")),
+    "print_file_gone": (410, _("The file was fetched before, or its ten minutes are over.")),
+    "serial_range_malformed": (422, _("The first and the last serial must be of one series, in this order.")),
+    # Administrators, keys, certificates
+    "api_client_name_missing": (422, _("Give the program a name.")),
+    "scopes_missing": (422, _("Choose at least one right.")),
+    "certificate_days_out_of_range": (422, _("A certificate is valid for 1 to {days_max} days.")),
+    "authority_expired": (503, _("The certificate authority has expired. An operator must renew it.")),
+    "name_too_long": (422, _("This name is too long for a certificate.")),
+    "not_a_period": (422, _("The certificate must end after it begins.")),
+    "nothing_to_certify": (422, _("A certificate needs at least one name or address.")),
+    # Books, reports, deliveries
+    "book_unknown": (422, _("The chart of accounts has no such book.")),
+    "entry_empty": (422, _("An entry needs legs with amounts above zero.")),
+    "entry_unbalanced": (422, _("Debits and credits differ.")),
+    "entry_key_reused": (409, _("This key was used for another entry.")),
+    "operation_unknown": (404, _("There is no such line in the record of operations.")),
+    "days_malformed": (422, _("The last day must follow the first.")),
+    "days_too_many": (422, _("These are too many days for one report. Choose fewer.")),
+    "delivery_unknown": (404, _("There is no such delivery.")),
+    "delivery_waiting": (409, _("This delivery is still waiting for its turn.")),
+    "endpoint_unknown": (404, _("There is no such endpoint.")),
+    "mail_kind_unknown": (422, _("There is no such kind of mail.")),
+    "mail_unknown": (404, _("There is no such mail.")),
+    "mail_not_stuck": (409, _("This mail needs no help.")),
     # HTTP API
     "request_malformed": (422, _("The request does not have the documented shape.")),
     "key_missing": (401, _("The request needs an API key: Authorization: Bearer <key>.")),
@@ -140,6 +189,11 @@ _PASSING: dict[str, tuple[int, str | Promise]] = {
     "database_unreachable": (503, _("This can't be done right now. Try again in a moment.")),
     "too_many_attempts": (429, _("Too many wrong codes. Try again later.")),
 }
+
+
+def is_told(reason: str) -> bool:
+    """Whether this refusal has a sentence of its own."""
+    return reason in _REFUSALS or reason in _PASSING
 
 
 def explain(refusal: UnableTo | TryAgain) -> Explanation:
