@@ -27,8 +27,9 @@ _READY_S_MAX = 120
 @click.option("--seed", default=2003, show_default=True, help="The same seed makes the same community.")
 def command(players: int, operations: int, seed: int) -> None:
     begun = time.monotonic()
-    # Being told to end lets the database stop in order.
+    # Being told to end lets the database stop in order. A shell's background jobs begin with Ctrl-C ignored.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
     home = Home(secrets.home())
     with home.taken():
         sandbox = Sandbox(home.folder)

@@ -109,6 +109,11 @@ SERIES = (
 )
 
 
+def lines_of(operation: Operation) -> int:
+    """How many lines of the record of operations it makes: a payment is opened, and settled later."""
+    return 2 if isinstance(operation, TopUp) else 1
+
+
 class _Deck:
     """Hands out each card of each series once."""
 
@@ -137,7 +142,7 @@ class _Deck:
 def operations(
     seed: int, people: Sequence[Person], *, about: int, past: Past
 ) -> tuple[tuple[Operation, ...], ...]:
-    """For each half what its people did, in order: registrations, and about so many other operations together."""
+    """For each half what its people did, in order: registrations, and ``about`` so many other lines of the record together."""
     deck = _Deck()
     halves: list[list[Operation]] = [[] for _ in range(max(person.half for person in people) + 1)]
     for person in people:
@@ -149,12 +154,12 @@ def operations(
     # The sponsor's own downline first, so that somebody on the list has earned commissions.
     sponsor = next(person for person in people if person.listed is SPONSOR)
     keen.sort(key=lambda person: person.sponsor != sponsor.number)
-    count = sum(len(half) for half in halves) - len(people)
+    count = sum(lines_of(one) for half in halves for one in half) - len(people)
     for person in (sponsor, *keen):
         if count >= about:
             break
         done = tuple(_life(Random(f"life {seed} {person.number}"), person, deck, past))
-        count += len(done)
+        count += sum(map(lines_of, done))
         halves[person.half].extend(done)
     return tuple(tuple(sorted(half, key=lambda operation: operation.at)) for half in halves)
 

@@ -13,13 +13,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 from uuid import UUID
 
 import click
 from django.db import connections
 
-from warchest.cli.demo.history import Activation, Operation, Outcome, Purchase, Registration, TopUp
+from warchest.cli.demo.history import Activation, Operation, Outcome, Purchase, Registration, TopUp, lines_of
 from warchest.cli.demo.people import Past, Person
 from warchest.cli.demo.sandbox import PROVIDER, Sandbox
 from warchest.delivery.contract import Delivery
@@ -62,7 +63,7 @@ def let_happen(community: Community, *, sandbox: Sandbox) -> None:
     for process in processes:
         process.start()
     try:
-        _watch(processes, counts, total=sum(len(half) for half in community.halves))
+        _watch(processes, counts, total=sum(lines_of(one) for half in community.halves for one in half))
     finally:
         for process in processes:
             process.terminate()
@@ -70,7 +71,7 @@ def let_happen(community: Community, *, sandbox: Sandbox) -> None:
 
 
 def _watch(
-    processes: Sequence[multiprocessing.Process], counts: Sequence[Synchronized[int]], *, total: int
+    processes: Sequence[BaseProcess], counts: Sequence[Synchronized[int]], *, total: int
 ) -> None:
     begun = shown = time.monotonic()
     while any(process.is_alive() for process in processes):
@@ -110,7 +111,7 @@ def _half(
             # Nobody waits for the rest any more, and the next start begins anew.
             return
         desk.carry_out(operation)
-        count.value += 1
+        count.value += lines_of(operation)
     connections.close_all()
 
 
