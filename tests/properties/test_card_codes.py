@@ -83,7 +83,9 @@ numbers = some.integers(min_value=1, max_value=5_000_000)
 
 @settings(max_examples=50)
 @given(prefix=prefixes, series=series, first=numbers, count=some.integers(min_value=1, max_value=2500))
-def test_serials_made_at_once_are_those_made_one_by_one(prefix: str, series: int, first: int, count: int) -> None:
+def test_serials_made_at_once_are_those_made_one_by_one(
+    prefix: str, series: int, first: int, count: int
+) -> None:
     made = making.serials(prefix=prefix, series=series, first=first, count=count)
     assert len(made) == count
     for place in {0, count // 2, count - 1}:
@@ -91,7 +93,9 @@ def test_serials_made_at_once_are_those_made_one_by_one(prefix: str, series: int
 
 
 @given(one=some.tuples(prefixes, series, numbers), other=some.tuples(prefixes, series, numbers))
-def test_serials_are_one_only_where_all_parts_are(one: tuple[str, int, int], other: tuple[str, int, int]) -> None:
+def test_serials_are_one_only_where_all_parts_are(
+    one: tuple[str, int, int], other: tuple[str, int, int]
+) -> None:
     serials = [rules.serial(prefix=parts[0], series=parts[1], number=parts[2]) for parts in (one, other)]
     assert (serials[0] == serials[1]) == (one == other)
 
@@ -113,7 +117,18 @@ def test_any_single_wrong_digit_and_any_swap_in_a_serial_is_found(
 
 @pytest.mark.parametrize(
     ("guesses", "minutes"),
-    [(1, None), (4, None), (5, 15), (6, None), (10, 30), (15, 60), (20, 1440), (24, None), (25, 1440), (100, 1440)],
+    [
+        (1, None),
+        (4, None),
+        (5, 15),
+        (6, None),
+        (10, 30),
+        (15, 60),
+        (20, 1440),
+        (24, None),
+        (25, 1440),
+        (100, 1440),
+    ],
 )
 def test_the_ladder_of_locks(guesses: int, minutes: int | None) -> None:
     lock = rules.lock_after(guesses)

@@ -9,7 +9,17 @@ from tests.builders.people import NOW, a_command, a_player, acting_as, an_admini
 from warchest.ledger.contract import Ledger
 from warchest.runtime.services import services
 
-__all__ = ["ARENA", "ARENA_MONTH", "NOW", "a_command", "a_player", "acting_as", "an_administrator", "services", "show"]
+__all__ = [
+    "ARENA",
+    "ARENA_MONTH",
+    "NOW",
+    "a_command",
+    "a_player",
+    "acting_as",
+    "an_administrator",
+    "services",
+    "show",
+]
 
 
 def show(entry_id: UUID, **names: object) -> None:

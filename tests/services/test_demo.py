@@ -114,7 +114,12 @@ class TestDemoFile:
     @pytest.mark.use_case("SMG-08")
     def test_lists_all_that_outsiders_need(self, demo: Demo) -> None:
         file = demo.file()
-        assert {admin["role"] for admin in file["admins"]} >= {"owner", "administrator", "accountant", "support"}
+        assert {admin["role"] for admin in file["admins"]} >= {
+            "owner",
+            "administrator",
+            "accountant",
+            "support",
+        }
         assert len(file["players"]) >= 3
         assert len(file["cards"]) >= 20
         assert file["webhook_secret"].startswith("whsec_")
@@ -122,7 +127,9 @@ class TestDemoFile:
         assert set(file["cards"][0]) == {"serial", "code", "gives"}
 
     def test_is_for_its_owner_alone_and_so_are_the_keys(self, demo: Demo) -> None:
-        keys = [Path(admin[kind]) for admin in demo.file()["admins"] for kind in ("key", "pkcs12", "certificate")]
+        keys = [
+            Path(admin[kind]) for admin in demo.file()["admins"] for kind in ("key", "pkcs12", "certificate")
+        ]
         for path in (demo.folder / "demo.json", *keys):
             assert path.is_absolute()
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -134,7 +141,9 @@ class TestDemoFile:
         file = demo.file()
         context = create_default_context(cafile=file["ca_certificate"])
         context.load_cert_chain(file["admins"][0]["certificate"], file["admins"][0]["key"])
-        answer = httpx.get(file["backoffice"], verify=context, follow_redirects=True, timeout=20, trust_env=False)
+        answer = httpx.get(
+            file["backoffice"], verify=context, follow_redirects=True, timeout=20, trust_env=False
+        )
         assert answer.status_code == 200
 
 
@@ -177,7 +186,9 @@ class TestListedCards:
         with demo.api() as api:
             for number, card in enumerate((file["cards"][0], file["cards"][-1])):
                 body = {"player": file["players"][number]["id"], "code": card["code"]}
-                done = api.post("/api/v1/cards/activations", json=body, headers={"idempotency-key": f"card-{number}"})
+                done = api.post(
+                    "/api/v1/cards/activations", json=body, headers={"idempotency-key": f"card-{number}"}
+                )
                 assert done.status_code == 201, done.text
                 assert done.json()["serial"] == card["serial"]
 

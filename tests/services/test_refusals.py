@@ -39,7 +39,9 @@ def test_every_refusal_is_told_in_a_sentence_of_its_own() -> None:
     assert not silent
 
 
-@pytest.mark.parametrize("details", [{}, {"currency": "EUR", "least": "1.00", "most": "5.00", "{odd}": "{x}"}])
+@pytest.mark.parametrize(
+    "details", [{}, {"currency": "EUR", "least": "1.00", "most": "5.00", "{odd}": "{x}"}]
+)
 def test_texts_stand_missing_details(details: dict[str, str]) -> None:
     for _, reason in _all_refusals():
         assert refusals.explain(UnableTo(reason, **details)).text.strip()

@@ -385,9 +385,7 @@ class TestGuessing:
             with pytest.raises(UnableToActivateCard):
                 _guess(player.id, address=address)
         later = NOW + timedelta(seconds=1)
-        activate_card(
-            a_command(at=later), player=player.id, code=batch.cards[0].code, client_address=address
-        )
+        activate_card(a_command(at=later), player=player.id, code=batch.cards[0].code, client_address=address)
         for _ in range(4):
             with pytest.raises(UnableToActivateCard):
                 _guess(player.id, at=later + timedelta(seconds=1))

@@ -181,7 +181,10 @@ class TestApproval:
 
     def test_of_ones_own_order_is_refused_by_the_database_itself(self, superuser_dsn: str) -> None:
         an_order()
-        with psycopg.connect(superuser_dsn) as attacker, pytest.raises(psycopg.errors.CheckViolation) as refused:
+        with (
+            psycopg.connect(superuser_dsn) as attacker,
+            pytest.raises(psycopg.errors.CheckViolation) as refused,
+        ):
             attacker.execute(
                 "UPDATE cards_batch SET state = 'approved', approved_by = ordered_by, approved_at = now(),"
                 " approved_digest = digest"

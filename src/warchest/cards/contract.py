@@ -43,7 +43,9 @@ class UnableToOrderBatch(UnableTo):
 class UnableToDecideBatch(UnableTo):
     """The order stays as it was."""
 
-    reasons = frozenset({"batch_unknown", "own_request", "digest_changed", "batch_already_decided", "reason_missing"})
+    reasons = frozenset(
+        {"batch_unknown", "own_request", "digest_changed", "batch_already_decided", "reason_missing"}
+    )
 
 
 class UnableToGenerateBatch(UnableTo):
@@ -56,7 +58,13 @@ class UnableToHandOverBatch(UnableTo):
     """The codes stay sealed."""
 
     reasons = frozenset(
-        {"batch_unknown", "batch_not_generated", "already_handed_over", "recipient_missing", "one_time_key_malformed"}
+        {
+            "batch_unknown",
+            "batch_not_generated",
+            "already_handed_over",
+            "recipient_missing",
+            "one_time_key_malformed",
+        }
     )
 
 

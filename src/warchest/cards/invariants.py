@@ -75,7 +75,9 @@ INVARIANTS = (
         "what the books owe for cards is the face value of those sold and not activated, batch by batch",
         _liability_differs,
     ),
-    Invariant("card_activations_booked", "every activated card has its journal entry", _activated_without_entry),
+    Invariant(
+        "card_activations_booked", "every activated card has its journal entry", _activated_without_entry
+    ),
     Invariant("batch_orders_unchanged", "every batch is what was ordered, by its digest", _orders_changed),
     Invariant("batches_whole", "a batch has all of its cards or none", _batches_not_whole),
     Invariant("codes_not_kept", "no sealed code outlives its hand-over", _codes_left_lying),

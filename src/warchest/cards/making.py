@@ -15,7 +15,9 @@ from warchest.kernel.codes import ALPHABET, check_character
 _SYMBOLS = ALPHABET.encode()
 _TO_SYMBOL = bytes(_SYMBOLS[value & 31] for value in range(256))
 # check_character of one symbol is that symbol times the primitive element: the step of the polynomial.
-_TIMES_PRIMITIVE = bytes(_SYMBOLS.index(check_character(ALPHABET[value & 31]).encode()) for value in range(256))
+_TIMES_PRIMITIVE = bytes(
+    _SYMBOLS.index(check_character(ALPHABET[value & 31]).encode()) for value in range(256)
+)
 
 
 def codes(*, count: int, length: int) -> list[bytes]:

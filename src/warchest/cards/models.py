@@ -51,13 +51,25 @@ class Batch(models.Model):
             CheckConstraint(
                 name="batch_state_known",
                 condition=Q(
-                    state__in=["ordered", "approved", "refused", "generated", "handed_over", "closed", "cancelled"]
+                    state__in=[
+                        "ordered",
+                        "approved",
+                        "refused",
+                        "generated",
+                        "handed_over",
+                        "closed",
+                        "cancelled",
+                    ]
                 ),
             ),
-            CheckConstraint(name="batch_quantity_in_range", condition=Q(quantity__gte=1, quantity__lte=5_000_000)),
+            CheckConstraint(
+                name="batch_quantity_in_range", condition=Q(quantity__gte=1, quantity__lte=5_000_000)
+            ),
             CheckConstraint(name="batch_face_not_negative", condition=Q(face_minor__gte=0)),
             # 13 characters, the last of them the check character, have 60 random bits.
-            CheckConstraint(name="batch_entropy_floor", condition=Q(code_length__gte=13, code_length__lte=32)),
+            CheckConstraint(
+                name="batch_entropy_floor", condition=Q(code_length__gte=13, code_length__lte=32)
+            ),
             CheckConstraint(name="batch_series_in_range", condition=Q(series__gte=1, series__lte=9999)),
             CheckConstraint(
                 name="batch_margin_in_range",
@@ -88,7 +100,8 @@ class Batch(models.Model):
             ),
             CheckConstraint(
                 name="generated_at_known",
-                condition=~Q(state__in=["generated", "handed_over", "closed"]) | Q(generated_at__isnull=False),
+                condition=~Q(state__in=["generated", "handed_over", "closed"])
+                | Q(generated_at__isnull=False),
             ),
             CheckConstraint(
                 name="handed_over_by_someone",
@@ -131,14 +144,22 @@ class Card(models.Model):
             CheckConstraint(
                 name="activated_by_player",
                 condition=Q(
-                    state="activated", player_id__isnull=False, activated_at__isnull=False, units_minor__isnull=False
+                    state="activated",
+                    player_id__isnull=False,
+                    activated_at__isnull=False,
+                    units_minor__isnull=False,
                 )
-                | (~Q(state="activated") & Q(player_id=None, activated_at=None, units_minor=None, entry_id=None)),
+                | (
+                    ~Q(state="activated")
+                    & Q(player_id=None, activated_at=None, units_minor=None, entry_id=None)
+                ),
             ),
         ]
         indexes = [
             models.Index(
-                fields=["player_id", "-activated_at"], condition=Q(player_id__isnull=False), name="card_activated_by"
+                fields=["player_id", "-activated_at"],
+                condition=Q(player_id__isnull=False),
+                name="card_activated_by",
             ),
             # What differs from its batch is little at first: counts need not read the rest.
             models.Index(
@@ -198,7 +219,9 @@ class Guess(models.Model):
         verbose_name_plural = "guesses"
         indexes = [
             models.Index(fields=["player_id", "-occurred_at"], name="guess_by_player"),
-            models.Index(fields=["network", "-occurred_at"], condition=~Q(network=""), name="guess_by_network"),
+            models.Index(
+                fields=["network", "-occurred_at"], condition=~Q(network=""), name="guess_by_network"
+            ),
         ]
 
 

@@ -112,17 +112,24 @@ def _history(row: CardRow) -> tuple[CardMoment, ...]:
     moments = [CardMoment("generated", made.generated_at)]
     if made.handed_over_at:
         moments.append(
-            CardMoment("handed_over", made.handed_over_at, f"administrator:{made.handed_over_by}", made.recipient)
+            CardMoment(
+                "handed_over", made.handed_over_at, f"administrator:{made.handed_over_by}", made.recipient
+            )
         )
     events = CardEvent.objects.filter(batch=made, first_number__lte=row.number, last_number__gte=row.number)
-    moments += [CardMoment(event.what, event.occurred_at, event.actor, event.reason) for event in events.order_by("id")]
+    moments += [
+        CardMoment(event.what, event.occurred_at, event.actor, event.reason)
+        for event in events.order_by("id")
+    ]
     if row.activated_at:
         moments.append(CardMoment("activated", row.activated_at, f"player:{row.player_id}"))
     return tuple(sorted(moments, key=lambda moment: moment.at))
 
 
 def activated_by(*, player: UUID, limit: int = 50) -> tuple[ActivatedCard, ...]:
-    rows = CardRow.objects.select_related("batch").filter(player_id=player).order_by("-activated_at", "-serial")
+    rows = (
+        CardRow.objects.select_related("batch").filter(player_id=player).order_by("-activated_at", "-serial")
+    )
     return tuple(map(activated_of, rows[:limit]))
 
 

@@ -128,7 +128,9 @@ def check_terms(terms: BatchTerms, *, at: datetime) -> None:
 def _is_whole(worth: Worth) -> bool:
     match worth.kind:
         case WorthKind.MONEY:
-            return worth.money is not None and worth.money.minor > 0 and worth.plan is None and not worth.periods
+            return (
+                worth.money is not None and worth.money.minor > 0 and worth.plan is None and not worth.periods
+            )
         case WorthKind.PERIOD:
             return worth.money is None and worth.plan is not None and worth.periods >= 1
 

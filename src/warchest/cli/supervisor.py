@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -103,7 +104,5 @@ class Supervisor:
     def _signal(child: Child, number: signal.Signals) -> None:
         if child.process is not None and child.process.poll() is None:
             # The whole group: a web server's own workers too.
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.process.pid, number)
-            except ProcessLookupError:
-                pass

@@ -1,14 +1,12 @@
 """Where the portal and the API hang."""
 
-from importlib.util import find_spec
-
 from django.urls import include, path
 
-urlpatterns = [path("i18n/", include("django.conf.urls.i18n"))]
-if find_spec("warchest.api.urls"):
-    urlpatterns.append(path("", include("warchest.api.urls")))
-if find_spec("warchest.web.portal.urls"):
-    urlpatterns.append(path("", include("warchest.web.portal.urls")))
+urlpatterns = [
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("warchest.api.urls")),
+    path("", include("warchest.web.portal.urls")),
+]
 
 # Every mistake is told in the portal's look; the API's own are told by the API.
 handler400 = "warchest.web.portal.views.errors.bad_request"

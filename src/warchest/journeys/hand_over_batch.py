@@ -62,7 +62,13 @@ def hand_over_batch(tx: Transaction, *, batch: UUID, recipient: str, one_time_ke
         )
         entry_id = tx.get(Ledger).post(entry=entry).entry_id
     tx.about("batch", batch, recipient=given.recipient, quantity=terms.quantity, entry=str(entry_id or ""))
-    tx.announce("cards.batch_handed_over", key=str(batch), batch=batch, quantity=terms.quantity, journal_entry=entry_id)
+    tx.announce(
+        "cards.batch_handed_over",
+        key=str(batch),
+        batch=batch,
+        quantity=terms.quantity,
+        journal_entry=entry_id,
+    )
     return HandedOver(
         batch=batch,
         first_serial=given.first_serial,

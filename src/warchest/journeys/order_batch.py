@@ -26,6 +26,8 @@ def order_batch(tx: Transaction, *, terms: BatchTerms) -> Batch:
         if worth.plan is not None:
             tx.get(Catalogue).plan(plan_id=worth.plan, at=tx.command.at)
     batch = tx.get(Cards).order(batch_id=new_id(), terms=terms, ordered_by=clerk.id, at=tx.command.at)
-    tx.about("batch", batch.id, digest=batch.digest, quantity=terms.quantity, face_total=str(terms.face_total))
+    tx.about(
+        "batch", batch.id, digest=batch.digest, quantity=terms.quantity, face_total=str(terms.face_total)
+    )
     tx.announce("cards.batch_ordered", key=str(batch.id), batch=batch.id, quantity=terms.quantity)
     return batch

@@ -79,7 +79,10 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "entry_already_reversed": (409, _("This entry was reversed before.")),
     # Catalogue, subscriptions
     "plan_unknown": (404, _("There is no such plan.")),
-    "plan_not_offered": (409, _("This plan can't be bought where you live, or not any more. Choose another.")),
+    "plan_not_offered": (
+        409,
+        _("This plan can't be bought where you live, or not any more. Choose another."),
+    ),
     "online_service_unknown": (404, _("There is no such online service.")),
     "subscription_unknown": (404, _("There is no such subscription.")),
     "periods_out_of_range": (422, _("Choose between 1 and {periods_max} periods.")),
@@ -129,7 +132,9 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "card_expiry_in_past": (422, _("The cards must be valid beyond today.")),
     "code_too_guessable": (
         422,
-        _("Codes of this length have {entropy_bits} random bits, and at least {entropy_bits_min} are needed."),
+        _(
+            "Codes of this length have {entropy_bits} random bits, and at least {entropy_bits_min} are needed."
+        ),
     ),
     "code_too_long": (422, _("A code has at most {code_length_max} characters.")),
     "margin_out_of_range": (422, _("A margin is between nothing and all of the price.")),

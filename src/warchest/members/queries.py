@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -62,10 +63,8 @@ def address_of(*, player_id: UUID) -> str | None:
 
 def find_players(*, text: str, limit: int = 20) -> tuple[Player, ...]:
     wanted = Q(nickname__istartswith=text) | Q(user__login__iexact=text) | Q(external_id=text)
-    try:
+    with contextlib.suppress(ValueError):
         wanted |= Q(id=UUID(text))
-    except ValueError:
-        pass
     return tuple(as_player(row) for row in PlayerRow.objects.filter(wanted).order_by("nickname")[:limit])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets as source
 import tempfile
@@ -34,10 +35,8 @@ def _kept(folder: Path, name: str, length_bytes: int) -> bytes:
         aside.write(source.token_bytes(length_bytes))
         aside.flush()
         os.fsync(aside.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(aside.name, path)
-        except FileExistsError:
-            pass
     return path.read_bytes()
 
 

@@ -10,7 +10,6 @@ from warchest.runtime.schema import append_only, run_file
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,123 +18,341 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('state', models.CharField(default='ordered', max_length=12)),
-                ('quantity', models.IntegerField()),
-                ('gives', models.JSONField()),
-                ('face_minor', models.BigIntegerField()),
-                ('face_currency', models.CharField(max_length=3)),
-                ('code_length', models.SmallIntegerField()),
-                ('serial_prefix', models.CharField(blank=True, max_length=6)),
-                ('series', models.SmallIntegerField()),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('regions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=2), default=list, size=None)),
-                ('reseller', models.CharField(blank=True, max_length=64)),
-                ('margin_bps', models.IntegerField(default=0)),
-                ('needs_sale', models.BooleanField(default=False)),
-                ('ordered_by', models.UUIDField()),
-                ('ordered_at', models.DateTimeField()),
-                ('digest', models.BinaryField(max_length=32)),
-                ('approved_by', models.UUIDField(null=True)),
-                ('approved_at', models.DateTimeField(null=True)),
-                ('approved_digest', models.BinaryField(max_length=32, null=True)),
-                ('refused_by', models.UUIDField(null=True)),
-                ('refused_at', models.DateTimeField(null=True)),
-                ('refusal', models.CharField(blank=True, max_length=300)),
-                ('generated_at', models.DateTimeField(null=True)),
-                ('handed_over_by', models.UUIDField(null=True)),
-                ('handed_over_at', models.DateTimeField(null=True)),
-                ('recipient', models.CharField(blank=True, max_length=120)),
-                ('file_until', models.DateTimeField(null=True)),
-                ('blocked_at', models.DateTimeField(null=True)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("state", models.CharField(default="ordered", max_length=12)),
+                ("quantity", models.IntegerField()),
+                ("gives", models.JSONField()),
+                ("face_minor", models.BigIntegerField()),
+                ("face_currency", models.CharField(max_length=3)),
+                ("code_length", models.SmallIntegerField()),
+                ("serial_prefix", models.CharField(blank=True, max_length=6)),
+                ("series", models.SmallIntegerField()),
+                ("expires_at", models.DateTimeField(null=True)),
+                (
+                    "regions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=2), default=list, size=None
+                    ),
+                ),
+                ("reseller", models.CharField(blank=True, max_length=64)),
+                ("margin_bps", models.IntegerField(default=0)),
+                ("needs_sale", models.BooleanField(default=False)),
+                ("ordered_by", models.UUIDField()),
+                ("ordered_at", models.DateTimeField()),
+                ("digest", models.BinaryField(max_length=32)),
+                ("approved_by", models.UUIDField(null=True)),
+                ("approved_at", models.DateTimeField(null=True)),
+                ("approved_digest", models.BinaryField(max_length=32, null=True)),
+                ("refused_by", models.UUIDField(null=True)),
+                ("refused_at", models.DateTimeField(null=True)),
+                ("refusal", models.CharField(blank=True, max_length=300)),
+                ("generated_at", models.DateTimeField(null=True)),
+                ("handed_over_by", models.UUIDField(null=True)),
+                ("handed_over_at", models.DateTimeField(null=True)),
+                ("recipient", models.CharField(blank=True, max_length=120)),
+                ("file_until", models.DateTimeField(null=True)),
+                ("blocked_at", models.DateTimeField(null=True)),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'verbose_name_plural': 'batches',
-                'indexes': [models.Index(condition=models.Q(('state', 'ordered')), fields=['ordered_at'], name='batch_awaiting')],
-                'constraints': [models.UniqueConstraint(fields=('serial_prefix', 'series'), name='series_once'), models.CheckConstraint(condition=models.Q(('state__in', ['ordered', 'approved', 'refused', 'generated', 'handed_over', 'closed', 'cancelled'])), name='batch_state_known'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('quantity__lte', 5000000)), name='batch_quantity_in_range'), models.CheckConstraint(condition=models.Q(('face_minor__gte', 0)), name='batch_face_not_negative'), models.CheckConstraint(condition=models.Q(('code_length__gte', 13), ('code_length__lte', 32)), name='batch_entropy_floor'), models.CheckConstraint(condition=models.Q(('series__gte', 1), ('series__lte', 9999)), name='batch_series_in_range'), models.CheckConstraint(condition=models.Q(('margin_bps__gte', 0), ('margin_bps__lte', 10000), models.Q(models.Q(('reseller', ''), _negated=True), ('margin_bps', 0), _connector='OR')), name='batch_margin_in_range'), models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(('approved_by', models.F('ordered_by')), _negated=True), _connector='OR'), name='approval_by_another'), models.CheckConstraint(condition=models.Q(models.Q(('approved_at', None), ('approved_by', None), ('approved_digest', None)), models.Q(('approved_at__isnull', False), ('approved_by__isnull', False), ('approved_digest', models.F('digest')), ('approved_digest__isnull', False)), _connector='OR'), name='approval_of_what_was_ordered'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['approved', 'generated', 'handed_over', 'closed']), _negated=True), ('approved_by__isnull', False), _connector='OR'), name='made_only_when_approved'), models.CheckConstraint(condition=models.Q(models.Q(('refused_at__isnull', False), ('refused_by__isnull', False), ('state', 'refused')), models.Q(models.Q(('state', 'refused'), _negated=True), ('refused_at', None), ('refused_by', None)), _connector='OR'), name='refused_by_someone'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['generated', 'handed_over', 'closed']), _negated=True), ('generated_at__isnull', False), _connector='OR'), name='generated_at_known'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['handed_over', 'closed']), _negated=True), models.Q(('handed_over_at__isnull', False), ('handed_over_by__isnull', False)), _connector='OR'), name='handed_over_by_someone')],
+                "verbose_name_plural": "batches",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "ordered")), fields=["ordered_at"], name="batch_awaiting"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("serial_prefix", "series"), name="series_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    "ordered",
+                                    "approved",
+                                    "refused",
+                                    "generated",
+                                    "handed_over",
+                                    "closed",
+                                    "cancelled",
+                                ],
+                            )
+                        ),
+                        name="batch_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 1), ("quantity__lte", 5000000)),
+                        name="batch_quantity_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("face_minor__gte", 0)), name="batch_face_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("code_length__gte", 13), ("code_length__lte", 32)),
+                        name="batch_entropy_floor",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("series__gte", 1), ("series__lte", 9999)),
+                        name="batch_series_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("margin_bps__gte", 0),
+                            ("margin_bps__lte", 10000),
+                            models.Q(
+                                models.Q(("reseller", ""), _negated=True), ("margin_bps", 0), _connector="OR"
+                            ),
+                        ),
+                        name="batch_margin_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("approved_by", None),
+                            models.Q(("approved_by", models.F("ordered_by")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="approval_by_another",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("approved_at", None), ("approved_by", None), ("approved_digest", None)),
+                            models.Q(
+                                ("approved_at__isnull", False),
+                                ("approved_by__isnull", False),
+                                ("approved_digest", models.F("digest")),
+                                ("approved_digest__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="approval_of_what_was_ordered",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("state__in", ["approved", "generated", "handed_over", "closed"]),
+                                _negated=True,
+                            ),
+                            ("approved_by__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="made_only_when_approved",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("refused_at__isnull", False),
+                                ("refused_by__isnull", False),
+                                ("state", "refused"),
+                            ),
+                            models.Q(
+                                models.Q(("state", "refused"), _negated=True),
+                                ("refused_at", None),
+                                ("refused_by", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="refused_by_someone",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state__in", ["generated", "handed_over", "closed"]), _negated=True),
+                            ("generated_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="generated_at_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state__in", ["handed_over", "closed"]), _negated=True),
+                            models.Q(("handed_over_at__isnull", False), ("handed_over_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="handed_over_by_someone",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Guess',
+            name="Guess",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('player_id', models.UUIDField()),
-                ('network', models.CharField(blank=True, max_length=45)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("player_id", models.UUIDField()),
+                ("network", models.CharField(blank=True, max_length=45)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'verbose_name_plural': 'guesses',
-                'indexes': [models.Index(fields=['player_id', '-occurred_at'], name='guess_by_player'), models.Index(condition=models.Q(('network', ''), _negated=True), fields=['network', '-occurred_at'], name='guess_by_network')],
+                "verbose_name_plural": "guesses",
+                "indexes": [
+                    models.Index(fields=["player_id", "-occurred_at"], name="guess_by_player"),
+                    models.Index(
+                        condition=models.Q(("network", ""), _negated=True),
+                        fields=["network", "-occurred_at"],
+                        name="guess_by_network",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Guesser',
+            name="Guesser",
             fields=[
-                ('pk', models.CompositePrimaryKey('who', 'identity', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('who', models.CharField(max_length=8)),
-                ('identity', models.CharField(max_length=45)),
-                ('guesses', models.IntegerField(default=0)),
-                ('counted_from', models.DateTimeField(null=True)),
-                ('locked_until', models.DateTimeField(null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "who", "identity", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("who", models.CharField(max_length=8)),
+                ("identity", models.CharField(max_length=45)),
+                ("guesses", models.IntegerField(default=0)),
+                ("counted_from", models.DateTimeField(null=True)),
+                ("locked_until", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['locked_until'], name='guesser_locked_until')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('who__in', ['player', 'address'])), name='guesser_known')],
+                "indexes": [models.Index(fields=["locked_until"], name="guesser_locked_until")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("who__in", ["player", "address"])), name="guesser_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Card',
+            name="Card",
             fields=[
-                ('serial', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('number', models.IntegerField()),
-                ('code_hash', models.BinaryField(max_length=32)),
-                ('last_four', models.CharField(max_length=4)),
-                ('state', models.CharField(db_default='as_batch', default='as_batch', max_length=12)),
-                ('blocked_at', models.DateTimeField(null=True)),
-                ('player_id', models.UUIDField(null=True)),
-                ('activated_at', models.DateTimeField(null=True)),
-                ('activated_in', models.CharField(blank=True, db_default='', default='', max_length=2)),
-                ('units_minor', models.BigIntegerField(null=True)),
-                ('entry_id', models.UUIDField(null=True)),
-                ('batch', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='cards.batch')),
+                ("serial", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("number", models.IntegerField()),
+                ("code_hash", models.BinaryField(max_length=32)),
+                ("last_four", models.CharField(max_length=4)),
+                ("state", models.CharField(db_default="as_batch", default="as_batch", max_length=12)),
+                ("blocked_at", models.DateTimeField(null=True)),
+                ("player_id", models.UUIDField(null=True)),
+                ("activated_at", models.DateTimeField(null=True)),
+                ("activated_in", models.CharField(blank=True, db_default="", default="", max_length=2)),
+                ("units_minor", models.BigIntegerField(null=True)),
+                ("entry_id", models.UUIDField(null=True)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="cards.batch",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('player_id__isnull', False)), fields=['player_id', '-activated_at'], name='card_activated_by'), models.Index(condition=models.Q(models.Q(('state', 'as_batch'), _negated=True), ('blocked_at__isnull', False), _connector='OR'), fields=['batch', 'state', 'activated_at'], name='card_apart_from_batch')],
-                'constraints': [models.UniqueConstraint(fields=('code_hash',), name='code_once'), models.CheckConstraint(condition=models.Q(('state__in', ['as_batch', 'shipped', 'sold', 'returned', 'activated', 'void'])), name='card_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('activated_at__isnull', False), ('player_id__isnull', False), ('state', 'activated'), ('units_minor__isnull', False)), models.Q(models.Q(('state', 'activated'), _negated=True), ('activated_at', None), ('entry_id', None), ('player_id', None), ('units_minor', None)), _connector='OR'), name='activated_by_player')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("player_id__isnull", False)),
+                        fields=["player_id", "-activated_at"],
+                        name="card_activated_by",
+                    ),
+                    models.Index(
+                        condition=models.Q(
+                            models.Q(("state", "as_batch"), _negated=True),
+                            ("blocked_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        fields=["batch", "state", "activated_at"],
+                        name="card_apart_from_batch",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("code_hash",), name="code_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["as_batch", "shipped", "sold", "returned", "activated", "void"])
+                        ),
+                        name="card_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("activated_at__isnull", False),
+                                ("player_id__isnull", False),
+                                ("state", "activated"),
+                                ("units_minor__isnull", False),
+                            ),
+                            models.Q(
+                                models.Q(("state", "activated"), _negated=True),
+                                ("activated_at", None),
+                                ("entry_id", None),
+                                ("player_id", None),
+                                ("units_minor", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="activated_by_player",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CardEvent',
+            name="CardEvent",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('first_number', models.IntegerField()),
-                ('last_number', models.IntegerField()),
-                ('what', models.CharField(max_length=24)),
-                ('actor', models.CharField(blank=True, max_length=80)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='cards.batch')),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("first_number", models.IntegerField()),
+                ("last_number", models.IntegerField()),
+                ("what", models.CharField(max_length=24)),
+                ("actor", models.CharField(blank=True, max_length=80)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="cards.batch"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['batch', 'first_number'], name='card_event_range')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('first_number__gte', 1), ('last_number__gte', models.F('first_number'))), name='event_range_whole')],
+                "indexes": [models.Index(fields=["batch", "first_number"], name="card_event_range")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("first_number__gte", 1), ("last_number__gte", models.F("first_number"))
+                        ),
+                        name="event_range_whole",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PrintFile',
+            name="PrintFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('part', models.IntegerField()),
-                ('sealed', models.BinaryField()),
-                ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='cards.batch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("part", models.IntegerField()),
+                ("sealed", models.BinaryField()),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="cards.batch"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('batch', 'part'), name='print_file_part_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("batch", "part"), name="print_file_part_once")
+                ],
             },
         ),
         append_only("cards_cardevent", "cards_guess"),

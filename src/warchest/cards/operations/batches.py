@@ -88,7 +88,10 @@ def approve(*, batch_id: UUID, digest: str, approved_by: UUID, at: datetime) -> 
     if not digest == bytes(row.digest).hex() == _digest_now(row).hex():
         raise UnableToDecideBatch("digest_changed")
     BatchRow.objects.filter(id=batch_id).update(
-        state=BatchState.APPROVED, approved_by=approved_by, approved_at=at, approved_digest=bytes.fromhex(digest)
+        state=BatchState.APPROVED,
+        approved_by=approved_by,
+        approved_at=at,
+        approved_digest=bytes.fromhex(digest),
     )
     return queries.batch(batch_id=batch_id)
 

@@ -52,7 +52,9 @@ def _count(guesser: Guesser, at: datetime) -> None:
 
 def forgive(*, player: UUID, at: datetime) -> None:
     """A right code: the player's guesses until now count no more. Those of the address do: it may be many people's."""
-    Guesser.objects.filter(who=PLAYER, identity=str(player)).update(guesses=0, counted_from=at, locked_until=None)
+    Guesser.objects.filter(who=PLAYER, identity=str(player)).update(
+        guesses=0, counted_from=at, locked_until=None
+    )
 
 
 def _guessers(player: UUID, network: str):  # type: ignore[no-untyped-def]

@@ -11,77 +11,130 @@ from warchest.runtime.schema import append_only
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [("runtime", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
-            name='OnlineService',
+            name="OnlineService",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=40)),
-                ('names', models.JSONField()),
-                ('texts', models.JSONField(default=dict)),
-                ('picture', models.CharField(blank=True, max_length=200)),
-                ('order', models.IntegerField(default=0)),
-                ('countries', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=2), default=list, size=None)),
-                ('state', models.CharField(default=warchest.catalogue.contract.OfferState['OFFERED'], max_length=10)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("code", models.CharField(max_length=40)),
+                ("names", models.JSONField()),
+                ("texts", models.JSONField(default=dict)),
+                ("picture", models.CharField(blank=True, max_length=200)),
+                ("order", models.IntegerField(default=0)),
+                (
+                    "countries",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=2), default=list, size=None
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        default=warchest.catalogue.contract.OfferState["OFFERED"], max_length=10
+                    ),
+                ),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('code',), name='online_service_code_once'), models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'offered', 'retired'])), name='online_service_state_known')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("code",), name="online_service_code_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["draft", "offered", "retired"])),
+                        name="online_service_state_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=40)),
-                ('names', models.JSONField()),
-                ('term_count', models.SmallIntegerField()),
-                ('term_unit', models.CharField(max_length=8)),
-                ('order', models.IntegerField(default=0)),
-                ('state', models.CharField(default=warchest.catalogue.contract.OfferState['OFFERED'], max_length=10)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('online_service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to='catalogue.onlineservice')),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("code", models.CharField(max_length=40)),
+                ("names", models.JSONField()),
+                ("term_count", models.SmallIntegerField()),
+                ("term_unit", models.CharField(max_length=8)),
+                ("order", models.IntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        default=warchest.catalogue.contract.OfferState["OFFERED"], max_length=10
+                    ),
+                ),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "online_service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="plans",
+                        to="catalogue.onlineservice",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3)),
-                ('amount_minor', models.BigIntegerField()),
-                ('valid_from', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='catalogue.plan')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("amount_minor", models.BigIntegerField()),
+                ("valid_from", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prices",
+                        to="catalogue.plan",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.UniqueConstraint(fields=('online_service', 'code'), name='plan_code_once'),
+            model_name="plan",
+            constraint=models.UniqueConstraint(fields=("online_service", "code"), name="plan_code_once"),
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'offered', 'retired'])), name='plan_state_known'),
+            model_name="plan",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["draft", "offered", "retired"])), name="plan_state_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('term_count__gte', 1)), name='plan_term_positive'),
+            model_name="plan",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("term_count__gte", 1)), name="plan_term_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('term_unit__in', ['day', 'month', 'year'])), name='plan_term_unit_known'),
+            model_name="plan",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("term_unit__in", ["day", "month", "year"])), name="plan_term_unit_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('plan', 'currency', 'valid_from'), name='price_once'),
+            model_name="price",
+            constraint=models.UniqueConstraint(fields=("plan", "currency", "valid_from"), name="price_once"),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='price_positive'),
+            model_name="price",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="price_positive"
+            ),
         ),
         append_only("catalogue_price"),
     ]

@@ -6,76 +6,140 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Endpoint',
+            name="Endpoint",
             fields=[
-                ('url', models.CharField(max_length=500, primary_key=True, serialize=False)),
-                ('disabled_at', models.DateTimeField(null=True)),
-                ('paused_until', models.DateTimeField(null=True)),
+                ("url", models.CharField(max_length=500, primary_key=True, serialize=False)),
+                ("disabled_at", models.DateTimeField(null=True)),
+                ("paused_until", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('endpoint', models.CharField(max_length=500)),
-                ('event_id', models.BigIntegerField()),
-                ('topic', models.CharField(max_length=60)),
-                ('key', models.CharField(max_length=80)),
-                ('body', models.TextField()),
-                ('state', models.CharField(default='waiting', max_length=10)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField()),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('last_status', models.SmallIntegerField(null=True)),
-                ('last_error', models.CharField(blank=True, max_length=200)),
-                ('delivered_at', models.DateTimeField(null=True)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("endpoint", models.CharField(max_length=500)),
+                ("event_id", models.BigIntegerField()),
+                ("topic", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=80)),
+                ("body", models.TextField()),
+                ("state", models.CharField(default="waiting", max_length=10)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField()),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("last_status", models.SmallIntegerField(null=True)),
+                ("last_error", models.CharField(blank=True, max_length=200)),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'key', 'id'], name='delivery_head_of_key'), models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'next_attempt_at', 'id'], name='delivery_due'), models.Index(fields=['state', '-id'], name='delivery_by_state'), models.Index(fields=['key', '-id'], name='delivery_by_key')],
-                'constraints': [models.UniqueConstraint(fields=('event_id', 'endpoint'), name='delivery_once'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed', 'disabled'])), name='delivery_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('delivered_at__isnull', False), ('state', 'delivered')), models.Q(models.Q(('state', 'delivered'), _negated=True), ('delivered_at__isnull', True)), _connector='OR'), name='delivered_has_moment')],
+                "verbose_name_plural": "deliveries",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "waiting")),
+                        fields=["endpoint", "key", "id"],
+                        name="delivery_head_of_key",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "waiting")),
+                        fields=["endpoint", "next_attempt_at", "id"],
+                        name="delivery_due",
+                    ),
+                    models.Index(fields=["state", "-id"], name="delivery_by_state"),
+                    models.Index(fields=["key", "-id"], name="delivery_by_key"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("event_id", "endpoint"), name="delivery_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "delivered", "failed", "disabled"])),
+                        name="delivery_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("delivered_at__isnull", False), ("state", "delivered")),
+                            models.Q(
+                                models.Q(("state", "delivered"), _negated=True),
+                                ("delivered_at__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="delivered_has_moment",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Mail',
+            name="Mail",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=120, unique=True)),
-                ('kind', models.CharField(max_length=24)),
-                ('player', models.UUIDField()),
-                ('language', models.CharField(blank=True, max_length=10)),
-                ('context', models.JSONField(default=dict)),
-                ('state', models.CharField(default='waiting', max_length=8)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField()),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('error', models.CharField(blank=True, max_length=200)),
-                ('queued_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("key", models.CharField(max_length=120, unique=True)),
+                ("kind", models.CharField(max_length=24)),
+                ("player", models.UUIDField()),
+                ("language", models.CharField(blank=True, max_length=10)),
+                ("context", models.JSONField(default=dict)),
+                ("state", models.CharField(default="waiting", max_length=8)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField()),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=200)),
+                ("queued_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state__in', ['waiting', 'sending'])), fields=['next_attempt_at', 'id'], name='mail_due'), models.Index(fields=['player', '-id'], name='mail_by_player'), models.Index(fields=['state', '-id'], name='mail_by_state')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'sending', 'sent', 'unknown', 'failed'])), name='mail_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('sent_at__isnull', False), ('state', 'sent')), models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', True)), _connector='OR'), name='sent_has_moment'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'sending'), _negated=True), ('claimed_at__isnull', False), _connector='OR'), name='sending_has_claim')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["waiting", "sending"])),
+                        fields=["next_attempt_at", "id"],
+                        name="mail_due",
+                    ),
+                    models.Index(fields=["player", "-id"], name="mail_by_player"),
+                    models.Index(fields=["state", "-id"], name="mail_by_state"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["waiting", "sending", "sent", "unknown", "failed"])
+                        ),
+                        name="mail_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sent_at__isnull", False), ("state", "sent")),
+                            models.Q(models.Q(("state", "sent"), _negated=True), ("sent_at__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="sent_has_moment",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "sending"), _negated=True),
+                            ("claimed_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="sending_has_claim",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MailEngine',
+            name="MailEngine",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('plugged_in', models.BooleanField()),
-                ('changed_at', models.DateTimeField()),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("plugged_in", models.BooleanField()),
+                ("changed_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_mail_engine')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="one_mail_engine")
+                ],
             },
         ),
     ]

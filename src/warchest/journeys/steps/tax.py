@@ -21,4 +21,6 @@ def taxed_by_currency(
     for part in slices:
         code = part.consideration.currency.code
         sums[code] = sums.get(code, Money.zero(part.consideration.currency)) + part.consideration
-    return tuple(accounting.tax_within(gross=gross, country=country, at=at) for gross in sums.values() if gross)
+    return tuple(
+        accounting.tax_within(gross=gross, country=country, at=at) for gross in sums.values() if gross
+    )

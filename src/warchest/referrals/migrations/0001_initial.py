@@ -11,58 +11,116 @@ from warchest.runtime.schema import append_only, run_file
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [("runtime", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
-            name='CommissionPlan',
+            name="CommissionPlan",
             fields=[
-                ('version', models.AutoField(primary_key=True, serialize=False)),
-                ('rates_bps', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
-                ('valid_from', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("version", models.AutoField(primary_key=True, serialize=False)),
+                (
+                    "rates_bps",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None),
+                ),
+                ("valid_from", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('valid_from',), name='commission_plan_once')],
+                "constraints": [models.UniqueConstraint(fields=("valid_from",), name="commission_plan_once")],
             },
         ),
         migrations.CreateModel(
-            name='Commission',
+            name="Commission",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('sponsor', models.UUIDField()),
-                ('buyer', models.UUIDField()),
-                ('sale', models.UUIDField()),
-                ('entry_id', models.UUIDField()),
-                ('level', models.SmallIntegerField()),
-                ('base_minor', models.BigIntegerField()),
-                ('rate_bps', models.IntegerField()),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(default=warchest.referrals.contract.CommissionState['ON_HOLD'], max_length=10)),
-                ('earned_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='referrals.commissionplan')),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("sponsor", models.UUIDField()),
+                ("buyer", models.UUIDField()),
+                ("sale", models.UUIDField()),
+                ("entry_id", models.UUIDField()),
+                ("level", models.SmallIntegerField()),
+                ("base_minor", models.BigIntegerField()),
+                ("rate_bps", models.IntegerField()),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        default=warchest.referrals.contract.CommissionState["ON_HOLD"], max_length=10
+                    ),
+                ),
+                ("earned_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="referrals.commissionplan"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['sponsor', '-id'], name='commission_sponsor'), models.Index(fields=['sale'], name='commission_sale')],
-                'constraints': [models.UniqueConstraint(fields=('entry_id', 'level', 'currency'), name='commission_once'), models.CheckConstraint(condition=models.Q(('sponsor', models.F('buyer')), _negated=True), name='commission_not_own'), models.CheckConstraint(condition=models.Q(('level__gte', 1), ('level__lte', 20)), name='commission_level'), models.CheckConstraint(condition=models.Q(('rate_bps__gte', 1), ('rate_bps__lte', 10000)), name='commission_rate'), models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('amount_minor__lte', models.F('base_minor'))), name='commission_within_base'), models.CheckConstraint(condition=models.Q(('state__in', ['on_hold'])), name='commission_state_known')],
+                "indexes": [
+                    models.Index(fields=["sponsor", "-id"], name="commission_sponsor"),
+                    models.Index(fields=["sale"], name="commission_sale"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("entry_id", "level", "currency"), name="commission_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("sponsor", models.F("buyer")), _negated=True),
+                        name="commission_not_own",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("level__gte", 1), ("level__lte", 20)), name="commission_level"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("rate_bps__gte", 1), ("rate_bps__lte", 10000)),
+                        name="commission_rate",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount_minor__gt", 0), ("amount_minor__lte", models.F("base_minor"))
+                        ),
+                        name="commission_within_base",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["on_hold"])), name="commission_state_known"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Node',
+            name="Node",
             fields=[
-                ('player', models.UUIDField(primary_key=True, serialize=False)),
-                ('sponsor_code', models.CharField(max_length=8)),
-                ('joined_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('sponsor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invited', to='referrals.node')),
+                ("player", models.UUIDField(primary_key=True, serialize=False)),
+                ("sponsor_code", models.CharField(max_length=8)),
+                ("joined_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "sponsor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invited",
+                        to="referrals.node",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('sponsor_code',), name='sponsor_code_once'), models.CheckConstraint(condition=models.Q(('sponsor__isnull', True), models.Q(('sponsor', models.F('player')), _negated=True), _connector='OR'), name='sponsor_is_another')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("sponsor_code",), name="sponsor_code_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("sponsor__isnull", True),
+                            models.Q(("sponsor", models.F("player")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="sponsor_is_another",
+                    ),
+                ],
             },
         ),
         run_file(__file__, "constraints.sql"),

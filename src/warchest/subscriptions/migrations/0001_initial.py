@@ -10,100 +10,179 @@ from warchest.runtime.schema import append_only, run_file
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [("runtime", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
-            name='EntitlementChange',
+            name="EntitlementChange",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('transaction', models.BigIntegerField(db_default=models.Value(0))),
-                ('player', models.UUIDField()),
-                ('online_service', models.UUIDField()),
-                ('starts_at', models.DateTimeField()),
-                ('until', models.DateTimeField()),
-                ('source', models.CharField(max_length=12)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("transaction", models.BigIntegerField(db_default=models.Value(0))),
+                ("player", models.UUIDField()),
+                ("online_service", models.UUIDField()),
+                ("starts_at", models.DateTimeField()),
+                ("until", models.DateTimeField()),
+                ("source", models.CharField(max_length=12)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'indexes': [models.Index(fields=['transaction', 'id'], name='entitlement_change_order')],
+                "indexes": [models.Index(fields=["transaction", "id"], name="entitlement_change_order")],
             },
         ),
         migrations.CreateModel(
-            name='Recognition',
+            name="Recognition",
             fields=[
-                ('pk', models.CompositePrimaryKey('day', 'run', 'currency', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('run', models.SmallIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('amount_minor', models.BigIntegerField()),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "day",
+                        "run",
+                        "currency",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("run", models.SmallIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("amount_minor", models.BigIntegerField()),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='recognition_positive')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount_minor__gt", 0)), name="recognition_positive"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('player', models.UUIDField()),
-                ('online_service', models.UUIDField()),
-                ('plan', models.UUIDField()),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('anchor_day', models.SmallIntegerField()),
-                ('state', models.CharField(default=warchest.subscriptions.contract.SubscriptionState['ACTIVE'], max_length=10)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("player", models.UUIDField()),
+                ("online_service", models.UUIDField()),
+                ("plan", models.UUIDField()),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                ("anchor_day", models.SmallIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        default=warchest.subscriptions.contract.SubscriptionState["ACTIVE"], max_length=10
+                    ),
+                ),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'indexes': [models.Index(fields=['ends_at'], name='subscription_ends_at')],
-                'constraints': [models.UniqueConstraint(fields=('player', 'online_service'), name='subscription_once'), models.CheckConstraint(condition=models.Q(('state__in', ['active'])), name='subscription_state_known'), models.CheckConstraint(condition=models.Q(('ends_at__gte', models.F('starts_at'))), name='subscription_ends_later'), models.CheckConstraint(condition=models.Q(('anchor_day__gte', 1), ('anchor_day__lte', 31)), name='subscription_anchor_day')],
+                "indexes": [models.Index(fields=["ends_at"], name="subscription_ends_at")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("player", "online_service"), name="subscription_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["active"])), name="subscription_state_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("ends_at__gte", models.F("starts_at"))),
+                        name="subscription_ends_later",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("anchor_day__gte", 1), ("anchor_day__lte", 31)),
+                        name="subscription_anchor_day",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ('source', models.CharField(max_length=12)),
-                ('plan', models.UUIDField()),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('entry_id', models.UUIDField(null=True)),
-                ('reference', models.CharField(blank=True, max_length=80)),
-                ('granted_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='subscriptions.subscription')),
+                (
+                    "id",
+                    models.UUIDField(default=warchest.kernel.ids.new_id, primary_key=True, serialize=False),
+                ),
+                ("source", models.CharField(max_length=12)),
+                ("plan", models.UUIDField()),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                ("entry_id", models.UUIDField(null=True)),
+                ("reference", models.CharField(blank=True, max_length=80)),
+                ("granted_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="subscriptions.subscription",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Deferral',
+            name="Deferral",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3)),
-                ('net_minor', models.BigIntegerField()),
-                ('recognised_minor', models.BigIntegerField(default=0)),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('grant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deferrals', to='subscriptions.grant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("net_minor", models.BigIntegerField()),
+                ("recognised_minor", models.BigIntegerField(default=0)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deferrals",
+                        to="subscriptions.grant",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('recognised_minor__lt', models.F('net_minor'))), fields=['starts_at'], name='deferral_open')],
-                'constraints': [models.UniqueConstraint(fields=('grant', 'currency'), name='deferral_once'), models.CheckConstraint(condition=models.Q(('net_minor__gt', 0)), name='deferral_positive'), models.CheckConstraint(condition=models.Q(('recognised_minor__gte', 0), ('recognised_minor__lte', models.F('net_minor'))), name='recognised_within_deferral')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("recognised_minor__lt", models.F("net_minor"))),
+                        fields=["starts_at"],
+                        name="deferral_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("grant", "currency"), name="deferral_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("net_minor__gt", 0)), name="deferral_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("recognised_minor__gte", 0), ("recognised_minor__lte", models.F("net_minor"))
+                        ),
+                        name="recognised_within_deferral",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['paid', 'card', 'gift', 'trial', 'compensation'])), name='grant_source_known'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("source__in", ["paid", "card", "gift", "trial", "compensation"])),
+                name="grant_source_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='grant_ends_later'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="grant_ends_later"
+            ),
         ),
         run_file(__file__, "constraints.sql"),
         append_only("subscriptions_grant", "subscriptions_recognition", "subscriptions_entitlementchange"),
