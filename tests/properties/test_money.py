@@ -33,7 +33,7 @@ class TestSplit:
 
     @pytest.mark.parametrize("shares", [[], [0], [0, 0], [1, -1], [-1, 2]])
     def test_refuses_weights_that_divide_nothing(self, shares: list[int]) -> None:
-        with pytest.raises(ValueError, match="weights|empty"):
+        with pytest.raises(ValueError, match=r"weights|empty"):
             Money(100, currency("EUR")).split(shares)
 
 

@@ -8,7 +8,8 @@ class WiringConfig(AppConfig):
     label = "wiring"
 
     def ready(self) -> None:
-        from warchest.config import logs, wiring
+        from warchest.config.logs import configure
+        from warchest.config.wiring import wire
 
-        logs.configure()
-        wiring.wire()
+        configure()
+        wire()

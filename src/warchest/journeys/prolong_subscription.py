@@ -28,7 +28,7 @@ PERIODS_MAX = 36
 class UnableToProlong(UnableTo):
     """Nothing was bought and nothing charged."""
 
-    reasons = frozenset({"periods_out_of_range", "player_frozen"})
+    reasons = frozenset({"periods_out_of_range", "player_frozen", "price_changed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,12 @@ class ProlongPreview:
 
 
 @journey("subscriptions.prolong")
-def prolong_subscription(tx: Transaction, *, player: UUID, plan: UUID, periods: int) -> Prolonged:
+def prolong_subscription(
+    tx: Transaction, *, player: UUID, plan: UUID, periods: int, charge_shown: Money | None = None
+) -> Prolonged:
     """Buy ``periods`` terms of a plan: price, tax, commissions and deferral of revenue in one entry.
+
+    ``charge_shown`` is the price in units that the player agreed to; where another is in force by now, nothing is bought.
 
     Raises UnableToFindPlayer, UnableToProlong, UnableToOffer, UnableToGrant and UnableToSpend (``insufficient_funds``).
     """
@@ -67,6 +71,8 @@ def prolong_subscription(tx: Transaction, *, player: UUID, plan: UUID, periods: 
     )
     service = offer.online_service.id
     charge = offer.price_units * periods
+    if charge_shown is not None and charge_shown != charge:
+        raise UnableToProlong("price_changed", charge=charge.major)
     grant_id, entry_id = new_id(), new_id()
 
     subscription = tx.get(Subscriptions).lock(player=player, online_service=service, plan=plan, at=at)

@@ -86,6 +86,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "online_service_unknown": (404, _("There is no such online service.")),
     "subscription_unknown": (404, _("There is no such subscription.")),
     "periods_out_of_range": (422, _("Choose between 1 and {periods_max} periods.")),
+    "price_changed": (409, _("The price has just changed to {charge}. Look at it and confirm again.")),
     "ends_too_late": (422, _("The time would end more than fifty years from now.")),
     "day_not_over": (409, _("This day is not over yet.")),
     "code_taken": (409, _("This code is taken.")),

@@ -45,31 +45,23 @@ def prolong(request: HttpRequest, player: Player, plan_id: UUID) -> HttpResponse
     if request.method == "GET":
         return _page(request, player, plan_id)
     try:
-        _check_price(request, player, plan_id)
         prolonged = prolong_subscription(
             player_command(request, player, key=request.POST.get("key", "")),
             player=player.id,
             plan=plan_id,
             periods=1,
+            charge_shown=_price_shown(request),
         ).answer
-    except _PriceChanged:
-        told = Told(_("The price has just changed. Look at it, then decide."), 409)
-        return _page(request, player, plan_id, told=told)
     except (UnableTo, TryAgain) as refusal:
         return _page(request, player, plan_id, told=tell(refusal))
     messages.success(request, _done(player, prolonged))
     return redirect("portal:home")
 
 
-class _PriceChanged(Exception):
-    """The button showed another price than the one in force."""
-
-
-def _check_price(request: HttpRequest, player: Player, plan_id: UUID) -> None:
+def _price_shown(request: HttpRequest) -> Money:
+    """The price on the button; nothing where the form says none, which is never a price."""
     shown = request.POST.get("price_minor", "")
-    preview = prolong_preview(player=player.id, plan=plan_id, periods=1, at=now())
-    if shown != str(preview.charge.minor):
-        raise _PriceChanged
+    return Money.units(int(shown) if shown.isdecimal() and len(shown) < 16 else 0)
 
 
 def _done(player: Player, prolonged: Prolonged) -> str:
