@@ -191,6 +191,7 @@ class TestListedCards:
                 )
                 assert done.status_code == 201, done.text
                 assert done.json()["serial"] == card["serial"]
+                assert done.json()["gave"] == card["gives"]
 
 
 @pytest.mark.slow

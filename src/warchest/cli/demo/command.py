@@ -13,16 +13,15 @@ import httpx
 
 from warchest.cli import deployment, serve
 from warchest.cli.demo.home import COMMUNITY, Home
+from warchest.cli.demo.people import PLAYERS_MIN
 from warchest.cli.demo.sandbox import Sandbox, is_free
 from warchest.cli.supervisor import Child, Supervisor
 from warchest.runtime import secrets
 from warchest.runtime.configuration import configuration
 
-_READY_S_MAX = 120
-
 
 @click.command("demo", help="Set up a made-up community, and serve it until interrupted.")
-@click.option("--players", default=2000, show_default=True, type=click.IntRange(20, 1_000_000))
+@click.option("--players", default=2000, show_default=True, type=click.IntRange(PLAYERS_MIN, 1_000_000))
 @click.option("--operations", default=6000, show_default=True, type=click.IntRange(0))
 @click.option("--seed", default=2003, show_default=True, help="The same seed makes the same community.")
 def command(players: int, operations: int, seed: int) -> None:
@@ -78,15 +77,8 @@ def _children(sandbox: Sandbox) -> list[Child]:
 def _say_ready(home: Home, begun: float) -> None:
     url = configuration().public_url
     with httpx.Client(trust_env=False, timeout=5) as client:
-        while time.monotonic() - begun < _READY_S_MAX * 10:
-            try:
-                if client.get(f"{url}/readyz").status_code == 200:
-                    break
-            except httpx.HTTPError:
-                pass
+        while not _is_ready(client, url):
             time.sleep(0.2)
-        else:
-            return
     click.echo(
         f"{COMMUNITY} is ready after {time.monotonic() - begun:.0f} s.\n"
         f"  Portal and API   {url}\n"
@@ -95,3 +87,10 @@ def _say_ready(home: Home, begun: float) -> None:
         f"                   {home.file}\n"
         "Ctrl-C ends it; the next start goes on with the same data."
     )
+
+
+def _is_ready(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(f"{url}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False

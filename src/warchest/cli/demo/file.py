@@ -82,10 +82,14 @@ def _admin(one: Staff, folder: Path) -> dict[str, str]:
 
 
 def _worth(worth: Worth) -> dict[str, Any]:
-    if worth.money is not None:
-        amount = {"amount": worth.money.major, "currency": worth.money.currency.code}
-        return {"kind": worth.kind.value, "money": amount}
-    return {"kind": worth.kind.value, "plan": str(worth.plan), "periods": worth.periods}
+    """As the HTTP API tells it."""
+    money = worth.money
+    return {
+        "kind": worth.kind.value,
+        "amount": {"amount": money.major, "currency": money.currency.code} if money else None,
+        "plan": str(worth.plan) if worth.plan else None,
+        "periods": worth.periods or None,
+    }
 
 
 def _text(values: dict[str, Any]) -> str:

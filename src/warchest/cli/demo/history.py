@@ -206,7 +206,7 @@ def _life(random: Random, person: Person, deck: _Deck, past: Past) -> Iterator[O
                 outcome = Outcome.FAILED if trouble < 0.036 else Outcome.CANCELLED
                 yield TopUp(at, person.number, amount, outcome, round(random.uniform(20, 200)))
                 at += timedelta(minutes=random.uniform(4, 50))
-                if random.random() < 0.3:
+                if random.random() < 0.3 or at >= past.until:
                     return
             outcome = _late(random, at, past)
             yield TopUp(at, person.number, amount, outcome, round(random.uniform(25, 160)))

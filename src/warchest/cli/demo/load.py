@@ -70,9 +70,7 @@ def let_happen(community: Community, *, sandbox: Sandbox) -> None:
             process.join()
 
 
-def _watch(
-    processes: Sequence[BaseProcess], counts: Sequence[Synchronized[int]], *, total: int
-) -> None:
+def _watch(processes: Sequence[BaseProcess], counts: Sequence[Synchronized[int]], *, total: int) -> None:
     begun = shown = time.monotonic()
     while any(process.is_alive() for process in processes):
         time.sleep(0.1)
