@@ -47,3 +47,6 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS: list[str] = []
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# Served from the packages themselves.
+STATIC_ROOT = None

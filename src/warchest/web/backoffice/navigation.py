@@ -136,6 +136,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "warchest.web.backoffice.navigation.role_of",
     "STYLES": [lambda request: static("backoffice/style.css")],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("backoffice/favicon.svg")}
+    ],
     "BORDER_RADIUS": "8px",
     "ACCOUNT": {
         "navigation": [{"title": _("My certificates"), "link": reverse_lazy("backoffice:my-certificates")}]

@@ -78,6 +78,19 @@ class _ReadOnly:
         return self.details
 
 
+class _Titled:
+    """A row under a title for people, where its model has none of its own."""
+
+    def __init__(self, row: Model, title: str) -> None:
+        self._row, self._title = row, title
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, name)
+
+    def __str__(self) -> str:
+        return self._title
+
+
 class ReadOnlyList(_ReadOnly, ModelAdmin):
     """``searched_ids`` and ``searched_texts`` are looked up whole (or by their lookup), in columns with an index;
     ``players`` are columns with a player's id: who searches for a player's name finds them too.
@@ -89,7 +102,7 @@ class ReadOnlyList(_ReadOnly, ModelAdmin):
     is_long = True
     """Never counted: a list that may have millions of rows only says whether there are more."""
 
-    list_per_page = 50
+    list_per_page = 25
     show_full_result_count = False
     actions = None
     ordering = ("-pk",)
@@ -125,6 +138,18 @@ class ReadOnlyList(_ReadOnly, ModelAdmin):
         if found is not None:
             self.name_players([found])
         return found
+
+    def title_of(self, row: Any) -> str:
+        """What a row is called above its detail: the model's own word, else the end of its id."""
+        return f"…{str(row.pk)[-12:]}" if type(row).__str__ is Model.__str__ else str(row)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:
+            title = self.title_of(obj)
+            context |= {"original": _Titled(obj, title), "subtitle": title}
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

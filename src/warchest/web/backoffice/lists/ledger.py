@@ -22,6 +22,11 @@ KINDS = {
 }
 
 
+@display(description=_("Kind"))
+def _kind(row: JournalEntry) -> str:
+    return str(KINDS.get(row.kind, row.kind))
+
+
 @display(description=_("Debit"))
 def _debit(row: Posting) -> str:
     return (
@@ -73,7 +78,7 @@ class JournalEntries(base.ReadOnlyList):
     search_help_text = _("An entry's id, or the reference of a business document")
     list_display = (
         base.short("id", _("Entry")),
-        base.text("kind", _("Kind")),
+        _kind,
         base.text("reference", _("Reference")),
         base.moment("occurred_at", _("Occurred")),
         base.moment("recorded_at", _("Recorded")),
@@ -81,7 +86,7 @@ class JournalEntries(base.ReadOnlyList):
     list_filter = (base.one_of("kind", _("Kind"), KINDS), "occurred_at")
     inlines = (Legs,)
     details = (
-        "kind",
+        _kind,
         "key",
         "reference",
         base.moment("occurred_at", _("Occurred")),

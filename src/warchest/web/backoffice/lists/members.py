@@ -120,6 +120,9 @@ class Administrators(base.ReadOnlyList):
     def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).select_related("user")
 
+    def title_of(self, row: Administrator) -> str:
+        return row.user.login
+
 
 @admin.register(Certificate, site=site)
 class Certificates(base.ReadOnlyList):
@@ -194,3 +197,6 @@ class ApiClients(base.ReadOnlyList):
     def get_queryset(self, request: HttpRequest):
         # The key's hash is not even read.
         return super().get_queryset(request).defer("key_hash")
+
+    def title_of(self, row: ApiClient) -> str:
+        return row.name

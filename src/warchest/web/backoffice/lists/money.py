@@ -68,6 +68,10 @@ class Wallets(base.ReadOnlyList):
         )
         return super().get_queryset(request).annotate(units_left=Subquery(left))
 
+    def title_of(self, row: Wallet) -> str:
+        player = row.named_players.get(row.player_id)  # type: ignore[attr-defined]
+        return player.nickname if player else super().title_of(row)
+
 
 class SlicesOfLot(base.ReadOnlyTable):
     model = LotSlice

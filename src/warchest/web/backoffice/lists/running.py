@@ -100,6 +100,9 @@ class Operations(base.ReadOnlyList):
         for row in rows:
             row.named_actors = names
 
+    def title_of(self, row: Operation) -> str:
+        return row.name
+
 
 @admin.register(OutboxEvent, site=site)
 class Events(base.ReadOnlyList):

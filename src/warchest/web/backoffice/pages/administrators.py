@@ -30,7 +30,7 @@ class AdministratorForm(forms.Form):
         label=gettext_lazy("Name"),
         help_text=gettext_lazy("Letters, digits, and any of . @ - _"),
     )
-    role = forms.ChoiceField(label=gettext_lazy("Role"))
+    role = forms.ChoiceField(label=gettext_lazy("Role"), initial=Role.SUPPORT.value)
     password = forms.CharField(
         label=gettext_lazy("First password"),
         max_length=200,

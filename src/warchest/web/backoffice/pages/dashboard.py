@@ -27,6 +27,7 @@ from warchest.runtime.services import services
 from warchest.statistics.contract import Figure, Measure, Statistics
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import may, page
+from warchest.web.portal.templatetags.portal import money as written
 
 DAYS = 28
 OWED_SECONDS = 60
@@ -108,7 +109,7 @@ def _tasks(me: Administrator) -> Iterator[Task]:
             if batch.ordered_by != me.id:
                 yield Task(
                     _("A batch of %(quantity)s cards for %(total)s waits for your approval.")
-                    % {"quantity": f"{batch.terms.quantity:,}", "total": batch.terms.face_total},
+                    % {"quantity": f"{batch.terms.quantity:,}", "total": written(batch.terms.face_total)},
                     reverse("backoffice:batch", args=[batch.id]),
                     batch.ordered_at,
                 )

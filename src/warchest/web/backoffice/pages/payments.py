@@ -16,6 +16,7 @@ from warchest.payments.contract import Payments, UnableToFindPayment
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import attempt, command, needs, page
 from warchest.web.backoffice.lists.payments import STATUSES
+from warchest.web.portal.templatetags.portal import money as written
 
 
 @needs("payment.ask")
@@ -33,7 +34,7 @@ def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     return page(
         request,
         "payment",
-        _("Payment of %(amount)s") % {"amount": found.amount},
+        _("Payment of %(amount)s") % {"amount": written(found.amount)},
         payment=found,
         player=player,
         status=label,

@@ -31,7 +31,11 @@ WITHIN = timedelta(minutes=15)
 
 class SignInForm(forms.Form):
     username = forms.CharField(label=gettext_lazy("Name"), max_length=254)
-    password = forms.CharField(label=gettext_lazy("Password"), max_length=200, widget=forms.PasswordInput)
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autofocus": True, "autocomplete": "current-password"}),
+    )
 
 
 @sensitive_post_parameters("password")
@@ -40,7 +44,8 @@ class SignInForm(forms.Form):
 def sign_in(request: HttpRequest) -> HttpResponse:
     if request.administrator is not None:  # type: ignore[attr-defined]
         return redirect("admin:index")
-    form = SignInForm(request.POST or None)
+    holder = request.client_certificate.holder.administrator  # type: ignore[attr-defined]
+    form = SignInForm(request.POST or None, initial={"username": holder.username})
     if request.method == "POST" and form.is_valid():
         command = _command(request)
         if _refused_lately(command) >= REFUSALS_MAX:
@@ -56,11 +61,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 login(request, user)
                 bind_session(request)
                 return redirect(_next(request))
-    holder = request.client_certificate.holder  # type: ignore[attr-defined]
     return TemplateResponse(
         request,
         "backoffice/sign_in.html",
-        {"form": form, "holder": holder.administrator.username, "next": request.GET.get("next", "")},
+        {"form": form, "holder": holder.username, "next": request.GET.get("next", "")},
         status=403 if form.errors else 200,
     )
 
