@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pycountry
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -44,6 +43,7 @@ from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import attempt, command, may, needs, page
+from warchest.web.portal.countries import countries
 
 CODE_LENGTHS = (13, 14, 16, 18, 20)
 _SAMPLE = "K7QM4XWH9RTB3CFNPJV6"
@@ -139,9 +139,7 @@ class OrderForm(forms.Form):
         self.fields["face_currency"].choices = [(code, code) for code in accepted]
         self.fields["code_length"].choices = _code_choices()
         self.fields["plan"].choices = [("", "–"), *_plans()]
-        self.fields["regions"].choices = sorted(
-            ((country.alpha_2, country.name) for country in pycountry.countries), key=lambda choice: choice[1]
-        )
+        self.fields["regions"].choices = countries(get_language() or "en")
         self.fields["worth_currency"].initial = self.fields["face_currency"].initial = "EUR"
 
     def terms(self) -> BatchTerms:
