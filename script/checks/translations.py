@@ -2,7 +2,7 @@
 
     translations.py             fails when a text has no translation in some language, or a doubtful one
     translations.py --write     brings the .po files up to date with the texts in code and templates,
-                                keeping what is translated; `--write sv` adds a language
+                                keeping what is translated and dropping what is gone; `--write sv` adds a language
     translations.py --compile   writes the .mo files that are older than their .po
 
 Looks at the package and at each plug-in that has a `locale` folder.
@@ -140,7 +140,7 @@ def write(new_locales: list[str]) -> None:
             wanted.creation_date = catalog.creation_date  # else every file would change each time
             catalog.update(wanted, no_fuzzy_matching=True)
             new = BytesIO()
-            write_po(new, catalog, width=110, no_location=True, sort_output=True)
+            write_po(new, catalog, width=110, no_location=True, sort_output=True, ignore_obsolete=True)
             if not po.exists() or po.read_bytes() != new.getvalue():
                 po.write_bytes(new.getvalue())
                 empty = sum(1 for text in catalog if text.id and not _filled(text))
