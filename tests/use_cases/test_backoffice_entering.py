@@ -99,6 +99,7 @@ class TestCertificates:
         issued = owner.submit("/administrators", action=action, days="30")
         assert "Shown once" in issued.text and "application/x-pkcs12;base64," in issued.text
         assert "no-store" in issued.headers["Cache-Control"]
+        assert owner.client.get(action).headers["Location"] == "/administrators"
         newest, first = services.get(Members).certificates(administrator_id=support.administrator.id)
         assert (newest.not_after - datetime.now(UTC)).days in (29, 30)
 

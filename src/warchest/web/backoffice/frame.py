@@ -51,6 +51,23 @@ def needs(right: str | None = None) -> Callable[[View[P]], View[P]]:
     return decorated
 
 
+def only_sent(place: str, *arguments: str) -> Callable[[View[P]], View[P]]:
+    """For what is only ever sent: whoever comes by an address (after choosing another language, say) is led to the page
+    of the form, ``place`` with those ``arguments`` of the view.
+    """
+
+    def decorated(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if request.method != "POST":
+                return redirect(place, *(kwargs[name] for name in arguments))
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorated
+
+
 def page(request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
     """A page in the frame. ``rights`` in its context are those of who is signed in, by name with '_' for '.'."""
     administrator = request.administrator  # type: ignore[attr-defined]

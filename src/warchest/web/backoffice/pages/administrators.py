@@ -13,14 +13,13 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
 
 from warchest.journeys import administer
 from warchest.members.contract import Administrator, Members, Role
 from warchest.runtime.authority import ClientCertificate
 from warchest.runtime.command import now
 from warchest.runtime.services import services
-from warchest.web.backoffice.frame import attempt, command, needs, page
+from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 from warchest.web.backoffice.navigation import ROLES
 
 
@@ -78,7 +77,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters("password")
-@require_POST
+@only_sent("backoffice:administrators")
 @needs("administrator.add")
 def add(request: HttpRequest) -> HttpResponse:
     form = AdministratorForm(request.POST)
@@ -98,7 +97,7 @@ def add(request: HttpRequest) -> HttpResponse:
     return _shown_once(request, made.administrator, made.certificate)
 
 
-@require_POST
+@only_sent("backoffice:administrators")
 @needs("certificate.issue")
 def issue(request: HttpRequest, administrator_id: UUID) -> HttpResponse:
     days = request.POST.get("days", "")
@@ -129,7 +128,7 @@ def _shown_once(request: HttpRequest, holder: Administrator, made: ClientCertifi
     )
 
 
-@require_POST
+@only_sent("backoffice:administrators")
 @needs("certificate.issue")
 def revoke(request: HttpRequest) -> HttpResponse:
     serial = request.POST.get("serial", "")[:40]

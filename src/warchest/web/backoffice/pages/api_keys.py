@@ -11,12 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from warchest.journeys import administer
 from warchest.members.contract import Scope
 from warchest.members.models import ApiClient
-from warchest.web.backoffice.frame import attempt, command, needs, page
+from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 
 
 class KeyForm(forms.Form):
@@ -45,7 +44,7 @@ def api_keys(request: HttpRequest) -> HttpResponse:
     return page(request, "api_keys", _("API keys"), form=form, clients=clients, **context)
 
 
-@require_POST
+@only_sent("backoffice:api-keys")
 @needs("api_key.issue")
 def revoke(request: HttpRequest) -> HttpResponse:
     wanted = command(request)

@@ -14,7 +14,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from warchest.accounting.contract import Accounting
 from warchest.cards.contract import (
@@ -42,7 +41,7 @@ from warchest.members.contract import Members
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice import charts
-from warchest.web.backoffice.frame import attempt, command, may, needs, page
+from warchest.web.backoffice.frame import attempt, command, may, needs, only_sent, page
 from warchest.web.portal.countries import countries
 
 CODE_LENGTHS = (13, 14, 16, 18, 20)
@@ -289,7 +288,7 @@ def _worth(worth: Worth) -> str | Money:
     return _("%(periods)d × %(plan)s") % {"periods": worth.periods, "plan": name}
 
 
-@require_POST
+@only_sent("backoffice:batch", "batch_id")
 @needs("batch.approve")
 def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     digest = request.POST.get("digest", "")
@@ -298,7 +297,7 @@ def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     return redirect("backoffice:batch", batch_id)
 
 
-@require_POST
+@only_sent("backoffice:batch", "batch_id")
 @needs("batch.approve")
 def refuse(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()[:300]
@@ -307,7 +306,7 @@ def refuse(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     return redirect("backoffice:batch", batch_id)
 
 
-@require_POST
+@only_sent("backoffice:batch", "batch_id")
 @needs("batch.generate")
 def generate(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     if attempt(request, lambda: generate_batch(command(request), batch=batch_id)):
@@ -315,7 +314,7 @@ def generate(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     return redirect("backoffice:batch", batch_id)
 
 
-@require_POST
+@only_sent("backoffice:batch", "batch_id")
 @needs("batch.hand_over")
 def hand_over(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """The file with the codes is the answer to this one request. Neither it nor its key is kept anywhere."""

@@ -8,13 +8,12 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from warchest.journeys.ask_provider import ask_provider
 from warchest.members.contract import Members, UnableToFindPlayer
 from warchest.payments.contract import Payments, UnableToFindPayment
 from warchest.runtime.services import services
-from warchest.web.backoffice.frame import attempt, command, needs, page
+from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 from warchest.web.backoffice.lists.payments import STATUSES
 from warchest.web.portal.templatetags.portal import money as written
 
@@ -43,7 +42,7 @@ def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     )
 
 
-@require_POST
+@only_sent("backoffice:payment", "payment_id")
 @needs("payment.ask")
 def ask(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     asked = attempt(request, lambda: ask_provider(command(request), payment_id=payment_id).answer)
