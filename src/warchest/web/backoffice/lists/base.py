@@ -104,6 +104,7 @@ class ReadOnlyList(_ReadOnly, ModelAdmin):
 
     list_per_page = 25
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     actions = None
     ordering = ("-pk",)
 
