@@ -76,6 +76,14 @@ class TestTheForm:
         page = a_browser(a_player()).get("/top-up", {"currency": "EUR", "own_amount": typed})
         assert page.status_code == 200 and says(page, "note-warning") and not says(page, 'name="quote"')
 
+    @pytest.mark.parametrize("digits", [30, 5000])
+    def test_takes_no_quote_that_it_never_made(self, digits: int):
+        player = a_player()
+        browser = a_browser(player)
+        form = form_of(browser.get("/top-up?amount=1000&currency=EUR"), quote="9" * digits)
+        assert browser.post("/top-up", form).status_code == 422
+        assert not services.get(Payments).payments_of(player=player.id)
+
     def test_another_currency_never_takes_over_the_number_of_the_first(self):
         page = a_browser(a_player()).get("/top-up", {"currency": "JPY", "amount": "2000"})
         assert says(page, "Pay 2,000 JPY")

@@ -39,6 +39,11 @@ def read_amount(typed: str, code: str, *, language: str) -> Money:
     return Money.parse(f"{plain}.{cents}" if cents else plain, code)
 
 
+def units_shown(minor: str) -> Money | None:
+    """The units that a page had shown, as its form brings them back; None where it brings what no page of ours says."""
+    return Money.units(int(minor)) if minor.isdecimal() and len(minor) < 16 else None
+
+
 def _groups(text: str, separator: str, unit: Currency, language: str) -> bool:
     """Whether the only separator stands between thousands and not before cents."""
     return unit.exponent < 3 and len(text) - text.index(separator) == 4 and _grouping(language) == separator

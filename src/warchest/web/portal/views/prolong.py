@@ -31,7 +31,7 @@ from warchest.members.contract import Player
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions
-from warchest.web.portal.amounts import usual_amounts
+from warchest.web.portal.amounts import units_shown, usual_amounts
 from warchest.web.portal.commands import a_key, player_command
 from warchest.web.portal.offers import currency_taken
 from warchest.web.portal.players import for_players
@@ -60,8 +60,7 @@ def prolong(request: HttpRequest, player: Player, plan_id: UUID) -> HttpResponse
 
 def _price_shown(request: HttpRequest) -> Money:
     """The price on the button; nothing where the form says none, which is never a price."""
-    shown = request.POST.get("price_minor", "")
-    return Money.units(int(shown) if shown.isdecimal() and len(shown) < 16 else 0)
+    return units_shown(request.POST.get("price_minor", "")) or Money.units(0)
 
 
 def _done(player: Player, prolonged: Prolonged) -> str:

@@ -20,7 +20,7 @@ from warchest.members.contract import Player
 from warchest.payments.contract import AmountLimits, Payments, Provider, UnableToUseProvider
 from warchest.runtime.command import now
 from warchest.runtime.services import services
-from warchest.web.portal.amounts import read_amount, usual_amounts
+from warchest.web.portal.amounts import read_amount, units_shown, usual_amounts
 from warchest.web.portal.commands import a_key, player_command
 from warchest.web.portal.countries import currency_names
 from warchest.web.portal.offers import currency_taken, providers_for, usual_at
@@ -76,6 +76,7 @@ class Wish:
             and self.currency == fields.get("currency")
             and self.provider
             and self.provider.name == fields.get("provider")
+            and self.units_shown is not None
         )
 
     def _limits(self) -> AmountLimits | None:
@@ -96,7 +97,7 @@ class Wish:
 
     @property
     def units_shown(self) -> Money | None:
-        return Money.units(int(self.shown_units)) if self.shown_units.isdecimal() else None
+        return units_shown(self.shown_units)
 
 
 @require_http_methods(["GET", "POST"])
