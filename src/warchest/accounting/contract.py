@@ -21,7 +21,7 @@ class UnableToQuote(UnableTo):
 
 
 class UnableToSetRate(UnableTo):
-    reasons = frozenset({"rate_not_positive", "rate_in_past"})
+    reasons = frozenset({"rate_not_positive", "rate_in_past", "rate_exists"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from warchest.accounting import rules
 from warchest.accounting.chart import CHART
 from warchest.accounting.contract import Quote, Rate, Taxed, UnableToQuote, UnableToSetRate
 from warchest.accounting.models import TaxRate, UnitRate
-from warchest.kernel.currency import INNER
+from warchest.kernel.currency import INNER, UnableToFindCurrency
 from warchest.kernel.currency import currency as find_currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
@@ -48,12 +48,18 @@ def accepted_currencies(*, at: datetime) -> tuple[str, ...]:
 
 
 def set_rate(*, currency: str, units_per_major: Decimal, valid_from: datetime, at: datetime) -> Rate:
-    find_currency(currency)
+    # Units are not paid for in units.
+    if find_currency(currency) == INNER:
+        raise UnableToFindCurrency("currency_unknown", currency=currency)
     if units_per_major <= 0:
         raise UnableToSetRate("rate_not_positive")
     if valid_from < at:
         raise UnableToSetRate("rate_in_past")
-    row = UnitRate.objects.create(currency=currency, units_per_major=units_per_major, valid_from=valid_from)
+    row, _ = UnitRate.objects.get_or_create(
+        currency=currency, valid_from=valid_from, defaults={"units_per_major": units_per_major}
+    )
+    if row.units_per_major != units_per_major:
+        raise UnableToSetRate("rate_exists", currency=currency)
     return _as_rate(row)
 
 

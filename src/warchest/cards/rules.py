@@ -19,6 +19,7 @@ from warchest.cards.contract import (
     WorthKind,
 )
 from warchest.kernel.currency import INNER
+from warchest.kernel.money import MINOR_MAX
 from warchest.runtime import wire
 
 SERIES_MAX = 9999
@@ -104,7 +105,7 @@ def check_terms(terms: BatchTerms, *, at: datetime) -> None:
         raise UnableToOrderBatch("quantity_out_of_range", quantity_max=QUANTITY_MAX)
     if len(terms.gives) != 1 or not all(map(_is_whole, terms.gives)):
         raise UnableToOrderBatch("card_worth_malformed")
-    if terms.face.minor < 0 or terms.face.currency == INNER:
+    if not 0 <= terms.face_total.minor <= MINOR_MAX or terms.face.currency == INNER:
         raise UnableToOrderBatch("card_face_malformed")
     if terms.entropy_bits < ENTROPY_BITS_MIN:
         raise UnableToOrderBatch(

@@ -38,8 +38,8 @@ def fund(
     terms: LotTerms,
     at: datetime,
 ) -> Lot:
-    if not WalletRow.objects.filter(player_id=player).exists():
-        raise UnableToSpend("wallet_unknown")
+    # A foreign key is looked at only at the commit, when the balance is locked already: too late to wait for a wallet.
+    _locked(player)
     row = LotRow.objects.create(
         id=lot_id,
         wallet_id=player,
@@ -103,6 +103,8 @@ def hold(*, hold_id: UUID, player: UUID, units: Money, purpose: str, expires_at:
     if units.minor <= 0:
         raise UnableToSpend("amount_not_positive")
     lock(player=player)
+    if units > queries.balance(player=player).available:
+        raise UnableToSpend("insufficient_funds")
     try:
         return services.get(Ledger).hold(
             hold_id=hold_id,
@@ -117,8 +119,12 @@ def hold(*, hold_id: UUID, player: UUID, units: Money, purpose: str, expires_at:
 
 def lock(*, player: UUID) -> None:
     """One spend of a wallet at a time: the lots that the first one leaves are what the second one sees."""
+    if _locked(player).state == WalletState.FROZEN:
+        raise UnableToSpend("wallet_frozen")
+
+
+def _locked(player: UUID) -> WalletRow:
     row = WalletRow.objects.select_for_update().filter(player_id=player).first()
     if row is None:
         raise UnableToSpend("wallet_unknown")
-    if row.state == WalletState.FROZEN:
-        raise UnableToSpend("wallet_frozen")
+    return row

@@ -9,12 +9,19 @@ from uuid import UUID
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import WALLET_BOOK, Charging
 from warchest.journeys.steps.tax import taxed_by_currency
+from warchest.kernel.errors import UnableTo
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import EntryDraft, Hold, Ledger, UnableToHold
-from warchest.members.contract import Members
+from warchest.members.contract import Members, PlayerState
 from warchest.runtime.journey import journey
 from warchest.runtime.transactions import Transaction
+
+
+class UnableToReserve(UnableTo):
+    """Nothing was set aside."""
+
+    reasons = frozenset({"player_frozen"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +34,10 @@ class Captured:
 
 @journey("holds.reserve")
 def reserve_units(tx: Transaction, *, player: UUID, amount: Money, purpose: str, expires_in_s: int) -> Hold:
-    """Raises UnableToFindPlayer, UnableToSpend."""
-    tx.get(Members).player(player_id=player)
+    """Raises UnableToFindPlayer, UnableToReserve, UnableToSpend."""
     tx.about("player", player, units_minor=amount.minor, purpose=purpose)
+    if tx.get(Members).player(player_id=player).state is not PlayerState.ACTIVE:
+        raise UnableToReserve("player_frozen")
     return tx.get(Charging).hold(
         hold_id=new_id(),
         player=player,
@@ -43,8 +51,8 @@ def reserve_units(tx: Transaction, *, player: UUID, amount: Money, purpose: str,
 def capture_hold(tx: Transaction, *, hold_id: UUID, amount: Money | None) -> Captured:
     """Take ``amount`` (None: all) of what is held; the rest goes free.
 
-    What is charged in a game is delivered at once, so it is revenue at once (IFRS 15.31). Raises UnableToHold,
-    UnableToSpend.
+    What is charged in a game is delivered at once, so it is revenue at once (IFRS 15.31). A player who was frozen since
+    still pays for what the game has delivered. Raises UnableToHold, UnableToSpend.
     """
     ledger, accounting = tx.get(Ledger), tx.get(Accounting)
     found = _units_hold(ledger, hold_id)

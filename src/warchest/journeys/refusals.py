@@ -36,6 +36,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "currency_not_accepted": (422, _("We take no payments in {currency} at this time.")),
     "rate_not_positive": (422, _("A rate must be more than zero.")),
     "rate_in_past": (422, _("A rate can only take effect now or later.")),
+    "rate_exists": (409, _("Another rate for {currency} takes effect at the same moment.")),
     # Members
     "nickname_taken": (409, _("This nickname is taken. Choose another.")),
     "nickname_malformed": (

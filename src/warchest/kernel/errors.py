@@ -15,6 +15,8 @@ class UnableTo(Exception):
     """
 
     reasons: ClassVar[frozenset[str]] = frozenset()
+    passing: ClassVar[frozenset[str]] = frozenset()
+    """Those of the reasons that lie with the house and may soon be gone: never kept as the answer to a key."""
     replayed = False
     """Whether this is the stored answer to an earlier call under the same key."""
     _by_name: ClassVar[dict[str, type[UnableTo]]] = {}

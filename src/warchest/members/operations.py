@@ -127,7 +127,7 @@ def add_administrator(
             user.save(force_insert=True)
             AdministratorRow.objects.create(id=administrator_id, user=user, role=role)
     except IntegrityError as error:
-        if error.__cause__.diag.constraint_name != "login_once":  # type: ignore[union-attr]
+        if _TAKEN.get(error.__cause__.diag.constraint_name) != "email_taken":  # type: ignore[union-attr]
             raise
         raise UnableToAdminister("username_taken") from None
     return Administrator(id=administrator_id, username=username, role=role, user=user.id)

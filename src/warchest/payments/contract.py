@@ -48,6 +48,7 @@ class UnableToUseProvider(UnableTo):
             "amount_out_of_range",  # below the least or above the most; both are in the details
         }
     )
+    passing = frozenset({"provider_misconfigured"})
 
 
 class UnableToFindPayment(UnableTo):

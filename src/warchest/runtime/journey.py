@@ -7,7 +7,8 @@
     activate_card(command, player=player.id, code=typed).answer
 
 The decorated function takes the command in place of the transaction. Its answer is kept under the command's key and
-given again, with ``replayed`` set, to whoever sends the same request with the same key; so is a final refusal.
+given again, with ``replayed`` set, to whoever sends the same request with the same key; so is a final refusal, unless
+its reason is a passing one.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Journey(Generic[P, R]):
         except UnableToUseKey:
             raise
         except UnableTo as refusal:
-            if refusal.replayed:
+            if refusal.replayed or refusal.reason in refusal.passing:
                 raise
             return self._refuse(command, asked, refusal, tx)
 

@@ -1,0 +1,251 @@
+"""Attacks from outside and from inside: what a hostile or unlucky caller must not be able to do."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.db import DatabaseError, connection, connections, transaction
+
+from tests.builders.books import assert_books_prove
+from tests.builders.cards import a_batch, a_made_batch
+from tests.builders.house import ARENA_MONTH
+from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator, fund
+from warchest.cards.contract import UnableToOrderBatch
+from warchest.charging.contract import WALLET_BOOK, Source, UnableToSpend
+from warchest.journeys.activate_card import activate_card
+from warchest.journeys.hold_units import capture_hold, reserve_units, void_hold
+from warchest.journeys.prolong_subscription import prolong_subscription
+from warchest.journeys.set_rate import set_rate
+from warchest.journeys.start_top_up import open_payment
+from warchest.kernel.errors import TryAgain, UnableTo
+from warchest.kernel.ids import new_id
+from warchest.kernel.money import MINOR_MAX, Money
+from warchest.ledger.contract import Ledger
+from warchest.members.contract import Members, Role, UnableToAdminister
+from warchest.runtime.services import services
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def units(amount: str) -> Money:
+    return Money.parse(amount, "XCR")
+
+
+def refused_by_database(statement: str, *values: object) -> bool:
+    """Whether the role that does the work is refused the statement."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, values)
+    except DatabaseError:
+        return True
+    return False
+
+
+def an_administrator_named(name: str) -> None:
+    services.get(Members).create_administrator(
+        username=name, password="correct horse battery", role=Role.SUPPORT
+    )
+
+
+class TestTheWorkingRoleOfTheDatabase:
+    """Whoever breaks into the process has its rights: they must not be enough to make money."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "consideration_minor = consideration_minor + 100, consideration_left_minor = consideration_left_minor + 100",
+            "issued_minor = issued_minor * 2, units_left_minor = units_left_minor * 2",
+            "units_left_minor = units_left_minor + 1",
+            "payable_out = true",
+            "refundable = true",
+            "source = 'bank'",
+            "wallet_id = wallet_id",
+        ],
+    )
+    def test_makes_no_lot_worth_more(self, change: str) -> None:
+        player = a_player(with_units="100")
+        # Half spent, so that there is room to put something back.
+        hold = reserve_units(
+            a_command(), player=player.id, amount=units("50"), purpose="x", expires_in_s=60
+        ).answer
+        capture_hold(a_command(), hold_id=hold.id, amount=None)
+        assert refused_by_database(f"UPDATE charging_lot SET {change} WHERE wallet_id = %s", player.id)
+
+    @pytest.mark.parametrize("table", ["charging_lot", "charging_wallet"])
+    def test_deletes_no_wallet_and_no_lot(self, table: str) -> None:
+        a_player()
+        assert refused_by_database(f"DELETE FROM {table}")
+
+    def test_sets_nothing_aside_that_no_hold_will_ever_let_go(self) -> None:
+        player = a_player(with_units="100")
+        assert refused_by_database(
+            "INSERT INTO ledger_hold (id, account_id, amount_minor, captured_minor, state, reason, expires_at)"
+            " SELECT gen_random_uuid(), id, 100, 0, 'voided', 'x', now() FROM ledger_account"
+            "  WHERE book_id = %s AND owner = %s",
+            WALLET_BOOK,
+            str(player.id),
+        )
+
+    @pytest.mark.parametrize(
+        ("table", "change"),
+        [
+            ("payments_payment", "provider = 'other'"),
+            ("payments_attempt", "reference = 'of another'"),
+            ("payments_receivednotice", "report = '{}'"),
+        ],
+    )
+    def test_changes_nothing_that_was_told_to_a_provider_or_heard_from_it(
+        self, table: str, change: str
+    ) -> None:
+        self._a_payment_with_a_notice()
+        assert refused_by_database(f"UPDATE {table} SET {change}")
+
+    def _a_payment_with_a_notice(self) -> None:
+        payment, message = new_id(), new_id()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO payments_payment (id, player, provider, status, amount_minor, currency, units_minor,"
+                " units_per_major, return_url, redirect_url, provider_reference, reason, taken_currency, language,"
+                " country, opened_at, changed_at, inquiries)"
+                " VALUES (%s, %s, 'sandbox', 'created', 100, 'EUR', 100, '100', '', '', '', '', '', 'en', 'DE', %s, %s, 0)",
+                [payment, new_id(), NOW, NOW],
+            )
+            cursor.execute(
+                "INSERT INTO payments_attempt (id, payment_id, number, provider, reference, notice_url, description,"
+                " started_at, answer) VALUES (%s, %s, 1, 'sandbox', 'x', '', '', %s, '')",
+                [new_id(), payment, NOW],
+            )
+            cursor.execute(
+                "INSERT INTO payments_message (id, payment_id, provider, direction, exchange, standing,"
+                " provider_reference, currency, reason, text, at)"
+                " VALUES (%s, %s, 'sandbox', 'from_provider', 'notice', '', '', '', '', '', %s)",
+                [message, payment, NOW],
+            )
+            cursor.execute(
+                "INSERT INTO payments_receivednotice (id, provider, notice_id, reference, message_id, report,"
+                " received_at, copies, outcome, next_try_at, tries, problem)"
+                " VALUES (%s, 'sandbox', 'n', '', %s, '{}', %s, 1, '', %s, 0, '')",
+                [new_id(), message, NOW, NOW],
+            )
+
+
+class TestAHold:
+    def test_of_more_than_fits_beside_another_is_refused_as_any_that_is_too_large(self) -> None:
+        player = a_player(with_units="100")
+        reserve_units(a_command(), player=player.id, amount=units("1"), purpose="x", expires_in_s=60)
+        with pytest.raises(UnableToSpend, match="insufficient_funds"):
+            reserve_units(
+                a_command(), player=player.id, amount=Money.units(MINOR_MAX), purpose="x", expires_in_s=60
+            )
+
+    @pytest.mark.parametrize("state", ["frozen", "closed"])
+    def test_is_no_way_round_a_frozen_account(self, state: str) -> None:
+        player = a_player(with_units="100")
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE members_player SET state = %s WHERE id = %s", [state, player.id])
+        with pytest.raises(UnableTo, match="player_frozen"):
+            reserve_units(a_command(), player=player.id, amount=units("1"), purpose="x", expires_in_s=60)
+
+
+class TestARefusal:
+    def test_that_lies_with_the_house_is_not_kept_under_the_key(self) -> None:
+        player = a_player()
+        command = a_command()
+        asked: dict[str, Any] = {
+            "player": player.id,
+            "amount": Money.parse("10", "EUR"),
+            "provider": "sandbox",
+            "return_url": "",
+            "units_shown": None,
+        }
+        broken = {"sandbox": {"no_such_setting": 1}}
+        with patch("warchest.payments.providers.configuration") as configuration:
+            configuration.return_value.providers = broken
+            for _ in range(2):
+                with pytest.raises(UnableTo, match="provider_misconfigured") as refused:
+                    open_payment(command, **asked)
+                assert not refused.value.replayed
+
+
+class TestAnAdministrator:
+    def test_has_a_name_that_nobody_else_has(self) -> None:
+        an_administrator_named("noor")
+        for taken in ("noor", "Noor"):
+            with pytest.raises(UnableToAdminister, match="username_taken"):
+                an_administrator_named(taken)
+
+
+class TestARate:
+    def test_of_a_moment_is_set_once(self) -> None:
+        command = acting_as(an_administrator(Role.OWNER))
+        asked: dict[str, Any] = {"currency": "EUR", "valid_from": NOW + timedelta(days=1)}
+        set_rate(command.under("one"), units_per_major=Decimal("101"), **asked)
+        with pytest.raises(UnableTo):
+            set_rate(command.under("two"), units_per_major=Decimal("102"), **asked)
+
+    def test_is_of_real_money_only(self) -> None:
+        with pytest.raises(UnableTo):
+            set_rate(
+                acting_as(an_administrator(Role.OWNER)),
+                currency="XCR",
+                units_per_major=Decimal(1),
+                valid_from=None,
+            )
+
+
+class TestABatch:
+    def test_whose_cards_together_are_worth_more_than_the_books_can_hold_is_not_ordered(self) -> None:
+        with pytest.raises(UnableToOrderBatch):
+            a_made_batch(face=Money(MINOR_MAX, Money.parse("1", "EUR").currency))
+
+
+class TestMany:
+    def test_who_spend_hold_capture_void_and_fund_one_wallet_at_once_leave_whole_books(self) -> None:
+        player = a_player(with_units="3000")
+        fund(player.id, units=units("500.01"), paid=Money.parse("1.999", "KWD"))
+        fund(player.id, units=units("500"), paid=Money.parse("777", "JPY"))
+        fund(player.id, units=units("33.33"), paid=Money.parse("0", "EUR"), source=Source.SCRATCH_CARD)
+        cards = a_batch(quantity=8).cards
+        failures: list[BaseException] = []
+
+        def hold_and_end(number: int) -> None:
+            hold = reserve_units(
+                a_command(), player=player.id, amount=units("10.01"), purpose="x", expires_in_s=60
+            ).answer
+            if number % 3:
+                capture_hold(a_command(), hold_id=hold.id, amount=units("7.77"))
+            else:
+                void_hold(a_command(), hold_id=hold.id)
+
+        def work(number: int) -> None:
+            try:
+                for turn in range(4):
+                    match (number + turn) % 4:
+                        case 0:
+                            prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
+                        case 1:
+                            hold_and_end(number + turn)
+                        case 2:
+                            activate_card(a_command(), player=player.id, code=cards[number].code)
+                        case 3:
+                            services.get(Ledger).lapse(at=NOW)
+                            fund(player.id, units=units("1"), paid=Money.parse("0.01", "EUR"))
+            except UnableToSpend:
+                pass
+            except (Exception, TryAgain) as error:
+                failures.append(error)
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert_books_prove()
