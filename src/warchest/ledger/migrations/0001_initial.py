@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ("owner", models.CharField(blank=True, max_length=64)),
                 ("currency", models.CharField(max_length=3)),
                 ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ("book", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.book")),
+                ("book", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to="ledger.book")),
             ],
         ),
         migrations.CreateModel(
@@ -102,7 +102,10 @@ class Migration(migrations.Migration):
                 (
                     "reverses",
                     models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, to="ledger.journalentry"
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="ledger.journalentry",
                     ),
                 ),
             ],
@@ -122,11 +125,14 @@ class Migration(migrations.Migration):
                 ("balance_after_minor", models.BigIntegerField(null=True)),
                 (
                     "account",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="ledger.account"),
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="ledger.account"
+                    ),
                 ),
                 (
                     "entry",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="postings",
                         to="ledger.journalentry",
@@ -146,6 +152,7 @@ class Migration(migrations.Migration):
                         to="ledger.account",
                     ),
                 ),
+                ("side", models.CharField(max_length=1)),
                 ("posted_minor", models.BigIntegerField()),
                 ("held_minor", models.BigIntegerField()),
             ],

@@ -20,59 +20,51 @@ ALTER TABLE ledger_journalentry
 
 -- The journal is the only way into the postings and the balances: it runs with the owner's rights, while those who
 -- run the business may only read them.
-CREATE FUNCTION ledger_unfold_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ledger_unfold_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    leg record;
-    balance_after bigint;
+    unfolded int;
 BEGIN
     -- Balances are locked in the order of their accounts, so that no two entries wait for each other.
     PERFORM 1 FROM ledger_balance WHERE account_id = ANY (NEW.accounts) ORDER BY account_id FOR UPDATE;
 
     -- The net change of each floored account at once: an entry may move an account twice, only its result counts.
     UPDATE ledger_balance AS balance
-       SET posted_minor = balance.posted_minor + change.minor
-      FROM (SELECT l.account, sum(CASE WHEN l.side = book.side THEN l.amount ELSE -l.amount END)::bigint AS minor
-              FROM unnest(NEW.accounts, NEW.sides, NEW.amounts) AS l(account, side, amount)
-              JOIN ledger_account AS account ON account.id = l.account
-              JOIN ledger_book AS book ON book.code = account.book_id
-             WHERE book.floored
-             GROUP BY l.account) AS change
-     WHERE balance.account_id = change.account;
+       SET posted_minor = balance.posted_minor
+           + (SELECT sum(CASE WHEN l.side = balance.side THEN l.amount ELSE -l.amount END)
+                FROM unnest(NEW.accounts, NEW.sides, NEW.amounts) AS l(account, side, amount)
+               WHERE l.account = balance.account_id)
+     WHERE balance.account_id = ANY (NEW.accounts);
 
-    FOR leg IN
-        SELECT l.number, l.account, l.side, l.amount, l.currency, account.currency AS account_currency
-          FROM unnest(NEW.accounts, NEW.sides, NEW.amounts, NEW.currencies)
-               WITH ORDINALITY AS l(account, side, amount, currency, number)
-          LEFT JOIN ledger_account AS account ON account.id = l.account
-         ORDER BY l.number
-    LOOP
-        IF leg.account_currency IS DISTINCT FROM leg.currency THEN
-            RAISE EXCEPTION 'leg % is not in its account''s currency', leg.number
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'leg_currency';
-        END IF;
-        SELECT posted_minor INTO balance_after FROM ledger_balance WHERE account_id = leg.account;
-        INSERT INTO ledger_posting (entry_id, leg, account_id, side, amount_minor, occurred_at, recorded_at,
-                                    balance_after_minor)
-        VALUES (NEW.id, leg.number, leg.account, leg.side, leg.amount, NEW.occurred_at, NEW.recorded_at,
-                balance_after);
-    END LOOP;
+    INSERT INTO ledger_posting (entry_id, leg, account_id, side, amount_minor, occurred_at, recorded_at,
+                                balance_after_minor)
+    SELECT NEW.id, l.number, l.account, l.side, l.amount, NEW.occurred_at, NEW.recorded_at,
+           (SELECT balance.posted_minor FROM ledger_balance AS balance WHERE balance.account_id = l.account)
+      FROM unnest(NEW.accounts, NEW.sides, NEW.amounts, NEW.currencies)
+           WITH ORDINALITY AS l(account, side, amount, currency, number)
+     WHERE l.currency = (SELECT account.currency FROM ledger_account AS account WHERE account.id = l.account)
+     ORDER BY l.number;
+    GET DIAGNOSTICS unfolded = ROW_COUNT;
+    IF unfolded <> cardinality(NEW.accounts) THEN
+        RAISE EXCEPTION 'a leg has no account, or is not in its account''s currency'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'leg_currency';
+    END IF;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER unfold AFTER INSERT ON ledger_journalentry FOR EACH ROW EXECUTE FUNCTION ledger_unfold_entry();
 
 -- A floored account has its balance row from the moment it opens.
-CREATE FUNCTION ledger_open_balance() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ledger_open_balance() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    INSERT INTO ledger_balance (account_id, posted_minor, held_minor)
-    SELECT NEW.id, 0, 0 FROM ledger_book WHERE code = NEW.book_id AND floored;
+    INSERT INTO ledger_balance (account_id, side, posted_minor, held_minor)
+    SELECT NEW.id, side, 0, 0 FROM ledger_book WHERE code = NEW.book_id AND floored;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER open_balance AFTER INSERT ON ledger_account FOR EACH ROW EXECUTE FUNCTION ledger_open_balance();
 
 -- What a hold sets aside follows the hold's own row; a closed hold never opens again.
-CREATE FUNCTION ledger_follow_hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ledger_follow_hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         UPDATE ledger_balance SET held_minor = held_minor + NEW.amount_minor WHERE account_id = NEW.account_id;

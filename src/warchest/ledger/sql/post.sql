@@ -7,9 +7,20 @@
 -- The order of locks: accounts that must open, by name; then every balance of the whole set, by account; then the keys.
 -- It runs with the owner's rights: those who run the business may call it, and cannot write to the journal otherwise.
 -- All who post keep to it, so no two of them can wait for each other in a ring.
+
+-- The account of a book, owner and currency; null where it has not been opened. Always one look-up in the unique index:
+-- a join would be planned for the many rows that PostgreSQL expects of a JSON array, and read the whole table.
+CREATE FUNCTION ledger_account_id(book text, owner text, currency text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT a.id FROM ledger_account AS a
+             WHERE a.book_id = ledger_account_id.book AND a.owner = ledger_account_id.owner
+               AND a.currency = ledger_account_id.currency);
+END $$;
+
 CREATE FUNCTION ledger_post(drafts jsonb)
 RETURNS TABLE (place int, outcome text, entry_id uuid, reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     draft jsonb;
@@ -21,18 +32,16 @@ BEGIN
     SELECT DISTINCT leg.book, leg.owner, leg.currency
       FROM jsonb_array_elements(drafts) AS d, jsonb_to_recordset(d -> 'legs')
            AS leg(book text, owner text, currency text)
-      JOIN ledger_book AS book ON book.code = leg.book
-     WHERE NOT EXISTS (SELECT FROM ledger_account AS a
-                        WHERE a.book_id = leg.book AND a.owner = leg.owner AND a.currency = leg.currency)
+     WHERE ledger_account_id(leg.book, leg.owner, leg.currency) IS NULL
+       AND EXISTS (SELECT FROM ledger_book AS book WHERE book.code = leg.book)
      ORDER BY 1, 2, 3
     ON CONFLICT DO NOTHING;
 
     PERFORM 1 FROM ledger_balance
-      WHERE account_id IN (SELECT a.id
-                             FROM jsonb_array_elements(drafts) AS d, jsonb_to_recordset(d -> 'legs')
-                                  AS leg(book text, owner text, currency text)
-                             JOIN ledger_account AS a
-                               ON a.book_id = leg.book AND a.owner = leg.owner AND a.currency = leg.currency)
+      WHERE account_id = ANY (ARRAY(
+                SELECT ledger_account_id(leg.book, leg.owner, leg.currency)
+                  FROM jsonb_array_elements(drafts) AS d, jsonb_to_recordset(d -> 'legs')
+                       AS leg(book text, owner text, currency text)))
       ORDER BY account_id FOR UPDATE;
 
     place := -1;
@@ -42,16 +51,15 @@ BEGIN
         outcome := 'refused';
         reason := '';
 
-        SELECT array_agg(a.id ORDER BY leg.number) AS accounts, array_agg(leg.side ORDER BY leg.number) AS sides,
+        SELECT array_agg(leg.account ORDER BY leg.number) AS accounts, array_agg(leg.side ORDER BY leg.number) AS sides,
                array_agg(leg.amount ORDER BY leg.number) AS amounts,
                array_agg(leg.currency ORDER BY leg.number) AS currencies,
-               coalesce(bool_or(a.id IS NULL), false) AS unknown
+               coalesce(bool_or(leg.account IS NULL), false) AS unknown
           INTO legs
-          FROM ROWS FROM (jsonb_to_recordset(draft -> 'legs')
-                          AS (book text, owner text, currency text, side text, amount bigint))
-               WITH ORDINALITY AS leg(book, owner, currency, side, amount, number)
-          LEFT JOIN ledger_account AS a
-            ON a.book_id = leg.book AND a.owner = leg.owner AND a.currency = leg.currency;
+          FROM (SELECT l.*, ledger_account_id(l.book, l.owner, l.currency) AS account
+                  FROM ROWS FROM (jsonb_to_recordset(draft -> 'legs')
+                                  AS (book text, owner text, currency text, side text, amount bigint))
+                       WITH ORDINALITY AS l(book, owner, currency, side, amount, number)) AS leg;
 
         -- What is refused leaves nothing behind, its key included: the block is a transaction within the transaction.
         BEGIN
