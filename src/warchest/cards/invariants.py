@@ -10,7 +10,7 @@ from warchest.cards import queries, rules
 from warchest.cards.contract import LIABILITY_BOOK
 from warchest.cards.models import Batch, Card, PrintFile
 from warchest.ledger.contract import Ledger
-from warchest.runtime.invariants import Invariant
+from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
 
 
@@ -30,17 +30,17 @@ def _liability_differs() -> Iterator[str]:
 
 
 def _activated_without_entry() -> Iterator[str]:
-    ledger = services.get(Ledger)
-    activated = Card.objects.filter(state="activated").select_related("batch")
-    for card in activated.iterator():
-        paid = card.batch.reseller and card.batch.face_minor
-        if card.entry_id is None:
-            if paid or card.units_minor:
-                yield f"card {card.serial} is activated, and no entry was booked"
-            continue
-        entry = ledger.entry(entry_id=card.entry_id)
-        if entry is None or entry.reference != card.serial:
-            yield f"card {card.serial} is activated, and entry {card.entry_id} does not say so"
+    activated = Card.objects.filter(state="activated").select_related("batch").order_by("serial")
+    for portion in in_portions(activated.iterator()):
+        booked = [card.entry_id for card in portion if card.entry_id is not None]
+        entries = services.get(Ledger).entries(entry_ids=booked)
+        for card in portion:
+            entry = entries.get(card.entry_id)
+            if card.entry_id is None:
+                if card.units_minor or (card.batch.reseller and card.batch.face_minor):
+                    yield f"card {card.serial} is activated, and no entry was booked"
+            elif entry is None or entry.reference != card.serial:
+                yield f"card {card.serial} is activated, and entry {card.entry_id} does not say so"
 
 
 def _orders_changed() -> Iterator[str]:
@@ -72,13 +72,13 @@ def _codes_left_lying() -> Iterator[str]:
 INVARIANTS = (
     Invariant(
         "cards_liability",
-        "what the books owe for cards is the face value of those sold and not activated, batch by batch",
+        "What the books owe for cards is the face value of those sold and not activated, batch by batch",
         _liability_differs,
     ),
     Invariant(
-        "card_activations_booked", "every activated card has its journal entry", _activated_without_entry
+        "card_activations_booked", "Every activated card has its journal entry", _activated_without_entry
     ),
-    Invariant("batch_orders_unchanged", "every batch is what was ordered, by its digest", _orders_changed),
-    Invariant("batches_whole", "a batch has all of its cards or none", _batches_not_whole),
-    Invariant("codes_not_kept", "no sealed code outlives its hand-over", _codes_left_lying),
+    Invariant("batch_orders_unchanged", "Every batch is what was ordered, by its digest", _orders_changed),
+    Invariant("batches_whole", "A batch has all of its cards or none", _batches_not_whole),
+    Invariant("codes_not_kept", "No sealed code outlives its hand-over", _codes_left_lying),
 )

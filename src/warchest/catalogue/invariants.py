@@ -17,6 +17,6 @@ def _unknown_currencies() -> Iterable[str]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
-        "prices_in_known_currencies", "Every price is in a currency that there is.", _unknown_currencies
+        "prices_in_known_currencies", "Every price is in a currency that there is", _unknown_currencies
     ),
 )

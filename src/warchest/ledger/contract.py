@@ -262,6 +262,10 @@ class Ledger(Protocol):
 
     def entry(self, *, entry_id: UUID) -> Entry | None: ...
 
+    def entries(self, *, entry_ids: Sequence[UUID]) -> Mapping[UUID, Entry]:
+        """Those of the entries that exist, in two queries however many they are."""
+        ...
+
     def count_entries(self) -> int: ...
 
     def trial_balance(self) -> tuple[TrialLine, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -90,29 +91,30 @@ def statement(
 
 
 def entry(*, entry_id: UUID) -> Entry | None:
-    row = JournalEntry.objects.filter(id=entry_id).first()
-    if row is None:
-        return None
-    legs = Posting.objects.filter(entry_id=entry_id).select_related("account").order_by("leg")
-    return Entry(
-        id=row.id,
-        key=row.key,
-        kind=row.kind,
-        occurred_at=row.occurred_at,
-        recorded_at=row.recorded_at,
-        legs=tuple(
-            Leg(
-                Side(leg.side),
-                leg.account.book_id,
-                Money(leg.amount_minor, currency(leg.account.currency)),
-                leg.account.owner,
-            )
-            for leg in legs
-        ),
-        reference=row.reference,
-        details=row.details,
-        reverses=row.reverses_id,
-    )
+    return entries(entry_ids=[entry_id]).get(entry_id)
+
+
+def entries(*, entry_ids: Sequence[UUID]) -> Mapping[UUID, Entry]:
+    wanted = list(entry_ids)
+    legs: dict[UUID, list[Leg]] = defaultdict(list)
+    rows = Posting.objects.filter(entry_id__in=wanted).select_related("account").order_by("entry_id", "leg")
+    for row in rows:
+        amount = Money(row.amount_minor, currency(row.account.currency))
+        legs[row.entry_id].append(Leg(Side(row.side), row.account.book_id, amount, row.account.owner))
+    return {
+        row.id: Entry(
+            id=row.id,
+            key=row.key,
+            kind=row.kind,
+            occurred_at=row.occurred_at,
+            recorded_at=row.recorded_at,
+            legs=tuple(legs[row.id]),
+            reference=row.reference,
+            details=row.details,
+            reverses=row.reverses_id,
+        )
+        for row in JournalEntry.objects.filter(id__in=wanted)
+    }
 
 
 def find_hold(*, hold_id: UUID) -> Hold:

@@ -19,6 +19,7 @@ class LocalLedger:
     balance_at = staticmethod(queries.balance_at)
     statement = staticmethod(queries.statement)
     entry = staticmethod(queries.entry)
+    entries = staticmethod(queries.entries)
     count_entries = staticmethod(queries.count_entries)
     trial_balance = staticmethod(queries.trial_balance)
     book_sums_by_owner = staticmethod(queries.book_sums_by_owner)

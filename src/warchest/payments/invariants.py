@@ -9,12 +9,12 @@ from django.db.models import Exists, OuterRef, Sum
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
-from warchest.ledger.contract import Ledger, Side
+from warchest.ledger.contract import Entry, Ledger, Side
 from warchest.payments.contract import Direction
 from warchest.payments.models import Message as MessageRow
 from warchest.payments.models import Payment as PaymentRow
 from warchest.payments.providers import installed
-from warchest.runtime.invariants import Invariant
+from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
 from warchest.sdk.payments import Standing
 
@@ -51,19 +51,24 @@ def _clearing_equals_payments() -> Iterator[str]:
 
 
 def _credited_in_one_entry() -> Iterator[str]:
-    ledger = services.get(Ledger)
-    for row in PaymentRow.objects.filter(credited_at__isnull=False).order_by("id").iterator():
-        entry = ledger.entry(entry_id=row.journal_entry)
-        if entry is None:
-            yield f"payment {row.id}: its entry {row.journal_entry} is not in the journal"
-        elif entry.key != f"top-up:{row.id}":
-            yield f"payment {row.id}: its entry {entry.id} books {entry.key}"
-        else:
-            paid = Money(row.amount_minor, currency(row.currency))
-            legs = {(leg.side, leg.amount) for leg in entry.legs}
-            for amount in (paid, Money.units(row.units_minor)):
-                if not {(Side.DEBIT, amount), (Side.CREDIT, amount)} <= legs:
-                    yield f"payment {row.id}: {amount} is not in its entry {entry.id}"
+    credited = PaymentRow.objects.filter(credited_at__isnull=False).order_by("id").iterator()
+    for portion in in_portions(credited):
+        entries = services.get(Ledger).entries(entry_ids=[row.journal_entry for row in portion])
+        for row in portion:
+            yield from _differs(row, entries.get(row.journal_entry))
+
+
+def _differs(row: PaymentRow, entry: Entry | None) -> Iterator[str]:
+    if entry is None:
+        yield f"payment {row.id}: its entry {row.journal_entry} is not in the journal"
+    elif entry.key != f"top-up:{row.id}":
+        yield f"payment {row.id}: its entry {entry.id} books {entry.key}"
+    else:
+        paid = Money(row.amount_minor, currency(row.currency))
+        legs = {(leg.side, leg.amount) for leg in entry.legs}
+        for amount in (paid, Money.units(row.units_minor)):
+            if not {(Side.DEBIT, amount), (Side.CREDIT, amount)} <= legs:
+                yield f"payment {row.id}: {amount} is not in its entry {entry.id}"
 
 
 def _credited_by_report() -> Iterator[str]:

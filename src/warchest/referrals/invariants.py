@@ -49,8 +49,8 @@ def _loops() -> Iterable[str]:
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "commissions_on_hold_explained",
-        "Commissions on hold are what the books owe each sponsor, in each currency.",
+        "Commissions on hold are what the books owe each sponsor, in each currency",
         _on_hold_and_books,
     ),
-    Invariant("tree_without_loops", "Every upline begins with a player whom nobody invited.", _loops),
+    Invariant("tree_without_loops", "Every upline begins with a player whom nobody invited", _loops),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,17 @@ class Invariant:
     name: str
     says: str
     violations: Callable[[], Iterable[str]]
+
+
+T = TypeVar("T")
+_PORTION = 1000
+
+
+def in_portions(rows: Iterable[T]) -> Iterator[list[T]]:
+    """Many rows, some at a time, so that a check of millions needs neither their memory nor a query for each."""
+    left = iter(rows)
+    while portion := list(islice(left, _PORTION)):
+        yield portion
 
 
 _kept: dict[str, Invariant] = {}

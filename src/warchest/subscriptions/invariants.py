@@ -67,15 +67,15 @@ def _recognised() -> Iterable[str]:
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "deferred_revenue_explained",
-        "What grants defer and have not earned is the deferred revenue in the books, in each currency.",
+        "What grants defer and have not earned is the deferred revenue in the books, in each currency",
         _deferred_and_books,
     ),
     Invariant(
         "terms_contiguous",
-        "A subscription's latest stretch is made of its terms, without a gap, and ends with the last of them.",
+        "A subscription's latest stretch is made of its terms, without a gap, and ends with the last of them",
         _stretches,
     ),
     Invariant(
-        "recognition_explained", "What deferrals have earned is what the runs recognised.", _recognised
+        "recognition_explained", "What deferrals have earned is what the runs recognised", _recognised
     ),
 )

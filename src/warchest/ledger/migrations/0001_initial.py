@@ -52,7 +52,12 @@ class Migration(migrations.Migration):
                 ("owner", models.CharField(blank=True, max_length=64)),
                 ("currency", models.CharField(max_length=3)),
                 ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ("book", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to="ledger.book")),
+                (
+                    "book",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, to="ledger.book"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
