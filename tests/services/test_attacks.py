@@ -27,7 +27,10 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import MINOR_MAX, Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Members, Role, UnableToAdminister
+from warchest.runtime import feed
 from warchest.runtime.services import services
+from warchest.subscriptions.contract import Subscriptions
+from warchest.subscriptions.service import LocalSubscriptions
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -202,6 +205,45 @@ class TestABatch:
     def test_whose_cards_together_are_worth_more_than_the_books_can_hold_is_not_ordered(self) -> None:
         with pytest.raises(UnableToOrderBatch):
             a_made_batch(face=Money(MINOR_MAX, Money.parse("1", "EUR").currency))
+
+
+class TestTwo:
+    def test_who_overtake_each_other_are_told_of_in_the_order_in_which_it_happened(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        player = a_player(with_units="2000")
+        begun, go_on = threading.Event(), threading.Event()
+        lock = LocalSubscriptions.lock
+
+        def overtaken(**asked: Any) -> object:
+            if threading.current_thread() is not threading.main_thread():
+                begun.set()
+                go_on.wait(10)
+            return lock(**asked)
+
+        def prolong() -> None:
+            prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
+
+        def prolong_late() -> None:
+            try:
+                prolong()
+            finally:
+                connections.close_all()
+
+        monkeypatch.setattr(LocalSubscriptions, "lock", staticmethod(overtaken))
+        late = threading.Thread(target=prolong_late)
+        late.start()
+        assert begun.wait(10)
+        prolong()
+        go_on.set()
+        late.join()
+        changes = services.get(Subscriptions).entitlement_changes()
+        ends = [change.until for change in changes]
+        assert len(ends) == 2 and ends == sorted(ends)
+        told = [
+            event.payload["ends_at"] for _, event in feed.events() if event.topic == "subscriptions.prolonged"
+        ]
+        assert len(told) == 2 and told == sorted(told)
 
 
 class TestMany:

@@ -71,7 +71,10 @@ class OutboxEvent(models.Model):
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["transaction", "id"], name="outbox_order")]
+        indexes = [
+            models.Index(fields=["transaction", "id"], name="outbox_order"),
+            models.Index(fields=["key", "transaction"], name="outbox_key"),
+        ]
 
 
 class OutboxCursor(models.Model):

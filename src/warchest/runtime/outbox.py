@@ -2,6 +2,9 @@
 
 A consumer reads only what lies below the oldest transaction still open (``pg_snapshot_xmin``), ordered by transaction
 and id: so a fact that commits late is never skipped by a reader whose cursor has already passed its id.
+
+Of two transactions that touch the same thing, the one that began first may be the second to get it. Its fact then takes
+the other's place in the order instead of its own: later than its own, so it is still below no reader's cursor.
 """
 
 from __future__ import annotations
@@ -37,8 +40,10 @@ def append(*, topic: str, key: str, payload: dict[str, Any], occurred_at: dateti
     with services.database("runtime").cursor() as cursor:
         cursor.execute(
             "INSERT INTO runtime_outboxevent (transaction, topic, key, payload, occurred_at)"
-            " VALUES (pg_current_xact_id()::text::bigint, %s, %s, %s, %s)",
-            [topic, key, msgspec.json.encode(payload).decode(), occurred_at],
+            " VALUES (greatest(pg_current_xact_id()::text::bigint,"
+            "                  (SELECT max(transaction) FROM runtime_outboxevent WHERE key = %s)),"
+            "         %s, %s, %s, %s)",
+            [key, topic, key, msgspec.json.encode(payload).decode(), occurred_at],
         )
 
 

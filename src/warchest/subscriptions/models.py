@@ -117,4 +117,7 @@ class EntitlementChange(models.Model):
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["transaction", "id"], name="entitlement_change_order")]
+        indexes = [
+            models.Index(fields=["transaction", "id"], name="entitlement_change_order"),
+            models.Index(fields=["player", "online_service", "transaction"], name="entitlement_change_place"),
+        ]

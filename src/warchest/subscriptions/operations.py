@@ -138,9 +138,15 @@ def _locked(*, player: UUID, online_service: UUID, plan: UUID, at: datetime) -> 
 
 def _publish_change(row: SubscriptionRow, *, source: GrantSource, at: datetime) -> None:
     with services.database("subscriptions").cursor() as cursor:
+        # Behind the change before it, even if that one was made in a transaction that began later: see runtime.outbox.
         cursor.execute(
             "INSERT INTO subscriptions_entitlementchange"
             " (transaction, player, online_service, starts_at, until, source, occurred_at)"
-            " VALUES (pg_current_xact_id()::text::bigint, %s, %s, %s, %s, %s, %s)",
-            [row.player, row.online_service, row.starts_at, row.ends_at, source.value, at],
+            " VALUES (greatest(pg_current_xact_id()::text::bigint,"
+            "                  (SELECT max(transaction) FROM subscriptions_entitlementchange"
+            "                    WHERE player = %s AND online_service = %s)), %s, %s, %s, %s, %s, %s)",
+            [
+                *(row.player, row.online_service),
+                *(row.player, row.online_service, row.starts_at, row.ends_at, source.value, at),
+            ],
         )
