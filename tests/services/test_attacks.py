@@ -9,10 +9,11 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
 from tests.builders.books import assert_books_prove
 from tests.builders.cards import a_batch, a_made_batch
+from tests.builders.feed import publish
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator, fund
 from warchest.cards.contract import UnableToOrderBatch
@@ -27,10 +28,11 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import MINOR_MAX, Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Members, Role, UnableToAdminister
-from warchest.runtime import feed
+from warchest.runtime import feed, outbox
 from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions
 from warchest.subscriptions.service import LocalSubscriptions
+from warchest.web.portal import locks
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -205,6 +207,30 @@ class TestABatch:
     def test_whose_cards_together_are_worth_more_than_the_books_can_hold_is_not_ordered(self) -> None:
         with pytest.raises(UnableToOrderBatch):
             a_made_batch(face=Money(MINOR_MAX, Money.parse("1", "EUR").currency))
+
+
+class TestALockedAddress:
+    def test_locks_nobody_elses_account(self) -> None:
+        stranger, victim = locks.address("203.0.113.7"), locks.account("victim@example.org")
+        for number in range(stranger.allowed):
+            locks.begin_try(locks.account(f"player{number}@example.org"), stranger, at=NOW)
+        for _ in range(victim.allowed * 2):
+            assert locks.begin_try(victim, stranger, at=NOW)
+        assert locks.begin_try(victim, locks.address("198.51.100.1"), at=NOW) is None
+
+
+class TestAConsumer:
+    def test_sets_no_event_aside_for_what_the_database_could_not_do_at_the_moment(self) -> None:
+        publish("tests.busy")
+        with pytest.raises(OperationalError):
+            outbox.consume("tests", self._busy)
+        heard: list[str] = []
+        outbox.consume("tests", lambda event: heard.append(event.topic))
+        assert "tests.busy" in heard
+
+    def _busy(self, event: outbox.Event) -> None:
+        if event.topic == "tests.busy":
+            raise OperationalError("deadlock detected")
 
 
 class TestTwo:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from warchest.runtime.services import services
 
@@ -51,7 +51,8 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
     """Hand the next events to ``handle``, in order, and move the consumer's cursor in the same transaction.
 
     Two workers with the same consumer's name take turns. An event whose handling raises is parked with its error, so
-    that those behind it go on. Answers how many were read.
+    that those behind it go on; where the database failed it, it comes again with all of its batch, and OperationalError
+    is raised. Answers how many were read.
     """
     with transaction.atomic(using=services.alias("runtime")):
         database = services.database("runtime")
@@ -79,6 +80,8 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
             try:
                 with transaction.atomic(using=services.alias("runtime")):
                     handle(event)
+            except OperationalError:
+                raise
             except Exception as error:
                 log.exception("event_parked", consumer=consumer, event_id=event.id, topic=event.topic)
                 _park(consumer, event, error)

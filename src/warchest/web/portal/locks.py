@@ -6,8 +6,10 @@ moment gets past the lock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils.crypto import salted_hmac
 
@@ -25,7 +27,9 @@ _COUNT = """
      WHERE known.locked_until IS NULL OR known.locked_until <= %(at)s
     RETURNING failures"""
 _LOCK = "UPDATE portal_signinfailure SET locked_until = %s WHERE subject = %s"
-_LOCKED_UNTIL = "SELECT locked_until FROM portal_signinfailure WHERE subject = %s"
+_LOCKED_UNTIL = (
+    "SELECT max(locked_until) FROM portal_signinfailure WHERE subject = ANY(%s) AND locked_until > %s"
+)
 _FORGET = "DELETE FROM portal_signinfailure WHERE subject = %s"
 _TAKE_BACK = """
     UPDATE portal_signinfailure SET failures = greatest(failures - 1, 0), locked_until = NULL WHERE subject = %s"""
@@ -68,17 +72,25 @@ def lock_after(failures: int, *, allowed: int, longest: timedelta) -> timedelta:
 def begin_try(*subjects: Subject, at: datetime) -> datetime | None:
     """Count a try for each subject; the moment until which the door is locked, if it is. A locked try is not counted."""
     with technical_transaction("portal"), services.database("portal").cursor() as cursor:
-        locked: list[datetime] = []
+        # Asked of all before any is counted: who is locked out must not be able to lock others out.
+        if locked_until := _locked_until(cursor, subjects, at):
+            return locked_until
         # In the order of their keys, so that two tries at the same moment never wait for each other.
         for subject in sorted(subjects, key=lambda found: found.key):
             cursor.execute(_COUNT, {"subject": subject.key, "at": at, "forgotten": FORGOTTEN_AFTER})
-            if counted := cursor.fetchone():
-                if lock := lock_after(counted[0], allowed=subject.allowed, longest=subject.longest):
-                    cursor.execute(_LOCK, [at + lock, subject.key])
-            else:
-                cursor.execute(_LOCKED_UNTIL, [subject.key])
-                locked += [row[0] for row in cursor.fetchall() if row[0]]
-        return max(locked) if locked else None
+            counted = cursor.fetchone()
+            if counted is None:
+                # Another try at the same moment has just locked it.
+                return _locked_until(cursor, subjects, at)
+            if lock := lock_after(counted[0], allowed=subject.allowed, longest=subject.longest):
+                cursor.execute(_LOCK, [at + lock, subject.key])
+        return None
+
+
+def _locked_until(cursor: Any, subjects: Sequence[Subject], at: datetime) -> datetime | None:
+    cursor.execute(_LOCKED_UNTIL, [[subject.key for subject in subjects], at])
+    (found,) = cursor.fetchone()
+    return found
 
 
 def succeed(*subjects: Subject, at: datetime) -> None:
