@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import click
@@ -32,7 +33,15 @@ def portal() -> Child:
         "portal",
         [
             *("-m", "granian", "--interface", "wsgi", "--host", web.host, "--port", str(web.port)),
-            *("--workers", "1", "--blocking-threads", str(web.threads), "--no-ws", "--http", "1"),
+            *(
+                "--workers",
+                "1",
+                "--blocking-threads",
+                str(web.threads or 2 * (os.cpu_count() or 1) + 1),
+                "--no-ws",
+                "--http",
+                "1",
+            ),
             *("--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning"),
             "warchest.config.wsgi:application",
         ],

@@ -209,6 +209,8 @@ class _Application(BaseApplication):
             # this server.
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
+            # Refused handshakes are told at INFO: on a public address they would be all that is told.
+            "loglevel": "warning",
         }
         for name, value in options.items():
             self.cfg.set(name, value)

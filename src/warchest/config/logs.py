@@ -22,6 +22,11 @@ def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]
     return event
 
 
+def _is_no_probe(record: logging.LogRecord) -> bool:
+    """A readiness probe that hears 'not yet' is an answer, not an error to be logged at every beat."""
+    return not any("/readyz" in str(part) for part in record.args or ())
+
+
 def configure() -> None:
     """Send this process's structured and ordinary logs the same way. Calling it again changes nothing."""
     shared: list[Any] = [
@@ -49,5 +54,6 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("django.request").addFilter(_is_no_probe)
     for name in ("httpx", "procrastinate", "django.server"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -42,13 +42,16 @@ class Community(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where portal and API listen. ``public_url`` is how people reach them; empty: the address listened on."""
+    """Where portal and API listen. ``public_url`` is how people reach them; empty: the address listened on.
+
+    ``threads`` answer at the same time; 0: twice the cores and one more.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
-    threads: int = 16
+    threads: int = 0
 
 
 class BackOffice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
