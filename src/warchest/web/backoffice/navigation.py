@@ -62,7 +62,9 @@ def _listed(title: Any, icon: str, model: str) -> dict[str, Any]:
 
 
 def _page(title: Any, icon: str, name: str, right: str = "") -> dict[str, Any]:
-    item = {"title": title, "icon": icon, "link": reverse_lazy(f"backoffice:{name}")}
+    link = reverse_lazy(f"backoffice:{name}")
+    # Unfold goes by how addresses begin, and would mark /card on every page below /cards/.
+    item = {"title": title, "icon": icon, "link": link, "active": lambda request: request.path == str(link)}
     return {**item, "permission": _right(right)} if right else item
 
 
@@ -152,7 +154,7 @@ UNFOLD: dict[str, Any] = {
             "300": "#fbc04d",
             "400": "#f0a92e",
             "500": "#d98a0b",
-            "600": "#a86206",
+            "600": "#a25e06",
             "700": "#8a4c09",
             "800": "#703d0e",
             "900": "#5d330f",

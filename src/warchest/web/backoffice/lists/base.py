@@ -119,6 +119,11 @@ class ReadOnlyList(_ReadOnly, ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NamedChangeList
 
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> tuple[Any, ...]:
+        """The first column leads to the detail, unless it leads somewhere itself: no link stands within a link."""
+        named = tuple(self.list_display_links or ())
+        return named or tuple(place for place in list_display if not getattr(place, "leads_away", False))[:1]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -242,6 +247,7 @@ def player(place: str, title: Text | None = None) -> Column:
         known: Player | None = getattr(row, "named_players", {}).get(identity)
         return link("members_player", identity, known.nickname if known else f"…{str(identity)[-12:]}")
 
+    column.leads_away = True
     return column
 
 

@@ -205,19 +205,17 @@ def _charts(today: date) -> list[charts.Chart]:
     return [
         drawn(
             Measure.TOP_UPS,
-            _(
-                "Players topped up %(lately)s times in %(days)d days, after %(before)s times in the %(days)d before."
-            ),
+            _("Top-ups in %(days)d days: %(lately)s, in the %(days)d before: %(before)s."),
             link=_list("payments_payment", "credited_at"),
         ),
         drawn(
             Measure.REGISTRATIONS,
-            _("%(lately)s players registered in %(days)d days, after %(before)s in the %(days)d before."),
+            _("New players in %(days)d days: %(lately)s, in the %(days)d before: %(before)s."),
             link=_list("members_player", "registered_at"),
         ),
         drawn(
             Measure.CARDS_ACTIVATED,
-            _("%(lately)s cards were activated in %(days)d days, after %(before)s in the %(days)d before."),
+            _("Activated cards in %(days)d days: %(lately)s, in the %(days)d before: %(before)s."),
             link=_list("cards_card", "activated_at"),
         ),
     ]
