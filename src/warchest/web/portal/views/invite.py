@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from warchest.kernel.codes import grouped
+from warchest.kernel.currency import currency
+from warchest.kernel.money import Money
 from warchest.members.contract import Player
 from warchest.referrals.contract import CommissionState, Referrals, UnableToListReferrals
 from warchest.runtime.command import now
@@ -51,7 +53,9 @@ def invite(request: HttpRequest, player: Player) -> HttpResponse:
         "qr_svg": qr_picture(link),
         "people_count": page.people_count,
         "period_start": month.date(),
-        "earned": page.earned,
+        # Of the many currencies that a downline pays in, those in which something came this month.
+        "earned": [amount for amount in page.earned if amount]
+        or [Money.zero(currency(player.display_currency))],
         "on_hold": [amount for amount in page.on_hold if amount],
         "available": None,
         "releases_at": None,
