@@ -1,0 +1,217 @@
+"""What holds on every page: nothing fails, nothing is too wide, all has a name and can be read, on a phone and on a desk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import polib
+import pytest
+
+import warchest
+from tests.browser.conftest import House
+from tests.browser.eyes import DESK, PHONE, Eyes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+OPEN_PAGES = {"sign-in": "/sign-in", "sign-up": "/sign-up"}
+PLAYERS_PAGES = {
+    "home": "/",
+    "top-up": "/top-up?amount=2000&currency=EUR",
+    "top-up-too-much": "/top-up?own_amount=99999999&currency=EUR",
+    "activate": "/activate",
+    "services": "/services",
+    "subscriptions": "/subscriptions",
+    "statement": "/statement",
+    "statement-payments": "/statement?show=payments",
+    "statement-cards": "/statement?show=cards",
+    "invite": "/invite",
+    "settings": "/settings",
+}
+SCHEMES = ("dark", "light")
+
+
+@pytest.fixture(scope="module", params=SCHEMES)
+def sable(request: pytest.FixtureRequest, house: House) -> tuple[str, Page, Eyes]:
+    """A sponsor who reads English, with the pages dark or light."""
+    return request.param, *house.player("Sable", color_scheme=request.param)
+
+
+class TestPortal:
+    @pytest.mark.parametrize("name", OPEN_PAGES)
+    @pytest.mark.parametrize("scheme", SCHEMES)
+    def test_a_page_before_signing_in_has_no_fault(self, house: House, name: str, scheme: str) -> None:
+        page, eyes = house.visitor(color_scheme=scheme)
+        page.goto(OPEN_PAGES[name])
+        eyes.look(page, f"portal-{name}-{scheme}")
+
+    @pytest.mark.parametrize("name", PLAYERS_PAGES)
+    def test_a_players_page_has_no_fault(self, sable: tuple[str, Page, Eyes], name: str) -> None:
+        scheme, page, eyes = sable
+        page.goto(PLAYERS_PAGES[name])
+        eyes.look(page, f"portal-{name}-{scheme}")
+
+    def test_a_page_that_is_not_there_says_so_and_leads_on(self, sable: tuple[str, Page, Eyes]) -> None:
+        scheme, page, eyes = sable
+        with eyes.expecting(404):
+            page.goto("/no-such-page")
+            eyes.look(page, f"portal-not-found-{scheme}")
+        assert page.get_by_role("main").get_by_role("link").count() >= 1
+
+    def test_the_first_page_is_small(self, sable: tuple[str, Page, Eyes]) -> None:
+        """Under 100 kB as it comes over the wire, all that it needs included."""
+        _, page, _ = sable
+        weight = 0
+
+        def weigh(response: object) -> None:
+            nonlocal weight
+            sizes = response.request.sizes()  # type: ignore[attr-defined]
+            weight += sizes["responseBodySize"]
+
+        cold = page.context.new_page()
+        client = page.context.new_cdp_session(cold)
+        client.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        cold.on("requestfinished", lambda request: weigh(request.response()))
+        cold.goto("/")
+        cold.wait_for_load_state("networkidle")
+        cold.close()
+        assert 10_000 < weight < 100_000
+
+    @pytest.mark.parametrize("name", ["home", "statement", "invite", "top-up"])
+    def test_stands_from_right_to_left_as_well(self, sable: tuple[str, Page, Eyes], name: str) -> None:
+        scheme, page, eyes = sable
+        if scheme == "light":
+            pytest.skip("colours have no direction")
+        page.goto(PLAYERS_PAGES[name])
+        page.evaluate("document.documentElement.dir = 'rtl'")
+        eyes.look(page, f"portal-{name}-rtl")
+
+
+class TestKeyboard:
+    def test_reaches_the_main_action_of_the_home_page_and_shows_where_it_is(self, house: House) -> None:
+        page, eyes = house.player("Marlow")
+        page.set_viewport_size(DESK)
+        page.reload()
+        reached = []
+        for _ in range(25):
+            page.keyboard.press("Tab")
+            focus = page.evaluate(
+                """() => {
+                    const node = document.activeElement, style = getComputedStyle(node);
+                    return {
+                        id: node.id, words: node.innerText?.trim().split("\\n")[0] ?? "",
+                        outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+                        ring: style.boxShadow !== "none",
+                    };
+                }"""
+            )
+            reached.append(focus["id"] or focus["words"])
+            assert focus["outline"] or focus["ring"], f"no mark on {reached[-1]}"
+            if focus["words"] == "See what it gives":
+                break
+        assert reached[0] == "Skip to the page"
+        assert reached[-2:] == ["code", "See what it gives"], reached
+        page.screenshot(path=eyes.pictures / "portal-home-keyboard-1280.png")
+        eyes.assert_nothing_wrong()
+
+
+class TestGerman:
+    """English that has a German translation must not stand on a page for somebody who reads German."""
+
+    @pytest.fixture(scope="class")
+    def english(self) -> set[str]:
+        from pathlib import Path
+
+        root = Path(warchest.__file__).parent
+        entries = [
+            entry
+            for file in root.rglob("locale/de/LC_MESSAGES/django.po")
+            for entry in polib.pofile(str(file))
+            if entry.translated() and not entry.obsolete
+        ]
+        germans = {word for entry in entries for word in (entry.msgstr, *entry.msgstr_plural.values())}
+        return {
+            entry.msgid
+            for entry in entries
+            if re.search(r"[a-z]", entry.msgid) and "%" not in entry.msgid and entry.msgid not in germans
+        }
+
+    @pytest.mark.use_case("USR-18")
+    def test_leaves_no_english_on_a_players_pages(self, house: House, english: set[str]) -> None:
+        page, eyes = house.player("Kestrel", locale="de-DE")
+        assert page.locator("html").get_attribute("lang") == "de"
+        for name, path in PLAYERS_PAGES.items():
+            page.goto(path)
+            assert words(page) & english == set(), path
+            eyes.look(page, f"portal-{name}-de", sizes=(PHONE,))
+
+    def test_leaves_no_english_before_signing_in(self, house: House, english: set[str]) -> None:
+        page, eyes = house.visitor(locale="de-DE")
+        for name, path in OPEN_PAGES.items():
+            page.goto(path)
+            assert words(page) & english == set(), path
+            eyes.look(page, f"portal-{name}-de", sizes=(PHONE,))
+
+    def test_leaves_no_english_in_the_back_office(self, house: House, english: set[str]) -> None:
+        page, eyes = house.administrator("olivia", locale="en-GB")
+        page.context.add_cookies(
+            [{"name": "warchest_backoffice_language", "value": "de", "url": house.backoffice}]
+        )
+        page.goto("/")
+        for name, path in navigation(page).items():
+            page.goto(path)
+            assert words(page) & english == set(), path
+            eyes.look(page, f"backoffice-{name}-de", sizes=(DESK,))
+
+
+class TestBackOffice:
+    @pytest.fixture(scope="class", params=SCHEMES)
+    def olivia(self, request: pytest.FixtureRequest, house: House) -> Iterator[tuple[str, Page, Eyes]]:
+        yield request.param, *house.administrator("olivia", color_scheme=request.param)
+
+    def test_no_page_of_the_menu_has_a_fault(self, olivia: tuple[str, Page, Eyes]) -> None:
+        scheme, page, eyes = olivia
+        page.goto("/")
+        faults = []
+        for name, path in navigation(page).items():
+            page.goto(path)
+            try:
+                eyes.look(page, f"backoffice-{name}-{scheme}")
+            except AssertionError as found:
+                faults.append(str(found))
+        assert not faults, "\n".join(faults)
+
+
+def words(page: Page) -> set[str]:
+    """What is read or heard on the page, text by text; names of languages are always their own."""
+    return set(
+        page.evaluate(
+            """() => {
+                const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+                while (walker.nextNode()) {
+                    const node = walker.currentNode.parentElement;
+                    if (!node.closest("script, style, [lang]:not(html), .material-symbols-outlined")) found.push(walker.currentNode.data);
+                }
+                for (const node of document.querySelectorAll("[aria-label], [title], [placeholder], [alt]"))
+                    for (const name of ["aria-label", "title", "placeholder", "alt"])
+                        if (node.getAttribute(name)) found.push(node.getAttribute(name));
+                return [...found.map((text) => text.trim().replace(/\\s+/g, " ")), document.title.split(/ [|·] /)[0]];
+            }"""
+        )
+    ) - {""}
+
+
+def navigation(page: Page) -> dict[str, str]:
+    """All pages that the back office's menu leads to, by a name for their pictures."""
+    links = page.locator("nav a[href], aside a[href], #nav-sidebar a[href]").evaluate_all(
+        "links => links.map((link) => link.href)"
+    )
+    paths = dict.fromkeys(urlsplit(link).path for link in links if link.startswith(page.url.split("/", 3)[0]))
+    return {
+        path.strip("/").replace("/", "-") or "dashboard": path for path in paths if "sign-out" not in path
+    }
