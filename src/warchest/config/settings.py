@@ -97,7 +97,11 @@ def _database(role: Role) -> dict[str, object]:
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
-        "OPTIONS": {"connect_timeout": 5},
+        # Nobody waits for ever for another's lock, and nobody holds one while asleep.
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=120s",
+        },
     }
 
 
