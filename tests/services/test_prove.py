@@ -51,9 +51,7 @@ def test_proves_clean_books(business: str) -> None:
         ("UPDATE subscriptions_deferral SET recognised_minor = recognised_minor + 1", "rules are broken"),
     ],
 )
-def test_names_what_was_tampered_with(
-    business: str, superuser_dsn: str, tampering: str, names: str
-) -> None:
+def test_names_what_was_tampered_with(business: str, superuser_dsn: str, tampering: str, names: str) -> None:
     with psycopg.connect(superuser_dsn) as superuser:
         # As somebody would who has all rights and knows what stands in their way.
         superuser.execute("SET session_replication_role = replica")

@@ -33,7 +33,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "warchest.config.urls_backoffice"
-WSGI_APPLICATION = None
+WSGI_APPLICATION = None  # type: ignore[assignment]
 LOGIN_URL = "backoffice:sign-in"
 
 # Cookies ignore ports: these are not the portal's.
@@ -45,7 +45,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_AGE = 8 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_COOKIE_HTTPONLY = True
-CSRF_TRUSTED_ORIGINS: list[str] = []
+CSRF_TRUSTED_ORIGINS = []
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # Served from the packages themselves.

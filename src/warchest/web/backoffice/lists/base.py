@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 from django.contrib import admin
@@ -29,7 +29,7 @@ from warchest.runtime.services import services
 from warchest.web.portal.templatetags.portal import money as written
 
 READER = "reader"
-Text = str | Promise
+Text: TypeAlias = str | Promise
 Column = Callable[[Any], Any]
 
 EVERYONE = frozenset(Role)
@@ -106,7 +106,7 @@ class ReadOnlyList(_ReadOnly, ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions = None
-    ordering = ("-pk",)
+    ordering: tuple[str, ...] = ("-pk",)
 
     @property
     def search_fields(self) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ class ReadOnlyTable(_ReadOnly, TabularInline):
     per_page = 50
     hide_title = True
     show_change_link = False
-    ordering = ("pk",)
+    ordering: tuple[str, ...] = ("pk",)
 
 
 # Columns
