@@ -42,7 +42,7 @@ class NamedChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = list(self.result_list)
+        self.result_list: list[Any] = list(self.result_list)
         self.model_admin.name_players(self.result_list)
 
 
