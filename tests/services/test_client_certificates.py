@@ -153,6 +153,7 @@ def a_server(
             authority.keep_server_certificate(names=["localhost"], addresses=[HOST], now=now())
         ),
         "threads": 4,
+        "log_level": "info",
         **options,
     }
     log = folder / "server.log"

@@ -72,6 +72,7 @@ class BackOfficeServer:
     connections_max: int = 1000
     connections_per_address_max: int = 64
     uncapped_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(default=())
+    log_level: str = "warning"
 
 
 def serve(
@@ -90,6 +91,7 @@ def serve(
     connections_max: int = 1000,
     connections_per_address_max: int = 64,
     uncapped_addresses: Collection[str] = (),
+    log_level: str = "warning",
 ) -> None:
     """Serve until SIGTERM, or until the process that started this one is gone. Ends the process (SystemExit).
 
@@ -98,7 +100,8 @@ def serve(
     is the longest pause between two pieces of a request or an answer; it is also how long a connected client
     may take to begin. ``uncapped_addresses`` are addresses or networks of proxies that pass TLS through
     untouched, and whose one address therefore stands for many clients. A proxy that ends TLS itself cannot be
-    put in front of this server.
+    put in front of this server. ``log_level`` "info" tells of each refused handshake, which on a public address would be
+    all that is told.
     """
     configuration = BackOfficeServer(
         host=host,
@@ -115,6 +118,7 @@ def serve(
         connections_max=connections_max,
         connections_per_address_max=connections_per_address_max,
         uncapped_networks=tuple(ipaddress.ip_network(address) for address in uncapped_addresses),
+        log_level=log_level,
     )
     mutual_tls_context(configuration)  # a missing or broken file is better said now than at the first visit
     _Application(configuration, application_loader).run()
@@ -209,8 +213,7 @@ class _Application(BaseApplication):
             # this server.
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
-            # Refused handshakes are told at INFO: on a public address they would be all that is told.
-            "loglevel": "warning",
+            "loglevel": server.log_level,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
