@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+from tests.builders.api import an_api_client, call
 from tests.builders.house import ARENA, ARENA_MONTH
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from warchest.ledger.contract import Ledger
@@ -13,6 +15,7 @@ __all__ = [
     "ARENA",
     "ARENA_MONTH",
     "NOW",
+    "Shop",
     "a_command",
     "a_player",
     "acting_as",
@@ -31,3 +34,21 @@ def show(entry_id: UUID, **names: object) -> None:
         account = leg.book + (f" ({known.get(leg.owner, leg.owner)})" if leg.owner else "")
         side = "Dr" if leg.side == "D" else "   Cr"
         print(f"{side} {account}".ljust(40) + f"{leg.amount.major:>10} {leg.amount.currency}")
+
+
+class Shop:
+    """A program with an API key: ``shop.post("/players", {...})`` answers what the API answered."""
+
+    def __init__(self) -> None:
+        self._key = an_api_client()
+
+    def get(self, path: str) -> Any:
+        return self._read(call(self._key, "GET", path))
+
+    def post(self, path: str, body: dict[str, Any], *, key: str | None = None) -> Any:
+        return self._read(call(self._key, "POST", path, body, key=key))
+
+    def _read(self, response: Any) -> Any:
+        self.status = response.status_code
+        self.replayed = response.headers.get("Idempotent-Replayed", "")
+        return response.json()

@@ -10,12 +10,21 @@ from pathlib import Path
 import pytest
 
 from tests.recipes import kitchen
+from warchest.payments import providers
+from warchest.runtime.configuration import Configuration
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "recipes").glob("*.md"))
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configured provider that nobody ever reaches: recipes tell what is said, not how it travels."""
+    table = {"base_url": "http://127.0.0.1:9", "api_secret": "s" * 32, "notice_secret": "s" * 32}
+    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"sandbox": table}))
+
+
+@pytest.mark.usefixtures("database", "provider")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_prints_what_it_says(page: Path) -> None:
     names = dict(vars(kitchen))
