@@ -21,7 +21,7 @@ from tests.builders.demo import Demo, a_demo
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM = os.environ.get("WARCHEST_CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("WARCHEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -195,7 +195,8 @@ def words(page: Page) -> set[str]:
                 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
                 while (walker.nextNode()) {
                     const node = walker.currentNode.parentElement;
-                    if (!node.closest("script, style, [lang]:not(html), .material-symbols-outlined")) found.push(walker.currentNode.data);
+                    const is_silent = node.closest("script, style, [lang]:not(html), .material-symbols-outlined");
+                    if (!is_silent) found.push(walker.currentNode.data);
                 }
                 for (const node of document.querySelectorAll("[aria-label], [title], [placeholder], [alt]"))
                     for (const name of ["aria-label", "title", "placeholder", "alt"])

@@ -209,7 +209,7 @@ def test_a_used_card_says_so_and_what_cannot_be_a_code_is_marked_before_sending(
     field.fill(story.code)
     with eyes.expecting(404, 409, 410, 422):
         page.get_by_role("button", name="See what it gives").click()
-        page.get_by_text("already").first.wait_for()
+        page.get_by_text("This card has been activated before.").wait_for()
         eyes.look(page, "story-18-used")
 
 

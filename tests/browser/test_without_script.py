@@ -1,0 +1,79 @@
+"""What must work where scripts do not: topping up, activating a card, prolonging."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import House
+from tests.browser.eyes import Eyes
+from tests.browser.test_main_job import pay_at_the_provider
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def juniper(house: House) -> tuple[Page, Eyes]:
+    return house.player("Juniper", java_script_enabled=False)
+
+
+def credits(page: Page) -> int:
+    page.goto("/")
+    return int(page.locator("#wallet .number").inner_text().replace(",", ""))
+
+
+@pytest.mark.use_case("PAY-01")
+def test_tops_up_by_an_own_amount(juniper: tuple[Page, Eyes]) -> None:
+    page, eyes = juniper
+    before = credits(page)
+    page.get_by_role("link", name="Another amount").click()
+    page.get_by_label("Or your own amount").fill("7.50")
+    page.get_by_role("button", name="See what you get").click()
+    assert page.locator("#quote .number").inner_text() == "750"
+    eyes.look(page, "without-script-top-up")
+    page.get_by_role("button", name="Pay 7.50 EUR").click()
+    pay_at_the_provider(page)
+    # The provider's page has a link where a script would have gone on by itself.
+    page.get_by_role("heading", name="750 credits are yours").wait_for()
+    assert credits(page) == before + 750
+
+
+@pytest.mark.use_case("CRD-03", "CRD-26")
+def test_activates_a_card(juniper: tuple[Page, Eyes], house: House) -> None:
+    page, eyes = juniper
+    card = next(card for card in house.file["cards"] if card["gives"][0]["kind"] == "money")
+    before = credits(page)
+    page.get_by_label("Code on your card").fill(card["code"].lower())
+    page.get_by_role("button", name="See what it gives").click()
+    eyes.look(page, "without-script-card")
+    page.get_by_role("button", name="Activate", exact=True).click()
+    page.get_by_role("heading", name="Your card is active").wait_for()
+    assert credits(page) == before + 1000
+
+
+@pytest.mark.use_case("SUB-01")
+def test_buys_and_prolongs(juniper: tuple[Page, Eyes]) -> None:
+    page, eyes = juniper
+    before = credits(page)
+    page.goto("/services")
+    page.get_by_role("link", name="Get War Council, One month").click()
+    page.get_by_role("button", name="Get it for 300 credits").click()
+    page.get_by_role("button", name=re.compile("Prolong for 300 credits")).click()
+    page.get_by_text("You paid 300 credits.").wait_for()
+    eyes.look(page, "without-script-home")
+    assert credits(page) == before - 600
+
+
+@pytest.mark.use_case("USR-18")
+def test_changes_the_language(juniper: tuple[Page, Eyes]) -> None:
+    page, eyes = juniper
+    page.goto("/statement")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("button", name="Change").click()
+    assert page.locator("html").get_attribute("lang") == "de"
+    eyes.assert_nothing_wrong()
