@@ -2,13 +2,16 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import get_language
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from warchest.catalogue.contract import in_language
 from warchest.catalogue.models import OnlineService, Plan, Price
 from warchest.referrals.models import Commission, Node
+from warchest.runtime.command import now
 from warchest.subscriptions.models import Grant, Subscription
 from warchest.web.backoffice.lists import base
 from warchest.web.backoffice.site import site
@@ -20,11 +23,19 @@ SOURCES = {
     "trial": (_("trial"), "plain"),
     "compensation": (_("compensation"), "plain"),
 }
+COMMISSIONS = {"on_hold": (pgettext_lazy("state of a commission", "waiting"), "plain")}
 OFFERS = {
     "draft": (_("draft"), "plain"),
     "offered": (_("offered"), "success"),
     "retired": (_("retired"), "plain"),
 }
+
+
+@display(description=_("State"))
+def _running(row: Subscription) -> SafeString:
+    """Whether the time that was bought still runs: the agreement's own state does not say so."""
+    label, colour = (_("active"), "success") if row.ends_at > now() else (_("ended"), "plain")
+    return format_html('<span class="wb-label wb-{}">{}</span>', colour, label)
 
 
 @display(description=_("Name"))
@@ -57,7 +68,7 @@ class Subscriptions(base.ReadOnlyList):
         base.text("service_code", _("Online service")),
         base.moment("starts_at", _("From")),
         base.moment("ends_at", _("Until")),
-        base.text("state", _("State")),
+        _running,
     )
     list_filter = ("ends_at",)
     inlines = (GrantsOfSubscription,)
@@ -83,7 +94,7 @@ class Commissions(base.ReadOnlyList):
         base.text("level", _("Level")),
         base.amount("base_minor", "currency", _("Of")),
         base.amount("amount_minor", "currency", _("Commission")),
-        base.text("state", _("State")),
+        base.state("state", _("State"), COMMISSIONS),
         base.moment("earned_at", _("Earned")),
     )
     list_filter = ("earned_at",)
