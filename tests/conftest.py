@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
+
+from tests.builders.databases import use
+from warchest.runtime.postgres import EmbeddedPostgres
 
 pytest_plugins = ["tests.plugin_use_cases"]
 
@@ -26,8 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the server before any test module is imported, since Django's settings ask it where it listens."""
     import django
 
-    from warchest.runtime.postgres import EmbeddedPostgres
-
     # Without fsync: a test's database is gone after the test anyway. What durability means is tested with it.
     server = EmbeddedPostgres(Path(_home.name), durable=False).start()
     config.add_cleanup(_home.cleanup)
@@ -36,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     django.setup()
 
 
-SERVER: pytest.StashKey = pytest.StashKey()
+SERVER: pytest.StashKey[EmbeddedPostgres] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -49,39 +52,70 @@ def template(request: pytest.FixtureRequest) -> str:
 
     server = request.config.stash[SERVER]
     server.create_database(_TEMPLATE)
-    _use(_TEMPLATE)
+    use(_TEMPLATE)
     call_command("migrate", database="owner", verbosity=0)
     furnish()
     connections.close_all()
     return _TEMPLATE
 
 
+class _Copies:
+    """Copies of the template: the next one is made, and the last one dropped, while a test runs."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
+        self._clerk = ThreadPoolExecutor(1)
+        self._next = self._clerk.submit(self._make)
+
+    def _make(self) -> str:
+        name = f"warchest_test_{next(_numbers)}"
+        self._server.clone_database(_TEMPLATE, name)
+        return name
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """A fresh copy, in use by this process; dropped at the end."""
+        from django.db import connections
+
+        name = self._next.result()
+        self._next = self._clerk.submit(self._make)
+        use(name)
+        yield name
+        connections.close_all()
+        self._clerk.submit(self._server.drop_database, name)
+
+    def close(self) -> None:
+        self._clerk.shutdown()
+
+
+@pytest.fixture(scope="session")
+def copies(request: pytest.FixtureRequest, template: str) -> Iterator[_Copies]:
+    copies = _Copies(request.config.stash[SERVER])
+    yield copies
+    copies.close()
+
+
 @pytest.fixture
-def database(request: pytest.FixtureRequest, template: str) -> Iterator[str]:
+def database(copies: _Copies) -> Iterator[str]:
     """A database for this test alone; code runs in it as in production, real commits included."""
-    from django.core.cache import cache
-    from django.db import connections
+    with copies.one() as name:
+        yield name
 
+
+@pytest.fixture(scope="session")
+def lasting_database(copies: _Copies) -> Callable[[], AbstractContextManager[str]]:
+    """For servers that several tests share: a database that outlives one test."""
+    return copies.one
+
+
+@pytest.fixture(scope="session")
+def server_dsn(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """How the superuser signs in to a database: for tests that look or attack with all rights."""
     server = request.config.stash[SERVER]
-    name = f"warchest_test_{next(_numbers)}"
-    server.clone_database(template, name)
-    _use(name)
-    cache.clear()
-    yield name
-    connections.close_all()
-    server.drop_database(name)
+    return lambda database: server.superuser_dsn(database=database)
 
 
 @pytest.fixture
-def superuser_dsn(request: pytest.FixtureRequest, database: str) -> str:
+def superuser_dsn(server_dsn: Callable[[str], str], database: str) -> str:
     """For tests that attack their own database with all rights."""
-    return request.config.stash[SERVER].superuser_dsn(database=database)
-
-
-def _use(name: str) -> None:
-    from django.db import connections
-
-    connections.close_all()
-    for alias in connections:
-        connections[alias].settings_dict["NAME"] = name
-        connections.settings[alias]["NAME"] = name
+    return server_dsn(database)
