@@ -42,7 +42,10 @@ class Eyes:
         for size in sizes:
             page.set_viewport_size(size)  # type: ignore[arg-type]
             faults = page.evaluate(_FAULTS)
-            page.screenshot(path=self.pictures / f"{name}-{size['width']}.png", full_page=True)
+            # As tall as the page, so that what stands at the window's end covers nothing.
+            height = max(size["height"], page.evaluate("document.documentElement.scrollHeight"))
+            page.set_viewport_size({"width": size["width"], "height": height})
+            page.screenshot(path=self.pictures / f"{name}-{size['width']}.png")
             self.wrong += [f"{name} at {size['width']} px {fault}" for fault in faults]
         if was:
             page.set_viewport_size(was)
@@ -56,8 +59,10 @@ class Eyes:
     def expecting(self, *answers: int) -> Iterator[None]:
         """These refusals are what the test is about, and the browser's own words about them."""
         self._expected = re.compile("|".join(rf"\b{answer}\b" for answer in answers))
-        yield
-        self._expected = None
+        try:
+            yield
+        finally:
+            self._expected = None
 
     def _note(self, what: str) -> None:
         if not (self._expected and self._expected.search(what)):
