@@ -21,6 +21,18 @@ ACTORS = {
     "job": _("job"),
     "operator": _("operator"),
 }
+CHANNELS = {
+    "portal": _("portal"),
+    "backoffice": _("back office"),
+    "api": "API",
+    "job": _("job"),
+    "cli": _("command line"),
+}
+
+
+@display(description=_("Channel"))
+def _channel(row: Operation) -> str:
+    return str(CHANNELS.get(row.channel, row.channel))
 
 
 @display(description=_("Who"))
@@ -57,7 +69,7 @@ class Operations(base.ReadOnlyList):
         base.state("outcome", _("Outcome"), OUTCOMES),
         _actor,
         _subject,
-        base.text("channel", _("Channel")),
+        _channel,
         base.text("reason", _("Reason")),
     )
     list_display_links = ("name",)
