@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
@@ -59,53 +58,36 @@ def template(request: pytest.FixtureRequest) -> str:
     return _TEMPLATE
 
 
-class _Copies:
-    """Copies of the template: the next one is made, and the last one dropped, while a test runs."""
+@pytest.fixture(scope="session")
+def lasting_database(
+    request: pytest.FixtureRequest, template: str
+) -> Callable[[], AbstractContextManager[str]]:
+    """For servers that several tests share: a fresh database in use by this process, dropped at the end.
 
-    def __init__(self, server: EmbeddedPostgres) -> None:
-        self._server = server
-        self._clerk = ThreadPoolExecutor(1)
-        self._next = self._clerk.submit(self._make)
-
-    def _make(self) -> str:
-        name = f"warchest_test_{next(_numbers)}"
-        self._server.clone_database(_TEMPLATE, name)
-        return name
+    Made while no test runs, not beforehand in a thread: any open transaction of the server, making a database too,
+    holds back what readers of an outbox may see.
+    """
+    server = request.config.stash[SERVER]
 
     @contextmanager
-    def one(self) -> Iterator[str]:
-        """A fresh copy, in use by this process; dropped at the end."""
+    def one() -> Iterator[str]:
         from django.db import connections
 
-        name = self._next.result()
-        self._next = self._clerk.submit(self._make)
+        name = f"warchest_test_{next(_numbers)}"
+        server.clone_database(template, name)
         use(name)
         yield name
         connections.close_all()
-        self._clerk.submit(self._server.drop_database, name)
+        server.drop_database(name)
 
-    def close(self) -> None:
-        self._clerk.shutdown()
-
-
-@pytest.fixture(scope="session")
-def copies(request: pytest.FixtureRequest, template: str) -> Iterator[_Copies]:
-    copies = _Copies(request.config.stash[SERVER])
-    yield copies
-    copies.close()
+    return one
 
 
 @pytest.fixture
-def database(copies: _Copies) -> Iterator[str]:
+def database(lasting_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """A database for this test alone; code runs in it as in production, real commits included."""
-    with copies.one() as name:
+    with lasting_database() as name:
         yield name
-
-
-@pytest.fixture(scope="session")
-def lasting_database(copies: _Copies) -> Callable[[], AbstractContextManager[str]]:
-    """For servers that several tests share: a database that outlives one test."""
-    return copies.one
 
 
 @pytest.fixture(scope="session")
