@@ -1,14 +1,16 @@
-"""The real back office as a process on loopback, over the test's own database, and people who visit it."""
+"""The real back office as a process on loopback, and people who visit it."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,6 +79,8 @@ class Visitor:
 class BackOffice:
     port: int
     log: Path
+    database: str
+    _inside: list[Visitor] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -99,7 +103,19 @@ class BackOffice:
         file.write_bytes(certificate.certificate_pem + certificate.key_pem)
         context.load_cert_chain(file)
         client = httpx.Client(base_url=self.url, verify=context, timeout=60, trust_env=False)
-        return Visitor(administrator, certificate, self.url, client)
+        visitor = Visitor(administrator, certificate, self.url, client)
+        self._inside.append(visitor)
+        return visitor
+
+    def send_everybody_home(self) -> None:
+        """No connection of a finished test stays open: an address may have only so many."""
+        while self._inside:
+            self._inside.pop().client.close()
+
+    def count_statements(self) -> int:
+        """How many statements PostgreSQL has logged for this database; it must have been told to log them."""
+        executed = re.compile(rf"@{self.database} LOG:  (?:statement|execute)")
+        return len(executed.findall((home() / "postgres" / "server.log").read_text()))
 
 
 def as_operator():
@@ -108,11 +124,26 @@ def as_operator():
 
 
 @contextmanager
-def back_office(*, database: str, folder: Path) -> Iterator[BackOffice]:
+def back_office(
+    *, database: str, folder: Path, providers: Mapping[str, Mapping[str, str]]
+) -> Iterator[BackOffice]:
+    """``providers``: their tables in the configuration."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    log = folder / "backoffice.log"
-    environment = {**os.environ, "WARCHEST_DATABASE_NAME": database, "WARCHEST_ADMIN_PORT": str(port)}
+    log, configuration = folder / "backoffice.log", folder / "warchest.toml"
+    configuration.write_text(
+        "".join(
+            f"[providers.{name}]\n"
+            + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+            for name, table in providers.items()
+        )
+    )
+    environment = {
+        **os.environ,
+        "WARCHEST_CONFIG": str(configuration),
+        "WARCHEST_DATABASE_NAME": database,
+        "WARCHEST_ADMIN_PORT": str(port),
+    }
     environment.pop("DJANGO_SETTINGS_MODULE")
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -126,7 +157,7 @@ def back_office(*, database: str, folder: Path) -> Iterator[BackOffice]:
         while not _listens(port):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
-        yield BackOffice(port, log)
+        yield BackOffice(port, log, database)
     finally:
         process.terminate()
         try:

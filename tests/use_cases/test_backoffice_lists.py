@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import psycopg
 import pytest
 
-from tests.builders.backoffice import BackOffice, back_office
+from tests.builders.backoffice import BackOffice
 from tests.builders.people import a_player
 from warchest.members.contract import Role
-from warchest.runtime.secrets import home
 
 LISTS = (
     "members/player", "members/administrator", "members/certificate", "members/apiclient", "charging/wallet",
@@ -20,12 +17,6 @@ LISTS = (
     "ledger/book", "runtime/operation", "runtime/outboxevent", "subscriptions/subscription", "referrals/commission",
     "referrals/node", "accounting/unitrate", "accounting/taxrate", "catalogue/onlineservice", "catalogue/plan",
 )  # fmt: skip
-
-
-@pytest.fixture
-def office(database: str, tmp_path: Path) -> Iterator[BackOffice]:
-    with back_office(database=database, folder=tmp_path) as running:
-        yield running
 
 
 def test_every_list_and_detail_opens_and_changes_nothing(office: BackOffice) -> None:
@@ -41,20 +32,12 @@ def test_every_list_and_detail_opens_and_changes_nothing(office: BackOffice) -> 
         if first:
             owner.page(first)
             token = owner.client.cookies["warchest_backoffice_csrf"]
-            assert owner.post(first, csrfmiddlewaretoken=token).status_code in (403, 404, 405)
+            answer = owner.post(first, csrfmiddlewaretoken=token)
+            # Batches and cards have pages of their own, which take no such form; all others refuse it.
+            led_on = answer.history and answer.url.path.startswith(("/batches/", "/card/"))
+            assert led_on or answer.status_code in (403, 404, 405)
         assert owner.get(f"/{place}/add/").status_code == 403
     assert owner.page("/services").select("table")
-
-
-@pytest.fixture
-def statements(database: str, superuser_dsn: str) -> Callable[[], int]:
-    """How many statements PostgreSQL itself has logged for this test's database so far. Before ``office``."""
-    with psycopg.connect(superuser_dsn, autocommit=True) as superuser:
-        for role in ("warchest_reader", "warchest_journey"):
-            superuser.execute(f"ALTER ROLE {role} IN DATABASE {database} SET log_statement = 'all'")
-    log = home() / "postgres" / "server.log"
-    executed = re.compile(rf"@{database} LOG:  (?:statement|execute)")
-    return lambda: len(executed.findall(log.read_text()))
 
 
 @pytest.mark.parametrize(
@@ -135,9 +118,9 @@ def test_a_rate_takes_effect_and_the_old_one_stands_in_the_record(office: BackOf
     from warchest.runtime.services import services
 
     accountant = office.signed_in(Role.ACCOUNTANT)
-    assert "105 units" in accountant.submit("/rates", currency="EUR", units_per_major="105").text
+    assert "95 units" in accountant.submit("/rates", currency="USD", units_per_major="95").text
     assert {rate.currency: int(rate.units_per_major) for rate in services.get(Accounting).rates(at=now())}[
-        "EUR"
-    ] == 105
+        "USD"
+    ] == 95
     line = services.get(Audit).operations(where=OperationFilter(name="rates.set")).items[0]
-    assert line.details["before"].startswith("100") and line.details["after"] == "105"
+    assert line.details["before"].startswith("92") and line.details["after"] == "95"
