@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy
 
 from warchest.cards.contract import ActivationsOfDay, CardState
 from warchest.kernel.money import Money
+from warchest.web.backoffice.templatetags.backoffice import plain_number
+from warchest.web.portal.templatetags.portal import day as written_day
 
 CARD_STATES = {
     CardState.GENERATED: gettext_lazy("made, not handed over"),
@@ -106,9 +108,9 @@ def curve_of_activations(activations: Sequence[ActivationsOfDay], *, quantity: i
         total += by_day[day]
         days.append(_Day(day, total))
     title = _("%(activated)s of %(quantity)s cards were activated by %(day)s.") % {
-        "activated": f"{total:,}",
-        "quantity": f"{quantity:,}",
-        "day": last.isoformat(),
+        "activated": plain_number(total),
+        "quantity": plain_number(quantity),
+        "day": written_day(last),
     }
     return chart(title=title, days=days[-_CURVE_DAYS_MAX:])
 

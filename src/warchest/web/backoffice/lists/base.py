@@ -26,6 +26,7 @@ from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 from warchest.members.contract import Members, Player, Role
 from warchest.runtime.services import services
+from warchest.web.backoffice.templatetags.backoffice import per_cent, plain_number, stamp
 from warchest.web.portal.templatetags.portal import money as written
 
 READER = "reader"
@@ -198,8 +199,7 @@ def amount(minor: str, code: str, title: Text, *, absent: str = "–") -> Column
 def moment(place: str, title: Text) -> Column:
     @display(description=title, ordering=f"-{place}")
     def column(row: Any) -> str:
-        at = reach(row, place)
-        return f"{at:%Y-%m-%d %H:%M}" if at else "–"
+        return stamp(reach(row, place)) or "–"
 
     return column
 
@@ -209,6 +209,35 @@ def text(place: str, title: Text) -> Column:
     def column(row: Any) -> Any:
         value = reach(row, place)
         return "–" if value in (None, "", [], {}) else value
+
+    return column
+
+
+def number(place: str, title: Text) -> Column:
+    @display(description=title)
+    def column(row: Any) -> str:
+        return plain_number(reach(row, place)) or "–"
+
+    return column
+
+
+def share(place: str, title: Text) -> Column:
+    """``place`` holds hundredths of a per cent."""
+
+    @display(description=title)
+    def column(row: Any) -> str:
+        return per_cent(reach(row, place)) or "–"
+
+    return column
+
+
+def word(place: str, title: Text, words: Mapping[str, Text]) -> Column:
+    """What is kept as one of some codes, as a word."""
+
+    @display(description=title)
+    def column(row: Any) -> Text:
+        value = reach(row, place)
+        return words.get(value, value) or "–"
 
     return column
 
@@ -230,6 +259,8 @@ def state(place: str, title: Text, labels: Mapping[str, tuple[Text, str]]) -> Co
     @display(description=title)
     def column(row: Any) -> SafeString:
         value = reach(row, place)
+        if not value:
+            return SafeString("–")
         label, colour = labels.get(value, (value, ""))
         return format_html('<span class="wb-label wb-{}">{}</span>', colour or "plain", label)
 

@@ -20,11 +20,14 @@ KINDS = {
     "charge": _("charge"),
     "recognition": _("revenue recognised"),
 }
-
-
-@display(description=_("Kind"))
-def _kind(row: JournalEntry) -> str:
-    return str(KINDS.get(row.kind, row.kind))
+BOOK_KINDS = {
+    "asset": _("asset"),
+    "liability": _("liability"),
+    "income": _("income"),
+    "expense": _("expense"),
+    "memorandum": _("memorandum"),
+}
+SIDES = {"D": _("Debit"), "C": _("Credit")}
 
 
 @display(description=_("Debit"))
@@ -78,7 +81,7 @@ class JournalEntries(base.ReadOnlyList):
     search_help_text = _("An entry's id, or the reference of a business document")
     list_display = (
         base.short("id", _("Entry")),
-        _kind,
+        base.word("kind", _("Kind"), KINDS),
         base.text("reference", _("Reference")),
         base.moment("occurred_at", _("Occurred")),
         base.moment("recorded_at", _("Recorded")),
@@ -86,7 +89,7 @@ class JournalEntries(base.ReadOnlyList):
     list_filter = (base.one_of("kind", _("Kind"), KINDS), "occurred_at")
     inlines = (Legs,)
     details = (
-        _kind,
+        base.word("kind", _("Kind"), KINDS),
         "key",
         "reference",
         base.moment("occurred_at", _("Occurred")),
@@ -140,12 +143,12 @@ class Accounts(base.ReadOnlyList):
     search_help_text = _("A book's code, or an owner: a player's id, a provider, a country")
     list_display = (
         "__str__",
-        base.text("book__kind", _("Kind")),
+        base.word("book__kind", _("Kind"), BOOK_KINDS),
         _balance,
         _held,
         base.text("currency", _("Currency")),
     )
-    list_filter = ("book__kind",)
+    list_filter = (base.one_of("book__kind", _("Kind"), BOOK_KINDS),)
     inlines = (PostingsOfAccount,)
     details = ("book_code", "owner", "currency", _balance, _held, base.moment("opened_at", _("Since")))
 
@@ -165,6 +168,11 @@ class Accounts(base.ReadOnlyList):
 @admin.register(Book, site=site)
 class Books(base.ReadOnlyList):
     is_long = False
-    list_display = ("code", base.text("kind", _("Kind")), base.text("side", _("Grows on")), "floored")
+    list_display = (
+        "code",
+        base.word("kind", _("Kind"), BOOK_KINDS),
+        base.word("side", _("Grows on"), SIDES),
+        "floored",
+    )
     ordering = ("kind", "code")
     details = list_display

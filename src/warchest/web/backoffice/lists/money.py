@@ -115,7 +115,7 @@ class Rates(base.ReadOnlyList):
     searched_texts = ("currency__iexact",)
     list_display = (
         "currency",
-        base.text("units_per_major", _("Units for one")),
+        base.number("units_per_major", _("Units for one")),
         base.moment("valid_from", _("In force from")),
         base.moment("recorded_at", _("Recorded")),
     )
@@ -130,7 +130,7 @@ class TaxRates(base.ReadOnlyList):
     searched_texts = ("country__iexact",)
     list_display = (
         "country",
-        base.text("rate_bps", _("Hundredths of a per cent")),
+        base.share("rate_bps", _("Rate")),
         base.moment("valid_from", _("In force from")),
     )
     ordering = ("country", "-valid_from")

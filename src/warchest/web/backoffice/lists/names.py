@@ -91,7 +91,6 @@ COLUMNS: dict[str, Text] = {
     "payload": _("Contents"),
     "provider": _("Provider"),
     "provider_reference": _("Reference of the provider"),
-    "rate_bps": _("Hundredths of a per cent"),
     "reason": _("Reason"),
     "recorded_at": _("Recorded"),
     "reference": _("Reference"),

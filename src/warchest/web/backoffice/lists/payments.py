@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from warchest.payments.models import Attempt, Message, Payment
@@ -23,6 +24,22 @@ STATUSES = {
     "partially_refunded": (_("partly refunded"), "info"),
     "refunded": (_("refunded"), "info"),
     "disputed": (_("disputed"), "danger"),
+}
+
+
+DIRECTIONS = {"to_provider": _("to the provider"), "from_provider": _("from the provider")}
+EXCHANGES = {
+    "start": pgettext_lazy("message of a payment", "opening"),
+    "inquiry": pgettext_lazy("message of a payment", "question"),
+    "return": pgettext_lazy("message of a payment", "player's return"),
+    "notice": pgettext_lazy("message of a payment", "notice"),
+}
+STANDINGS = {
+    "pending": (_("pending"), "info"),
+    "succeeded": (_("succeeded"), "success"),
+    "failed": (_("failed"), "danger"),
+    "cancelled": (_("cancelled"), "plain"),
+    "unknown": (_("not known"), "warning"),
 }
 
 
@@ -59,9 +76,9 @@ class MessagesOfPayment(base.ReadOnlyTable):
     verbose_name_plural = _("messages, oldest first")
     details = (
         base.moment("at", _("At")),
-        base.text("direction", _("Direction")),
-        base.text("exchange", _("Occasion")),
-        base.text("standing", _("Standing")),
+        base.word("direction", _("Direction"), DIRECTIONS),
+        base.word("exchange", _("Occasion"), EXCHANGES),
+        base.state("standing", _("Standing"), STANDINGS),
         base.amount("amount_minor", "currency", _("Amount")),
         base.text("reason", _("Reason")),
         base.text("text", _("Text")),
@@ -97,7 +114,7 @@ class Payments(base.ReadOnlyList):
         base.player("player"),
         base.amount("amount_minor", "currency", _("Amount")),
         base.amount("units_minor", "XCR", _("Brings")),
-        base.text("units_per_major", _("Rate")),
+        base.number("units_per_major", _("Rate")),
         base.amount("taken_minor", "taken_currency", _("Taken, where it differs")),
         "reason",
         "provider",

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from warchest.members.contract import Members
@@ -28,11 +29,19 @@ CHANNELS = {
     "job": _("job"),
     "cli": _("command line"),
 }
-
-
-@display(description=_("Channel"))
-def _channel(row: Operation) -> str:
-    return str(CHANNELS.get(row.channel, row.channel))
+SUBJECTS = {
+    "administrator": _("administrator"),
+    "api_client": _("API client"),
+    "batch": _("batch"),
+    "card": _("card"),
+    "certificate": _("certificate"),
+    "day": pgettext_lazy("what an operation was about", "day"),
+    "hold": pgettext_lazy("what an operation was about", "hold"),
+    "payment": _("payment"),
+    "player": _("player"),
+    "rate": _("exchange rate"),
+    "subscription": _("subscription"),
+}
 
 
 @display(description=_("Who"))
@@ -52,7 +61,13 @@ def _subject(row: Operation) -> SafeString | str:
     if not row.subject_id:
         return "–"
     shown = f"…{row.subject_id[-12:]}" if len(row.subject_id) > 20 else row.subject_id
-    return format_html('<a class="wb-link" href="?q={}">{} {}</a>', row.subject_id, row.subject_kind, shown)
+    kind = SUBJECTS.get(row.subject_kind, row.subject_kind)
+    return format_html(
+        '<a class="wb-link" href="?q={}">{} {}</a>',
+        row.subject_id,
+        SUBJECTS.get(row.subject_kind, row.subject_kind),
+        shown,
+    )
 
 
 @admin.register(Operation, site=site)
@@ -69,7 +84,7 @@ class Operations(base.ReadOnlyList):
         base.state("outcome", _("Outcome"), OUTCOMES),
         _actor,
         _subject,
-        _channel,
+        base.word("channel", _("Channel"), CHANNELS),
         base.text("reason", _("Reason")),
     )
     list_display_links = ("name",)
@@ -83,15 +98,15 @@ class Operations(base.ReadOnlyList):
         "name",
         base.state("outcome", _("Outcome"), OUTCOMES),
         "reason",
-        "actor_kind",
+        base.word("actor_kind", _("Who"), ACTORS),
         "actor_id",
         "on_behalf_of",
-        "subject_kind",
+        base.word("subject_kind", _("About"), SUBJECTS),
         "subject_id",
         "details",
-        "occurred_at",
-        "recorded_at",
-        "channel",
+        base.moment("occurred_at", _("Occurred")),
+        base.moment("recorded_at", _("Recorded")),
+        base.word("channel", _("Channel"), CHANNELS),
         "address",
         "certificate",
         "request_id",
@@ -127,4 +142,12 @@ class Events(base.ReadOnlyList):
         base.moment("recorded_at", _("Published")),
     )
     list_display_links = ("topic",)
-    details = ("topic", "key", "payload", "occurred_at", "recorded_at", "transaction", "id")
+    details = (
+        "topic",
+        "key",
+        "payload",
+        base.moment("occurred_at", _("Occurred")),
+        base.moment("recorded_at", _("Published")),
+        "transaction",
+        "id",
+    )

@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import get_language, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from warchest.catalogue.contract import in_language
 from warchest.catalogue.models import OnlineService, Plan, Price
+from warchest.kernel.period import TermUnit
 from warchest.referrals.models import Commission, Node
 from warchest.runtime.command import now
 from warchest.subscriptions.models import Grant, Subscription
@@ -36,6 +37,18 @@ def _running(row: Subscription) -> SafeString:
     """Whether the time that was bought still runs: the agreement's own state does not say so."""
     label, colour = (_("active"), "success") if row.ends_at > now() else (_("ended"), "plain")
     return format_html('<span class="wb-label wb-{}">{}</span>', colour, label)
+
+
+@display(description=_("Term"))
+def _term(row: Plan) -> str:
+    match row.term_unit:
+        case TermUnit.DAY:
+            text = ngettext("%(count)d day", "%(count)d days", row.term_count)
+        case TermUnit.MONTH:
+            text = ngettext("%(count)d month", "%(count)d months", row.term_count)
+        case _:
+            text = ngettext("%(count)d year", "%(count)d years", row.term_count)
+    return text % {"count": row.term_count}
 
 
 @display(description=_("Name"))
@@ -98,7 +111,7 @@ class Commissions(base.ReadOnlyList):
         base.moment("earned_at", _("Earned")),
     )
     list_filter = ("earned_at",)
-    details = (*list_display, "rate_bps", "sale", "entry_id", "id")
+    details = (*list_display, base.share("rate_bps", _("Rate")), "sale", "entry_id", "id")
 
 
 @admin.register(Node, site=site)
@@ -124,8 +137,7 @@ class PlansOfService(base.ReadOnlyTable):
     details = (
         base.text("code", _("Code")),
         _name,
-        base.text("term_count", _("Term")),
-        base.text("term_unit", _("Unit")),
+        _term,
         base.state("state", _("State"), OFFERS),
     )
 
@@ -159,8 +171,7 @@ class Plans(base.ReadOnlyList):
         "code",
         base.text("online_service", _("Online service")),
         _name,
-        base.text("term_count", _("Term")),
-        base.text("term_unit", _("Unit")),
+        _term,
         base.state("state", _("State"), OFFERS),
     )
     inlines = (PricesOfPlan,)

@@ -42,6 +42,7 @@ from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import attempt, command, may, needs, only_sent, page
+from warchest.web.backoffice.lists.cards import BATCH_STATES
 from warchest.web.portal.countries import countries
 
 CODE_LENGTHS = (13, 14, 16, 18, 20)
@@ -124,9 +125,7 @@ class OrderForm(forms.Form):
         widget=forms.SelectMultiple(attrs={"size": 5}),
         help_text=gettext_lazy("None chosen: everywhere."),
     )
-    needs_sale = forms.BooleanField(
-        label=gettext_lazy("A card can be activated only after its sale at a till"), required=False
-    )
+    # No `needs_sale`: as long as no till can report a sale, nobody could ever activate such a card.
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -159,7 +158,6 @@ class OrderForm(forms.Form):
             regions=tuple(said["regions"]),
             reseller=said["reseller"].strip(),
             margin_bps=int((said["margin_percent"] or Decimal(0)) * 100),
-            needs_sale=said["needs_sale"],
         )
 
     def clean(self) -> dict[str, Any]:
@@ -195,7 +193,6 @@ def _as_before(terms: BatchTerms) -> dict[str, Any]:
         "serial_prefix": terms.serial_prefix,
         "expires_on": terms.expires_at.date() if terms.expires_at else None,
         "regions": list(terms.regions),
-        "needs_sale": terms.needs_sale,
     }
 
 
@@ -243,6 +240,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     me = request.administrator  # type: ignore[attr-defined]
     people = {one.id: one.username for one in services.get(Members).administrators()}
     waiting = found.state is BatchState.ORDERED
+    label, colour = BATCH_STATES[found.state]
     own = found.ordered_by == me.id
     return page(
         request,
@@ -251,7 +249,8 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         batch=found,
         worths=[_worth(worth) for worth in found.terms.gives],
         grouped_digest=" ".join(found.digest[start : start + 8] for start in range(0, 64, 8)),
-        margin_percent=f"{Decimal(found.terms.margin_bps) / 100:f}",
+        state=label,
+        colour=colour,
         counts=sorted(
             ((charts.CARD_STATES[state], count) for state, count in counts.items()), key=lambda row: -row[1]
         ),

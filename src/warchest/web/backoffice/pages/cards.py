@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from warchest.cards.contract import Batch, Card, Cards, CardSelection, CardState, UnableToFindCard
 from warchest.journeys.block_cards import block_cards, unblock_cards
@@ -15,6 +15,7 @@ from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import attempt, command, may, needs, page
+from warchest.web.backoffice.templatetags.backoffice import plain_number
 
 _MOMENTS = {
     "generated": gettext_lazy("made"),
@@ -107,10 +108,11 @@ def block(request: HttpRequest) -> HttpResponse:
         journey = unblock_cards if said.get("what") == "unblock" else block_cards
         done = attempt(request, lambda: journey(command(request), selection=selection, reason=reason).answer)
         if done:
-            text = (
-                _("%(count)d cards unblocked.") if journey is unblock_cards else _("%(count)d cards blocked.")
-            )
-            messages.success(request, text % {"count": done.count})
+            if journey is unblock_cards:
+                text = ngettext("%(count)s card unblocked.", "%(count)s cards unblocked.", done.count)
+            else:
+                text = ngettext("%(count)s card blocked.", "%(count)s cards blocked.", done.count)
+            messages.success(request, text % {"count": plain_number(done.count)})
             if selection.batch:
                 return redirect("backoffice:batch", selection.batch)
             return redirect("backoffice:card", done.first_serial)

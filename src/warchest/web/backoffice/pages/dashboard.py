@@ -27,6 +27,7 @@ from warchest.runtime.services import services
 from warchest.statistics.contract import Figure, Measure, Statistics
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import may, page
+from warchest.web.backoffice.templatetags.backoffice import plain_number
 from warchest.web.portal.templatetags.portal import money as written
 
 DAYS = 28
@@ -109,7 +110,10 @@ def _tasks(me: Administrator) -> Iterator[Task]:
             if batch.ordered_by != me.id:
                 yield Task(
                     _("A batch of %(quantity)s cards for %(total)s waits for your approval.")
-                    % {"quantity": f"{batch.terms.quantity:,}", "total": written(batch.terms.face_total)},
+                    % {
+                        "quantity": plain_number(batch.terms.quantity),
+                        "total": written(batch.terms.face_total),
+                    },
                     reverse("backoffice:batch", args=[batch.id]),
                     batch.ordered_at,
                 )
@@ -121,7 +125,7 @@ def _tasks(me: Administrator) -> Iterator[Task]:
         right, text = texts.get(batch.state, ("", ""))
         if right and may(me, right):
             yield Task(
-                text % {"quantity": f"{batch.terms.quantity:,}"},
+                text % {"quantity": plain_number(batch.terms.quantity)},
                 reverse("backoffice:batch", args=[batch.id]),
                 batch.approved_at if batch.state is BatchState.APPROVED else batch.generated_at,
             )
@@ -129,7 +133,7 @@ def _tasks(me: Administrator) -> Iterator[Task]:
         doubtful = Payment.objects.using(_READER).filter(status=Status.REVIEW).count()
         if doubtful:
             yield Task(
-                _("%(count)d payments are under review: what the provider says does not fit.")
+                _("Payments under review: %(count)d. What the provider says does not fit.")
                 % {"count": doubtful},
                 reverse("admin:payments_payment_changelist") + "?status=review",
             )
@@ -199,7 +203,7 @@ def _charts(today: date) -> list[charts.Chart]:
         days = statistics.series(measure=measure, from_day=from_day, to_day=to_day)
         half = DAYS // 2
         before, lately = sum(row.count for row in days[:half]), sum(row.count for row in days[half:])
-        title = sentence % {"lately": f"{lately:,}", "before": f"{before:,}", "days": half}
+        title = sentence % {"lately": plain_number(lately), "before": plain_number(before), "days": half}
         return charts.chart(title=title, days=days, **where)
 
     return [

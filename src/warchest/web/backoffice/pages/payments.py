@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 
 from warchest.journeys.ask_provider import ask_provider
 from warchest.members.contract import Members, UnableToFindPlayer
-from warchest.payments.contract import Payments, UnableToFindPayment
+from warchest.payments.contract import Message, Payments, UnableToFindPayment
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
-from warchest.web.backoffice.lists.payments import STATUSES
+from warchest.web.backoffice.lists.base import Text
+from warchest.web.backoffice.lists.payments import DIRECTIONS, EXCHANGES, STANDINGS, STATUSES
 from warchest.web.portal.templatetags.portal import money as written
 
 
@@ -38,8 +39,14 @@ def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         player=player,
         status=label,
         colour=colour,
-        messages_kept=payments.messages(payment_id=payment_id),
+        said=[_in_words(message) for message in payments.messages(payment_id=payment_id)],
     )
+
+
+def _in_words(message: Message) -> tuple[Message, Text, Text, Text, str]:
+    """A message with its direction, occasion and standing, and the standing's colour."""
+    standing, colour = STANDINGS[message.standing] if message.standing else ("", "")
+    return message, DIRECTIONS[message.direction], EXCHANGES[message.exchange], standing, colour
 
 
 @only_sent("backoffice:payment", "payment_id")

@@ -19,6 +19,7 @@ from warchest.kernel.currency import INNER, currency_codes
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import attempt, command, needs, page
+from warchest.web.backoffice.templatetags.backoffice import plain_number, stamp
 
 
 class RateForm(forms.Form):
@@ -76,8 +77,8 @@ def rates(request: HttpRequest) -> HttpResponse:
                 _("One %(currency)s is %(units)s units from %(moment)s on.")
                 % {
                     "currency": done.currency,
-                    "units": f"{done.units_per_major.normalize():f}",
-                    "moment": f"{done.valid_from:%Y-%m-%d %H:%M}",
+                    "units": plain_number(done.units_per_major),
+                    "moment": stamp(done.valid_from),
                 },
             )
             return redirect("backoffice:rates")

@@ -38,7 +38,7 @@ def number(amount: Money | str | None, how: str = "") -> str:
     """The amount without its unit, for pages that set the two in different sizes."""
     if not isinstance(amount, Money):
         return ""
-    locale = _reader()
+    locale = reader()
     digits = _digits(abs(amount.minor), amount.currency, locale, is_short=how == "short")
     sign = MINUS if amount.minor < 0 else "+" if how == "signed" and amount.minor > 0 else ""
     if sign and locale.character_order == "right-to-left":
@@ -88,7 +88,7 @@ def clock(at: datetime | None) -> str:
     if not at:
         return ""
     local: time = _on_readers_clock(at).time()
-    return format_time(local, "short", locale=_reader())
+    return format_time(local, "short", locale=reader())
 
 
 @register.filter
@@ -116,14 +116,15 @@ def _written(at: date | datetime | None, skeleton: str) -> str:
         return ""
     if isinstance(at, datetime):
         at = _on_readers_clock(at).date()
-    return format_skeleton(skeleton, at, locale=_reader())
+    return format_skeleton(skeleton, at, locale=reader())
 
 
 def _on_readers_clock(at: datetime) -> datetime:
     return timezone.localtime(at) if timezone.is_aware(at) else at
 
 
-def _reader() -> Locale:
+def reader() -> Locale:
+    """The locale of the language that is active now."""
     try:
         return Locale.parse(to_locale(get_language() or settings.LANGUAGE_CODE))
     except (UnknownLocaleError, ValueError):
