@@ -13,7 +13,7 @@ BATCH_STATES = {
     "ordered": (_("waits for approval"), "warning"),
     "approved": (_("approved"), "info"),
     "refused": (_("refused"), "danger"),
-    "generated": (_("generated"), "info"),
+    "generated": (_("made, not handed over"), "info"),
     "handed_over": (_("handed over"), "success"),
     "closed": (_("closed"), "plain"),
     "cancelled": (_("cancelled"), "plain"),

@@ -62,12 +62,7 @@ def _subject(row: Operation) -> SafeString | str:
         return "–"
     shown = f"…{row.subject_id[-12:]}" if len(row.subject_id) > 20 else row.subject_id
     kind = SUBJECTS.get(row.subject_kind, row.subject_kind)
-    return format_html(
-        '<a class="wb-link" href="?q={}">{} {}</a>',
-        row.subject_id,
-        SUBJECTS.get(row.subject_kind, row.subject_kind),
-        shown,
-    )
+    return format_html('<a class="wb-link" href="?q={}">{} {}</a>', row.subject_id, kind, shown)
 
 
 @admin.register(Operation, site=site)

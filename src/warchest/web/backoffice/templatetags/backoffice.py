@@ -1,0 +1,48 @@
+"""How the back office writes moments, numbers and rates: in the reader's language, short enough for a table."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from babel.dates import format_skeleton
+from babel.numbers import format_decimal
+from django import template
+from django.utils import timezone
+
+from warchest.web.portal.templatetags.portal import NO_BREAK_SPACE, reader
+
+register = template.Library()
+
+
+@register.filter
+def stamp(at: datetime | None) -> str:
+    """Day and time: "Mar 5, 2026, 14:05"."""
+    return _stamp(at, "Hm")
+
+
+@register.filter
+def exact_stamp(at: datetime | None) -> str:
+    """Day and time to the second, where the order of what was said matters: "Mar 5, 2026, 14:05:09"."""
+    return _stamp(at, "Hms")
+
+
+@register.filter
+def plain_number(value: Decimal | int | str | None) -> str:
+    """A number without the zeros at its end: "1,240", "0.61"."""
+    if value is None or value == "":
+        return ""
+    return format_decimal(Decimal(value), format="#,##0.########", locale=reader())
+
+
+@register.filter
+def per_cent(bps: int | None) -> str:
+    """Hundredths of a per cent as per cent: "7.5 %"."""
+    return "" if bps is None else f"{plain_number(Decimal(bps).scaleb(-2))}{NO_BREAK_SPACE}%"
+
+
+def _stamp(at: datetime | None, clock: str) -> str:
+    if not at:
+        return ""
+    local = timezone.localtime(at)
+    # Not to be broken within the day or the time: a table's column would become a tower.
+    day, time = (format_skeleton(skeleton, local, locale=reader()) for skeleton in ("yMMMd", clock))
+    return f"{day}, {time}".replace(" ", NO_BREAK_SPACE)
