@@ -16,6 +16,7 @@ from tests.builders.cards import a_batch, a_made_batch
 from tests.builders.feed import publish
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator, fund
+from warchest.accounting.contract import UnableToSetRate
 from warchest.cards.contract import UnableToOrderBatch
 from warchest.charging.contract import WALLET_BOOK, Source, UnableToSpend
 from warchest.journeys.activate_card import activate_card
@@ -192,6 +193,28 @@ class TestARate:
         set_rate(command.under("one"), units_per_major=Decimal("101"), **asked)
         with pytest.raises(UnableTo):
             set_rate(command.under("two"), units_per_major=Decimal("102"), **asked)
+
+    @pytest.mark.parametrize(
+        ("units", "reason"),
+        [
+            ("NaN", "rate_not_a_number"),
+            ("Infinity", "rate_not_a_number"),
+            ("0", "rate_not_positive"),
+            ("-1", "rate_not_positive"),
+            ("0.123456789", "rate_too_precise"),
+            ("1e-9", "rate_too_precise"),
+            ("1e12", "rate_too_large"),
+        ],
+    )
+    def test_is_kept_as_it_was_meant_or_not_at_all(self, units: str, reason: str) -> None:
+        owner = acting_as(an_administrator(Role.OWNER))
+        with pytest.raises(UnableToSetRate, match=reason):
+            set_rate(owner, currency="EUR", units_per_major=Decimal(units), valid_from=None)
+
+    def test_may_have_eight_decimals_and_zeros_beyond(self) -> None:
+        owner = acting_as(an_administrator(Role.OWNER))
+        exact = set_rate(owner, currency="EUR", units_per_major=Decimal("0.1234567800"), valid_from=None)
+        assert exact.answer.units_per_major == Decimal("0.12345678")
 
     def test_is_of_real_money_only(self) -> None:
         with pytest.raises(UnableTo):

@@ -6,6 +6,7 @@ import pkgutil
 from importlib import import_module
 
 import pytest
+from django.utils.translation import override
 
 import warchest
 from warchest.journeys import refusals
@@ -32,6 +33,19 @@ def _all_refusals() -> set[tuple[str, str]]:
         if kind.__module__.startswith("warchest.") and kind.__name__ not in OPERATORS_ONLY
         for reason in kind.reasons
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Choose an amount from 1.00 to 1,000.00 EUR."),
+        ("de", "Wähl einen Betrag von 1,00 bis 1.000,00 EUR."),
+    ],
+)
+def test_amounts_are_written_as_the_reader_does(language: str, text: str) -> None:
+    refusal = UnableTo("amount_out_of_range", currency="EUR", least="1.00", most="1000.00")
+    with override(language):
+        assert refusals.explain(refusal).text == text
 
 
 def test_every_refusal_is_told_in_a_sentence_of_its_own() -> None:

@@ -76,6 +76,12 @@ class TestAKeyOfAProgram:
         with pytest.raises(administer.UnableToIssue, match=reason):
             administer.issue_api_key(as_operator(), name=name, scopes=scopes, calls_per_second=5)
 
+    @pytest.mark.parametrize("calls", [0, -1, administer.CALLS_PER_SECOND_MAX + 1, 2**40])
+    def test_may_call_as_often_as_can_be_counted(self, calls: int) -> None:
+        owner = acting_as(an_administrator(Role.OWNER))
+        with pytest.raises(administer.UnableToIssue, match="calls_per_second_out_of_range"):
+            administer.issue_api_key(owner, name="Game", scopes=["players:read"], calls_per_second=calls)
+
     def test_is_issued_by_no_program_and_no_player(self) -> None:
         for kind in (ActorKind.API_CLIENT, ActorKind.PLAYER):
             with pytest.raises(UnableToAdminister, match="right_missing"):

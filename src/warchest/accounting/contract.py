@@ -21,7 +21,16 @@ class UnableToQuote(UnableTo):
 
 
 class UnableToSetRate(UnableTo):
-    reasons = frozenset({"rate_not_positive", "rate_in_past", "rate_exists"})
+    reasons = frozenset(
+        {
+            "rate_not_a_number",  # not finite
+            "rate_not_positive",
+            "rate_too_large",
+            "rate_too_precise",  # more decimals than are kept
+            "rate_in_past",
+            "rate_exists",
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
 from warchest.runtime.services import services
 
+_RATE_DECIMALS = 8
+_RATE_END = 10**12
+
 
 def define_chart() -> None:
     services.get(Ledger).define_books(books=CHART)
@@ -51,8 +54,15 @@ def set_rate(*, currency: str, units_per_major: Decimal, valid_from: datetime, a
     # Units are not paid for in units.
     if find_currency(currency) == INNER:
         raise UnableToFindCurrency("currency_unknown", currency=currency)
+    if not units_per_major.is_finite():
+        raise UnableToSetRate("rate_not_a_number")
     if units_per_major <= 0:
         raise UnableToSetRate("rate_not_positive")
+    if units_per_major >= _RATE_END:
+        raise UnableToSetRate("rate_too_large")
+    # What a column would round is another rate than the one that was meant.
+    if (Fraction(units_per_major) * 10**_RATE_DECIMALS).denominator != 1:
+        raise UnableToSetRate("rate_too_precise", decimals=_RATE_DECIMALS)
     if valid_from < at:
         raise UnableToSetRate("rate_in_past")
     row, _ = UnitRate.objects.get_or_create(

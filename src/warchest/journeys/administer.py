@@ -30,10 +30,18 @@ from warchest.runtime.transactions import Transaction
 
 CERTIFICATE_DAYS = 365
 CERTIFICATE_DAYS_MAX = 2 * 365
+CALLS_PER_SECOND_MAX = 100_000
 
 
 class UnableToIssue(UnableTo):
-    reasons = frozenset({"certificate_days_out_of_range", "api_client_name_missing", "scopes_missing"})
+    reasons = frozenset(
+        {
+            "certificate_days_out_of_range",
+            "api_client_name_missing",
+            "scopes_missing",
+            "calls_per_second_out_of_range",
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +183,8 @@ def add_api_client(
         raise UnableToIssue("api_client_name_missing")
     if not scopes:
         raise UnableToIssue("scopes_missing")
+    if not 1 <= calls_per_second <= CALLS_PER_SECOND_MAX:
+        raise UnableToIssue("calls_per_second_out_of_range", calls_per_second_max=CALLS_PER_SECOND_MAX)
     return tx.get(Members).register_api_client(
         client_id=client_id,
         name=name.strip(),

@@ -5,10 +5,14 @@ The reason is the API's stable ``code``. Texts may mention the refusal's details
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from babel.numbers import format_decimal
 from django.utils.functional import Promise
+from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext_lazy as _
 
 from warchest.kernel.errors import TryAgain, UnableTo
@@ -35,6 +39,9 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "currency_unknown": (422, _("The currency {currency} is not known.")),
     "currency_not_accepted": (422, _("We take no payments in {currency} at this time.")),
     "rate_not_positive": (422, _("A rate must be more than zero.")),
+    "rate_not_a_number": (422, _("A rate must be a number.")),
+    "rate_too_large": (422, _("This rate is too large.")),
+    "rate_too_precise": (422, _("A rate has at most {decimals} decimals.")),
     "rate_in_past": (422, _("A rate can only take effect now or later.")),
     "rate_exists": (409, _("Another rate for {currency} takes effect at the same moment.")),
     # Members
@@ -158,6 +165,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     # Administrators, keys, certificates
     "api_client_name_missing": (422, _("Give the program a name.")),
     "scopes_missing": (422, _("Choose at least one right.")),
+    "calls_per_second_out_of_range": (422, _("Choose between 1 and {calls_per_second_max} calls a second.")),
     "certificate_days_out_of_range": (422, _("A certificate is valid for 1 to {days_max} days.")),
     "authority_expired": (503, _("The certificate authority has expired. An operator must renew it.")),
     "name_too_long": (422, _("This name is too long for a certificate.")),
@@ -190,6 +198,8 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "internal_error": (500, _("Something went wrong on our side. It has been written down.")),
 }
 
+_NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,8})?")
+
 _PASSING: dict[str, tuple[int, str | Promise]] = {
     "busy": (503, _("Much is going on right now. Try again in a moment.")),
     "too_many_requests": (429, _("Too many calls. Try again in a moment.")),
@@ -211,7 +221,17 @@ def explain(refusal: UnableTo | TryAgain) -> Explanation:
         )
     else:
         status, text = _REFUSALS.get(refusal.reason, (409, _("This can't be done.")))
-    return Explanation(refusal.reason, status, str(text).format_map(_Details(refusal.details)))
+    details = _Details({name: _in_readers_form(value) for name, value in refusal.details.items()})
+    return Explanation(refusal.reason, status, str(text).format_map(details))
+
+
+def _in_readers_form(detail: Any) -> Any:
+    """An amount ("1000.00") or a number as the reader writes it ("1.000,00"); all else as it is."""
+    if not _NUMBER.fullmatch(str(detail)):
+        return detail
+    decimals = len(str(detail).partition(".")[2])
+    pattern = "#,##0." + "0" * decimals if decimals else "#,##0"
+    return format_decimal(Decimal(str(detail)), format=pattern, locale=to_locale(get_language() or "en"))
 
 
 class _Details(dict[str, Any]):
