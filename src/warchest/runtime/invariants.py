@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
+
+from django.db import transaction
+
+from warchest.runtime.services import services
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +22,18 @@ class Invariant:
     violations: Callable[[], Iterable[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``places`` are the first ones where the rule is broken; none when it holds."""
+
+    invariant: Invariant
+    places: tuple[str, ...]
+    took_ms: int
+
+
 T = TypeVar("T")
 _PORTION = 1000
+_PLACES_MAX = 5
 
 
 def in_portions(rows: Iterable[T]) -> Iterator[list[T]]:
@@ -39,3 +54,17 @@ def keep(invariants: Sequence[Invariant]) -> None:
 def kept() -> tuple[Invariant, ...]:
     """All invariants of the house, in the order in which they were added."""
     return tuple(_kept.values())
+
+
+def check_all() -> Iterator[Checked]:
+    """Check every invariant of the house, in one snapshot, so that a system in full work can be proved.
+
+    The snapshot lasts until the last answer was taken.
+    """
+    with transaction.atomic(using=services.alias("ledger")):
+        with services.database("ledger").cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for invariant in kept():
+            started = time.monotonic()
+            places = tuple(islice(invariant.violations(), _PLACES_MAX))
+            yield Checked(invariant, places, round((time.monotonic() - started) * 1000))
