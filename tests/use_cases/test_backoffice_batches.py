@@ -162,6 +162,6 @@ def test_a_lost_card_is_blocked_and_support_reads_why(office: BackOffice) -> Non
     answer = support.submit(
         f"/card/{batch.first_serial}", action="/block-cards", reason="stolen from the desk"
     )
-    assert "1 cards blocked." in answer.text
+    assert "1 card blocked." in answer.text
     page = support.page(f"/card/{batch.first_serial}").get_text(" ", strip=True)
     assert "It is blocked" in page and "stolen from the desk" in page
