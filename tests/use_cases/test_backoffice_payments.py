@@ -70,7 +70,7 @@ class TestAskingTheProvider:
         sandbox.pay(str(hanging.id), card="4000000000000002")
         assert "is now: failed" in support.submit(page, action=f"{page}/ask").text
         said = support.page(page).select("table.wb-table")[-1].get_text(" ", strip=True)
-        assert "to the provider question" in said and "failed" in said and "card_declined" in said
+        assert "to the provider: question" in said and "failed" in said and "card_declined" in said
         listed = support.page(f"/payments/payment/{hanging.id}/change/").get_text(" ", strip=True)
         assert "to the provider" in listed and "to_provider" not in listed
 

@@ -26,6 +26,8 @@ from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 from warchest.members.contract import Members, Player, Role
 from warchest.runtime.services import services
+from warchest.web.backoffice.templatetags.backoffice import country as country_name
+from warchest.web.backoffice.templatetags.backoffice import language as language_name
 from warchest.web.backoffice.templatetags.backoffice import per_cent, plain_number, stamp
 from warchest.web.portal.templatetags.portal import money as written
 
@@ -227,6 +229,22 @@ def share(place: str, title: Text) -> Column:
     @display(description=title)
     def column(row: Any) -> str:
         return per_cent(reach(row, place)) or "–"
+
+    return column
+
+
+def country(place: str, title: Text | None = None) -> Column:
+    @display(description=title or _("Country"))
+    def column(row: Any) -> str:
+        return country_name(reach(row, place)) or "–"
+
+    return column
+
+
+def language(place: str) -> Column:
+    @display(description=_("Language"))
+    def column(row: Any) -> str:
+        return language_name(reach(row, place)) or "–"
 
     return column
 

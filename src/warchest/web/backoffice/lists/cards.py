@@ -36,7 +36,7 @@ class Batches(base.ReadOnlyList):
     list_display = (
         "__str__",
         base.state("state", _("State"), BATCH_STATES),
-        base.text("quantity", _("Cards")),
+        base.number("quantity", _("Cards")),
         base.amount("face_minor", "face_currency", _("Price of a card")),
         base.text("reseller", _("Reseller")),
         base.moment("ordered_at", _("Ordered")),

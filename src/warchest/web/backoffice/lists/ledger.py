@@ -1,5 +1,8 @@
 """The books: entries with their legs, accounts with their balances."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -8,7 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from warchest.cards.models import Batch
 from warchest.ledger.models import Account, Balance, Book, JournalEntry, Posting
+from warchest.members.contract import Members
+from warchest.runtime.services import services
 from warchest.web.backoffice.lists import base
 from warchest.web.backoffice.site import site
 
@@ -27,6 +33,14 @@ BOOK_KINDS = {
     "expense": _("expense"),
     "memorandum": _("memorandum"),
 }
+# Where the page of the document is that an entry of a kind refers to.
+_DOCUMENTS = {
+    "top_up": "payments_payment",
+    "card_activated": "cards_card",
+    "batch_delivered": "cards_batch",
+    "subscription": "subscriptions_subscription",
+}
+_LENGTH_OF_ID = 36
 SIDES = {"D": _("Debit"), "C": _("Credit")}
 
 
@@ -50,7 +64,32 @@ def _credit(row: Posting) -> str:
 
 @display(description=_("Account"))
 def _account(row: Posting) -> SafeString:
-    return base.link("ledger_account", row.account_id, row.account)
+    return base.link("ledger_account", row.account_id, row.account.book_id)
+
+
+@display(description=_("Whose"))
+def _leg_owner(row: Posting) -> SafeString | str:
+    return _owners([row.account])[row.account.owner] or "–"
+
+
+@display(description=_("Whose"))
+def _owner(row: Account) -> SafeString | str:
+    return row.named_owner or "–"  # type: ignore[attr-defined]
+
+
+def _owners(accounts: Iterable[Account]) -> dict[str, SafeString | str]:
+    """Whom accounts belong to, by name where an owner is a player or a batch: in two queries, however many."""
+    owners = {account.owner for account in accounts}
+    ids = {UUID(owner): owner for owner in owners if _is_id(owner)}
+    players = services.get(Members).players(player_ids=list(ids)) if ids else {}
+    batches = Batch.objects.using(base.READER).in_bulk(ids.keys() - players.keys()) if ids else {}
+    links = {ids[key]: base.link("members_player", key, one.nickname) for key, one in players.items()}
+    links |= {ids[key]: base.link("cards_batch", key, one) for key, one in batches.items()}
+    return {owner: links.get(owner, owner) for owner in owners}
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == _LENGTH_OF_ID and text.count("-") == 4
 
 
 @display(description=_("Entry"))
@@ -62,7 +101,7 @@ class Legs(base.ReadOnlyTable):
     model = Posting
     verbose_name_plural = _("legs")
     ordering = ("leg",)
-    details = (_account, _debit, _credit)
+    details = (_account, _leg_owner, _debit, _credit)
 
     def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).select_related("account")
@@ -71,6 +110,16 @@ class Legs(base.ReadOnlyTable):
 @display(description=_("Reversal of"))
 def _reverses(row: JournalEntry) -> SafeString | str:
     return base.link("ledger_journalentry", row.reverses_id, row.reverses_id) if row.reverses_id else "–"
+
+
+@display(description=_("Reference"))
+def _reference(row: JournalEntry) -> SafeString | str:
+    """The document that was booked, leading to it where it has a page."""
+    place = _DOCUMENTS.get(row.kind)
+    if not place or not row.reference:
+        return row.reference or "–"
+    shown = f"…{row.reference[-12:]}" if _is_id(row.reference) else row.reference
+    return base.link(place, row.reference, shown)
 
 
 @admin.register(JournalEntry, site=site)
@@ -82,7 +131,7 @@ class JournalEntries(base.ReadOnlyList):
     list_display = (
         base.short("id", _("Entry")),
         base.word("kind", _("Kind"), KINDS),
-        base.text("reference", _("Reference")),
+        _reference,
         base.moment("occurred_at", _("Occurred")),
         base.moment("recorded_at", _("Recorded")),
     )
@@ -91,7 +140,7 @@ class JournalEntries(base.ReadOnlyList):
     details = (
         base.word("kind", _("Kind"), KINDS),
         "key",
-        "reference",
+        _reference,
         base.moment("occurred_at", _("Occurred")),
         base.moment("recorded_at", _("Recorded")),
         _reverses,
@@ -142,7 +191,8 @@ class Accounts(base.ReadOnlyList):
     searched_texts = ("owner", "book_id")
     search_help_text = _("A book's code, or an owner: a player's id, a provider, a country")
     list_display = (
-        "__str__",
+        base.text("book_id", _("Book")),
+        _owner,
         base.word("book__kind", _("Kind"), BOOK_KINDS),
         _balance,
         _held,
@@ -150,7 +200,7 @@ class Accounts(base.ReadOnlyList):
     )
     list_filter = (base.one_of("book__kind", _("Kind"), BOOK_KINDS),)
     inlines = (PostingsOfAccount,)
-    details = ("book_code", "owner", "currency", _balance, _held, base.moment("opened_at", _("Since")))
+    details = ("book_code", _owner, "currency", _balance, _held, base.moment("opened_at", _("Since")))
 
     @display(description=_("Book"))
     def book_code(self, row: Account) -> SafeString:
@@ -163,6 +213,12 @@ class Accounts(base.ReadOnlyList):
 
     def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).select_related("book", "balance")
+
+    def name_players(self, rows: Iterable[Account]) -> None:
+        rows = list(rows)
+        owners = _owners(rows)
+        for row in rows:
+            row.named_owner = owners[row.owner]  # type: ignore[attr-defined]
 
 
 @admin.register(Book, site=site)

@@ -48,8 +48,8 @@ class Players(base.ReadOnlyList):
     search_help_text = _("Beginning of a nickname, or a whole e-mail address, id or external id")
     list_display = (
         "nickname",
-        base.text("country", _("Country")),
-        base.text("language", _("Language")),
+        base.country("country"),
+        base.language("language"),
         base.state("state", _("State"), STATES),
         base.moment("registered_at", _("Registered")),
     )
@@ -61,8 +61,8 @@ class Players(base.ReadOnlyList):
         _everything,
         base.text("user__login", _("E-mail address")),
         base.state("state", _("State"), STATES),
-        "country",
-        "language",
+        base.country("country"),
+        base.language("language"),
         "time_zone",
         "display_currency",
         "external_id",

@@ -129,8 +129,8 @@ class TaxRates(base.ReadOnlyList):
     is_long = False
     searched_texts = ("country__iexact",)
     list_display = (
-        "country",
-        base.share("rate_bps", _("Rate")),
+        base.country("country"),
+        base.share("rate_bps", _("Tax rate")),
         base.moment("valid_from", _("In force from")),
     )
     ordering = ("country", "-valid_from")

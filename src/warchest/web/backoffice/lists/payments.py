@@ -48,7 +48,7 @@ def _ask(row: Payment) -> SafeString:
     return format_html(
         '<a class="wb-link" href="{}">{}</a>',
         reverse("backoffice:payment", args=[row.pk]),
-        _("Ask the provider how it stands"),
+        _("See what was said, or ask the provider"),
     )
 
 
@@ -81,7 +81,6 @@ class MessagesOfPayment(base.ReadOnlyTable):
         base.state("standing", _("Standing"), STANDINGS),
         base.amount("amount_minor", "currency", _("Amount")),
         base.text("reason", _("Reason")),
-        base.text("text", _("Text")),
     )
 
 
@@ -124,7 +123,7 @@ class Payments(base.ReadOnlyList):
         base.moment("credited_at", _("Credited")),
         base.moment("next_inquiry_at", _("Asked next")),
         "inquiries",
-        "country",
+        base.country("country"),
         _entry,
         "lot",
         "id",
@@ -132,3 +131,6 @@ class Payments(base.ReadOnlyList):
 
     def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).defer("redirect_url", "return_url")
+
+    def title_of(self, row: Payment) -> str:
+        return f"{base.written(base.Money(row.amount_minor, base.currency(row.currency)))} · …{str(row.pk)[-12:]}"

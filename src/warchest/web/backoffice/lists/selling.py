@@ -111,7 +111,7 @@ class Commissions(base.ReadOnlyList):
         base.moment("earned_at", _("Earned")),
     )
     list_filter = ("earned_at",)
-    details = (*list_display, base.share("rate_bps", _("Rate")), "sale", "entry_id", "id")
+    details = (*list_display, base.share("rate_bps", _("Per cent")), "sale", "entry_id", "id")
 
 
 @admin.register(Node, site=site)

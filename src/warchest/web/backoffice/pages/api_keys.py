@@ -26,7 +26,10 @@ class KeyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     calls_per_second = forms.IntegerField(
-        label=gettext_lazy("Calls per second at most"), min_value=1, max_value=administer.CALLS_PER_SECOND_MAX, initial=50
+        label=gettext_lazy("Calls per second at most"),
+        min_value=1,
+        max_value=administer.CALLS_PER_SECOND_MAX,
+        initial=50,
     )
 
 

@@ -15,7 +15,7 @@ from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import attempt, command, may, needs, page
-from warchest.web.backoffice.templatetags.backoffice import plain_number
+from warchest.web.backoffice.templatetags.backoffice import country, plain_number
 
 _MOMENTS = {
     "generated": gettext_lazy("made"),
@@ -72,7 +72,7 @@ def card(request: HttpRequest, serial: str) -> HttpResponse:
 
 def _answer(found: Card, batch: Batch) -> str:
     """What to tell a player who says that the card does not work."""
-    regions = ", ".join(batch.terms.regions)
+    regions = ", ".join(map(country, batch.terms.regions))
     match found.state:
         case CardState.ACTIVATED:
             return _("It was activated already, and gives nothing a second time.")

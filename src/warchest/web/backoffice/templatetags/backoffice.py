@@ -39,10 +39,22 @@ def per_cent(bps: int | None) -> str:
     return "" if bps is None else f"{plain_number(Decimal(bps).scaleb(-2))}{NO_BREAK_SPACE}%"
 
 
+@register.filter
+def country(code: str | None) -> str:
+    """A country by name: "Austria"."""
+    return str(reader().territories.get(code, code)) if code else ""
+
+
+@register.filter
+def language(code: str | None) -> str:
+    """A language by name: "German"."""
+    return str(reader().languages.get(code, code)) if code else ""
+
+
 def _stamp(at: datetime | None, clock: str) -> str:
     if not at:
         return ""
     local = timezone.localtime(at)
-    # Not to be broken within the day or the time: a table's column would become a tower.
     day, time = (format_skeleton(skeleton, local, locale=reader()) for skeleton in ("yMMMd", clock))
-    return f"{day}, {time}".replace(" ", NO_BREAK_SPACE)
+    # Broken between day and time at most: else a table's column would become a tower.
+    return f"{day.replace(' ', NO_BREAK_SPACE)}, {time}"
