@@ -75,7 +75,5 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A subscription's latest stretch is made of its terms, without a gap, and ends with the last of them",
         _stretches,
     ),
-    Invariant(
-        "recognition_explained", "What deferrals have earned is what the runs recognised", _recognised
-    ),
+    Invariant("recognition_explained", "What deferrals have earned is what the runs recognised", _recognised),
 )
