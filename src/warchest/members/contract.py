@@ -226,8 +226,6 @@ class Members(Protocol):
 
     def note_certificate_used(self, *, fingerprint: str, at: datetime) -> None: ...
 
-    def administrator_of_user(self, *, user_id: UUID) -> Administrator | None: ...
-
     def administrator_for(self, *, fingerprint: str) -> Administrator | None:
         """The active administrator who holds the certificate of this SHA-256 fingerprint, if it is neither revoked nor
         past its end."""

@@ -79,13 +79,6 @@ def administrator(*, administrator_id: UUID) -> Administrator:
     return _as_administrator(row)
 
 
-def administrator_of_user(*, user_id: UUID) -> Administrator | None:
-    row = (
-        AdministratorRow.objects.select_related("user").filter(user_id=user_id, user__is_active=True).first()
-    )
-    return _as_administrator(row) if row else None
-
-
 def administrator_for(*, fingerprint: str) -> Administrator | None:
     held = (
         CertificateRow.objects.select_related("administrator__user")

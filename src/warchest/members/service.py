@@ -24,7 +24,6 @@ class LocalMembers:
     address_of = staticmethod(queries.address_of)
     find_players = staticmethod(queries.find_players)
     administrator = staticmethod(queries.administrator)
-    administrator_of_user = staticmethod(queries.administrator_of_user)
     administrator_for = staticmethod(queries.administrator_for)
     administrators = staticmethod(queries.administrators)
     certificates = staticmethod(queries.certificates)

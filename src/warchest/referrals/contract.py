@@ -198,7 +198,3 @@ class Referrals(Protocol):
     def commissions(self, *, player: UUID, cursor: str = "", limit: int = 50) -> Commissions:
         """What a sponsor earned, newest first. Raises UnableToListReferrals (``cursor_malformed``)."""
         ...
-
-    def commissions_of_entry(self, *, entry_id: UUID) -> tuple[Commission, ...]:
-        """All that one purchase paid up the tree, by level and currency."""
-        ...

@@ -147,10 +147,6 @@ def commissions(*, player: UUID, cursor: str = "", limit: int = 50) -> Commissio
     return Commissions(items=page, next_cursor=str(page[-1].id) if len(items) > limit and page else "")
 
 
-def commissions_of_entry(*, entry_id: UUID) -> tuple[Commission, ...]:
-    return _commissions(CommissionRow.objects.filter(entry_id=entry_id).order_by("currency", "level"))
-
-
 def node_of(row: NodeRow) -> Node:
     return Node(
         player=row.player, sponsor=row.sponsor_id, sponsor_code=row.sponsor_code, joined_at=row.joined_at

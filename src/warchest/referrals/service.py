@@ -16,4 +16,3 @@ class LocalReferrals:
     tree_stats = staticmethod(queries.tree_stats)
     commission_plan = staticmethod(queries.commission_plan)
     commissions = staticmethod(queries.commissions)
-    commissions_of_entry = staticmethod(queries.commissions_of_entry)

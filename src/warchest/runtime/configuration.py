@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from warchest.kernel.errors import UnableTo
@@ -196,12 +195,3 @@ def database_server() -> DatabaseServer:
         return ExternalPostgres(wanted.url, database=wanted.name)
     binaries = Path(wanted.binaries) if wanted.binaries else None
     return EmbeddedPostgres(home(), binaries=binaries, database=wanted.name)
-
-
-def answers(dsn: str) -> bool:
-    """Whether somebody can sign in there now."""
-    try:
-        with psycopg.connect(dsn, connect_timeout=3):
-            return True
-    except psycopg.OperationalError:
-        return False

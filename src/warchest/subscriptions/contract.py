@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -240,8 +240,4 @@ class Subscriptions(Protocol):
 
     def deferrals(self, *, grant_id: UUID) -> tuple[Deferral, ...]:
         """What was deferred for one grant, by currency."""
-        ...
-
-    def deferred(self) -> Mapping[str, int]:
-        """Per currency what is deferred and not yet recognised, in minor units."""
         ...

@@ -17,5 +17,4 @@ class LocalSubscriptions:
     entitlement_token = staticmethod(queries.entitlement_token)
     entitlement_changes = staticmethod(queries.entitlement_changes)
     deferrals = staticmethod(queries.deferrals)
-    deferred = staticmethod(queries.deferred)
     jwks = staticmethod(tokens.jwks)
