@@ -78,7 +78,7 @@ def test_a_sponsor_has_the_link_to_send_on_one_page(house: House, story: Story) 
     eyes.look(page, "story-01-invite")
 
 
-@pytest.mark.use_case("USR-03", "MLM-04", "CHG-10")
+@pytest.mark.use_case("MLM-04", "CHG-10")
 def test_a_newcomer_joins_by_the_link_and_sees_an_empty_wallet(house: House, story: Story) -> None:
     link = story.sponsor[0].locator("#invite-link").input_value()
     page, eyes = story.newcomer
@@ -119,7 +119,6 @@ def test_tops_up_within_two_pages_and_sees_the_credits_without_asking(house: Hou
     eyes.look(page, "story-07-home")
 
 
-@pytest.mark.use_case("CRD-01", "ADM-03")
 def test_an_administrator_orders_cards_and_cannot_approve_them(story: Story) -> None:
     page, eyes = story.clerk
     page.goto("/batches/order")
@@ -149,7 +148,7 @@ def test_the_owner_finds_all_that_matters_on_one_page_and_approves(story: Story)
     page.get_by_text("Approved.").wait_for()
 
 
-@pytest.mark.use_case("CRD-01", "CRD-02", "CRD-23")
+@pytest.mark.use_case("CRD-23")
 def test_the_cards_are_made_handed_over_once_and_looked_up_without_their_codes(story: Story) -> None:
     page, eyes = story.clerk
     page.goto(story.batch)
@@ -273,7 +272,6 @@ def test_the_statement_tells_each_line_and_explains_it_by_one_tap(story: Story) 
     eyes.look(page, "story-21-statement")
 
 
-@pytest.mark.use_case("MLM-12")
 def test_the_sponsor_sees_what_came_of_it_and_why(story: Story) -> None:
     page, eyes = story.sponsor
     with pages_loaded(page, at_most=1):
@@ -283,7 +281,6 @@ def test_the_sponsor_sees_what_came_of_it_and_why(story: Story) -> None:
     eyes.look(page, "story-22-commission")
 
 
-@pytest.mark.use_case("ACC-03")
 def test_the_books_are_proved_afterwards(house: House, story: Story) -> None:
     assert story.subscribed_until, "the story did not get so far"
     proved = house.demo.run("prove")

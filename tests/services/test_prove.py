@@ -31,7 +31,6 @@ def business(database: str) -> str:
     return database
 
 
-@pytest.mark.use_case("ACC-03")
 def test_proves_clean_books(business: str) -> None:
     done = prove(business)
 

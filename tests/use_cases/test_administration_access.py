@@ -59,7 +59,6 @@ class TestAnAdministrator:
         assert made.serial in administer.authority(now=as_operator().at).revoked_serials()
 
 
-@pytest.mark.use_case("ADM-07")
 class TestAKeyOfAProgram:
     def test_opens_what_its_scopes_say_until_it_is_revoked(self) -> None:
         key = administer.issue_api_key(as_operator(), name="till", scopes=["cards:sell"], calls_per_second=5)

@@ -39,8 +39,6 @@ def id_of(path: str) -> UUID:
     return UUID(path.rsplit("/", 1)[1])
 
 
-@pytest.mark.use_case("CRD-01")
-@pytest.mark.use_case("CRD-02")
 @pytest.mark.use_case("CRD-18")
 @pytest.mark.use_case("CRD-23")
 def test_a_batch_goes_from_the_order_to_the_hand_over_and_its_cards_are_looked_up(office: BackOffice) -> None:
@@ -91,7 +89,6 @@ def test_a_batch_goes_from_the_order_to_the_hand_over_and_its_cards_are_looked_u
     }
 
 
-@pytest.mark.use_case("ADM-03")
 def test_nobody_approves_their_own_order_not_even_by_sending_the_form(office: BackOffice) -> None:
     owner = office.signed_in(Role.OWNER)
     path = ordered(owner)

@@ -95,7 +95,6 @@ def test_pages_allow_no_outside_host_and_no_inline_script(office: BackOffice) ->
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", answer.text)
 
 
-@pytest.mark.use_case("ADM-07")
 def test_an_api_key_is_shown_once_and_can_be_revoked(office: BackOffice) -> None:
     from warchest.members.contract import Members
     from warchest.runtime.services import services

@@ -35,7 +35,6 @@ def place_of(payment: Payment) -> str:
     return f"/payment/{payment.id}"
 
 
-@pytest.mark.use_case("PAY-10")
 class TestAskingTheProvider:
     def test_settles_a_payment_whose_notice_was_lost(
         self, office: BackOffice, sandbox: RunningSandbox, hanging: Payment

@@ -57,7 +57,6 @@ def cards() -> Cards:
     return services.get(Cards)
 
 
-@pytest.mark.use_case("CRD-01")
 class TestOrder:
     def test_says_what_was_ordered_and_awaits_the_owner(self) -> None:
         clerk = an_administrator()
@@ -192,7 +191,6 @@ class TestApproval:
         assert refused.value.diag.constraint_name == "approval_by_another"
 
 
-@pytest.mark.use_case("CRD-01")
 class TestGeneration:
     def test_makes_all_cards_with_whole_codes_and_the_printed_serials(self) -> None:
         batch = a_made_batch(quantity=1200)
@@ -274,7 +272,6 @@ class TestGeneration:
             attacker.execute(statement)
 
 
-@pytest.mark.use_case("CRD-02")
 class TestHandOver:
     def test_gives_the_codes_once(self) -> None:
         batch, key = a_made_batch(quantity=60), os.urandom(32)

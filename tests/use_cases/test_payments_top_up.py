@@ -477,7 +477,6 @@ def _fail(*_: object, **__: object) -> None:
     raise RuntimeError("the ledger is elsewhere")
 
 
-@pytest.mark.use_case("PAY-10")
 class TestUnknownOutcome:
     def test_after_a_time_out_is_settled_by_asking(self, sandbox: RunningSandbox) -> None:
         player = a_player()

@@ -262,7 +262,6 @@ class TestInviting:
         code = player.sponsor_code
         assert says(page, f"/join/{code}", f"{code[:4]}-{code[4:8]}", "<svg", 'role="img"')
 
-    @pytest.mark.use_case("MLM-12")
     def test_shows_what_was_earned_this_month_and_why(self):
         sponsor = a_player(nickname="Sponsor")
         friend = a_player(nickname="Friend", sponsor=sponsor, with_units="1000")

@@ -20,7 +20,7 @@ from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions, UnableToRecognise
 from warchest.subscriptions.rules import recognised_minor
 
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.use_case("SUB-12")]
+pytestmark = pytest.mark.usefixtures("database")
 
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 LONG_AFTER = datetime(2027, 1, 1, tzinfo=UTC)

@@ -46,7 +46,6 @@ def _sign_in(browser: Client, login: str, password: str, **fields: str):
 
 
 class TestJoining:
-    @pytest.mark.use_case("USR-03")
     def test_makes_an_account_signs_in_at_once_and_leads_home(self):
         browser = a_browser()
         answer = _join(browser)
@@ -56,13 +55,11 @@ class TestJoining:
         (player,) = services.get(Members).find_players(text="Ana")
         assert (player.country, player.language, player.time_zone) == ("DE", "en", "Europe/Berlin")
 
-    @pytest.mark.use_case("USR-03")
     def test_tells_that_a_nickname_is_taken(self):
         a_player(nickname="Ana")
         answer = _join(a_browser(), nickname="ana")
         assert answer.status_code == 409 and says(answer, "This nickname is taken")
 
-    @pytest.mark.use_case("USR-03")
     def test_does_not_tell_that_an_address_is_known(self):
         a_player(nickname="anabel")
         with override_settings(EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend"):
@@ -71,7 +68,6 @@ class TestJoining:
             assert [letter.to for letter in mail.outbox] == [["ANABEL@example.org"]]
         assert not services.get(Members).find_players(text="Ana")[1:]
 
-    @pytest.mark.use_case("USR-03")
     @pytest.mark.parametrize("email", ["anabel@example.org", "nobody@example.org"])
     def test_answers_a_request_without_consequences_alike_for_known_and_unknown_addresses(self, email: str):
         a_player(nickname="anabel")
@@ -80,14 +76,12 @@ class TestJoining:
         wrong_code = _join(a_browser(), email=email, sponsor_code="NOBODYS1")
         assert wrong_code.status_code == 422 and says(wrong_code, "Nobody has this invitation code")
 
-    @pytest.mark.use_case("USR-03")
     def test_limits_how_many_known_addresses_can_be_tried(self):
         for number in range(6):
             a_player(nickname=f"known{number}")
         answers = [_join(a_browser(), email=f"known{number}@example.org").status_code for number in range(6)]
         assert answers == [200] * 5 + [429]
 
-    @pytest.mark.use_case("USR-03")
     def test_sent_twice_makes_one_account(self):
         browser = a_browser()
         key = hidden(browser.get("/sign-up"), "key")
@@ -98,7 +92,6 @@ class TestJoining:
         assert _join(a_browser(), key=key, password="another one entirely").status_code == 409
         assert len(services.get(Members).find_players(text="Ana")) == 1
 
-    @pytest.mark.use_case("USR-03")
     def test_says_beside_the_field_what_is_wrong(self):
         answer = _join(a_browser(), password="short")
         assert answer.status_code == 422 and says(answer, "Choose a longer password")
