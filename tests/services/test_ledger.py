@@ -179,6 +179,18 @@ class TestReverse:
         assert ledger.balance(account=purse("anna")).posted == units(0)
         assert_books_prove()
 
+    def test_takes_no_other_entry_under_the_key_of_a_reversal(self, ledger: Ledger) -> None:
+        one, other = (ledger.post(entry=issue("anna", 100)) for _ in range(2))
+
+        first = ledger.reverse(entry_id=one.entry_id, key="r", reversal_id=new_id(), occurred_at=NOW)
+        again = ledger.reverse(entry_id=one.entry_id, key="r", reversal_id=new_id(), occurred_at=NOW)
+        with pytest.raises(UnableToPost, match="entry_key_reused"):
+            ledger.reverse(entry_id=other.entry_id, key="r", reversal_id=new_id(), occurred_at=NOW)
+
+        assert again == Posted(first.entry_id, replayed=True)
+        assert ledger.balance(account=purse("anna")).posted == units(100)
+        assert_books_prove()
+
 
 class TestHold:
     def test_counts_against_the_floor(self, ledger: Ledger) -> None:

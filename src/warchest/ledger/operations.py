@@ -64,17 +64,17 @@ def reverse(*, entry_id: UUID, key: str, reversal_id: UUID, occurred_at: datetim
         reference=original.reference,
         details={"of": original.kind},
     )
-    (outcome,) = _post_drafts([_draft(draft) | {"reverses": str(entry_id)}])
+    (outcome,) = _post_drafts([_draft(draft, reverses=entry_id)])
     if isinstance(outcome, Refused):
         raise UnableToPost(outcome.reason, key=key)
     return outcome
 
 
-def _draft(entry: EntryDraft) -> dict[str, object]:
+def _draft(entry: EntryDraft, *, reverses: UUID | None = None) -> dict[str, object]:
     if not entry.legs or any(leg.amount.minor <= 0 for leg in entry.legs):
         raise UnableToPost("entry_empty", key=entry.key)
     # The id is made anew by each caller, so it is no part of what makes two requests the same.
-    contents = (entry.kind, entry.occurred_at, entry.legs, entry.reference, entry.details)
+    contents = (entry.kind, entry.occurred_at, entry.legs, entry.reference, entry.details, reverses)
     return {
         "id": str(entry.id),
         "key": entry.key,
@@ -84,7 +84,7 @@ def _draft(entry: EntryDraft) -> dict[str, object]:
         "reference": entry.reference,
         "details": dict(entry.details),
         "cluster": services.cluster,
-        "reverses": None,
+        "reverses": str(reverses) if reverses else None,
         "legs": [
             {
                 "book": leg.book,

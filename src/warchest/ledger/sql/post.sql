@@ -1,13 +1,3 @@
--- Post a set of entries, in one round trip; each is accepted or refused by itself.
---
--- drafts: a JSON array of {id, key, fingerprint (hex), kind, occurred_at, reference, details, cluster, reverses,
---         legs: [{book, owner, currency, side, amount}]}.
--- Answers, for each in its place: outcome 'posted', 'replayed' or 'refused', the entry's id, and the reason if refused.
---
--- The order of locks: accounts that must open, by name; then every balance of the whole set, by account; then the keys.
--- It runs with the owner's rights: those who run the business may call it, and cannot write to the journal otherwise.
--- All who post keep to it, so no two of them can wait for each other in a ring.
-
 -- The account of a book, owner and currency; null where it has not been opened. Always one look-up in the unique index:
 -- a join would be planned for the many rows that PostgreSQL expects of a JSON array, and read the whole table.
 CREATE FUNCTION ledger_account_id(book text, owner text, currency text) RETURNS bigint
@@ -18,6 +8,16 @@ BEGIN
                AND a.currency = ledger_account_id.currency);
 END $$;
 
+-- Post a set of entries, in one round trip; each is accepted or refused by itself.
+--
+-- drafts: a JSON array of {id, key, fingerprint (hex), kind, occurred_at, reference, details, cluster, reverses,
+--         legs: [{book, owner, currency, side, amount}]}.
+-- Answers, for each in its place: outcome 'posted', 'replayed' or 'refused', the entry's id, and the reason if refused.
+--
+-- The order of locks: accounts that must open, by name; then every balance of the whole set, by account; then the keys.
+-- All who post keep to it, so no two of them can wait for each other in a ring.
+--
+-- It runs with the owner's rights: those who run the business may call it, and cannot write to the journal otherwise.
 CREATE FUNCTION ledger_post(drafts jsonb)
 RETURNS TABLE (place int, outcome text, entry_id uuid, reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
