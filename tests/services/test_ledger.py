@@ -222,11 +222,30 @@ class TestHold:
 
     def test_lapses_by_itself(self, ledger: Ledger) -> None:
         ledger.post(entry=issue("anna", 100))
-        ledger.hold(hold_id=new_id(), account=purse("anna"), amount=units(80), reason="match", expires_at=NOW)
+        hold = new_id()
+        ledger.hold(hold_id=hold, account=purse("anna"), amount=units(80), reason="match", expires_at=NOW)
 
-        assert ledger.lapse(at=NOW) == 1
+        assert ledger.lapse(at=NOW) == (hold,)
         assert ledger.balance(account=purse("anna")).available == units(100)
         assert_books_prove()
+
+    def test_lapses_those_that_are_named_and_expired(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 100))
+        late, early, other = new_id(), new_id(), new_id()
+        for hold, expires_at in (
+            (late, NOW + timedelta(hours=2)),
+            (early, NOW + timedelta(hours=1)),
+            (other, NOW),
+        ):
+            ledger.hold(
+                hold_id=hold, account=purse("anna"), amount=units(10), reason="match", expires_at=expires_at
+            )
+        at = NOW + timedelta(hours=1)
+
+        assert [hold.id for hold in ledger.open_holds(book="purse")] == [other, early, late]
+        assert [hold.id for hold in ledger.open_holds(book="purse", expired_at=at, limit=1)] == [other]
+        assert ledger.lapse(hold_ids=[early, late], at=at) == (early,)
+        assert [hold.id for hold in ledger.open_holds(book="purse")] == [other, late]
 
 
 class TestDatabaseRefuses:

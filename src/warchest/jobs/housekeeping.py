@@ -20,7 +20,7 @@ KEYS_KEPT = timedelta(days=30)
 
 def lapse_holds(*, at: datetime) -> int:
     """Let go what was set aside and is out of time; answers how many."""
-    return services.get(Ledger).lapse(at=at)
+    return len(services.get(Ledger).lapse(at=at))
 
 
 def recognise_yesterday(*, at: datetime) -> None:
