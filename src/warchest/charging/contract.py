@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +21,34 @@ class UnableToSpend(UnableTo):
     """Nothing was taken from the wallet."""
 
     reasons = frozenset({"insufficient_funds", "wallet_frozen", "wallet_unknown", "amount_not_positive"})
+
+
+class UnableToReturn(UnableTo):
+    """Nothing was given back."""
+
+    reasons = frozenset(
+        {
+            "spend_unknown",  # the player has spent nothing under this reference
+            "return_exceeds_spend",  # more than was spent, or than is left of it after what was given back before
+            "return_key_reused",  # the key was used to give back another amount
+            "amount_not_positive",
+        }
+    )
+
+
+class UnableToTransfer(UnableTo):
+    """Nothing was moved."""
+
+    reasons = frozenset(
+        {
+            "insufficient_funds",
+            "not_transferable",  # there is enough, but not of lots that may be moved
+            "recipient_is_sender",
+            "wallet_frozen",  # one of the two
+            "wallet_unknown",
+            "amount_not_positive",
+        }
+    )
 
 
 class Source(StrEnum):
@@ -49,7 +78,11 @@ class LotTerms:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """``units`` and ``consideration`` are what is left; ``issued`` is how many units it began with."""
+    """``units`` and ``consideration`` are what is left; ``issued`` is how many units it began with.
+
+    ``reserved`` is how many of the units are set aside by holds. ``opened_at`` is when the units came into the house, and
+    ``origin`` the lot that they came in by: both stay as they are when units are moved or given back, which opens a lot.
+    """
 
     id: UUID
     player: UUID
@@ -57,9 +90,11 @@ class Lot:
     reference: str
     issued: Money
     units: Money
+    reserved: Money
     consideration: Money
     terms: LotTerms
     opened_at: datetime
+    origin: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +108,51 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """What one spend asks for: ``units`` (more than zero) of a player's wallet. ``reference`` names it."""
+
+    player: UUID
+    units: Money
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedHold:
+    """``slices`` are what was taken of the lots that the hold had reserved."""
+
+    hold: Hold
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredLot:
+    """``units`` and ``consideration`` left the wallet with the lot's term; ``left`` is what holds still keep of it."""
+
+    id: UUID
+    player: UUID
+    units: Money
+    consideration: Money
+    left: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Wallet:
-    """``lots`` are those with units left, in the order in which spending would use them."""
+    """``available`` can be spent now: what is ``posted``, less what is ``held``, less what is ``expired``.
+
+    ``expired`` are units whose term is over, that no hold keeps, and that are still to be taken out of the wallet.
+    ``lots`` are those with units left, in the order in which spending would use them.
+    """
 
     player: UUID
     state: WalletState
     posted: Money
     held: Money
-    available: Money
+    expired: Money
     lots: tuple[Lot, ...]
+
+    @property
+    def available(self) -> Money:
+        return self.posted - self.held - self.expired
 
 
 class Charging(Protocol):
@@ -89,8 +160,8 @@ class Charging(Protocol):
         """Give a player a wallet. A second call changes nothing."""
         ...
 
-    def wallet(self, *, player: UUID) -> Wallet:
-        """Raises UnableToSpend (``wallet_unknown``)."""
+    def wallet(self, *, player: UUID, at: datetime | None = None) -> Wallet:
+        """The wallet as it stands at ``at`` (None: now, by the database's clock). Raises UnableToSpend (``wallet_unknown``)."""
         ...
 
     def fund(
@@ -108,19 +179,95 @@ class Charging(Protocol):
         """Open a lot. The journey posts the entry that brings the same units in the same transaction."""
         ...
 
-    def lock(self, *, player: UUID) -> None:
-        """Let nobody else spend from the wallet until this transaction ends. Raises UnableToSpend."""
-        ...
+    # What spends from a wallet locks it until the transaction ends; many wallets in the order of their ids, so that no
+    # two transactions wait for each other. Units that are reserved by holds or whose term is over can't be taken.
 
     def consume(self, *, player: UUID, units: Money, reference: str, at: datetime) -> tuple[Slice, ...]:
         """Take units from the wallet's lots: promotions first, then the earliest expiry, then the oldest.
 
-        Locks the wallet. A slice's consideration is its exact share (half to even) of what is left in the lot, and all of it
-        with the last unit, so that no part of what was paid is ever lost. ``reference`` names the spend. Units set aside by
-        holds can't be taken. Raises UnableToSpend.
+        A slice's consideration is its exact share (half to even) of what is left in the lot, and all of it with the last
+        unit, so that no part of what was paid is ever lost. Raises UnableToSpend.
         """
         ...
 
-    def hold(self, *, hold_id: UUID, player: UUID, units: Money, purpose: str, expires_at: datetime) -> Hold:
-        """Set units aside. Raises UnableToSpend."""
+    def consume_set(
+        self, *, spends: Sequence[Spend], at: datetime
+    ) -> tuple[tuple[Slice, ...] | UnableToSpend, ...]:
+        """Many spends, one after the other, in as many round trips as one; a wallet may occur more than once.
+
+        Each is accepted or refused by itself: the answers, in the order of the spends, are its slices, or the refusal that
+        ``consume`` would have raised.
+        """
+        ...
+
+    def return_units(
+        self, *, player: UUID, reference: str, units: Money | None, key: str, at: datetime
+    ) -> tuple[Lot, ...]:
+        """Give back ``units`` (None: all that is left) of the spend named ``reference``, the last ones used first.
+
+        Each part comes back as a lot of its own, at the rate at which it was spent and on the terms of the lot that it was
+        taken from; where its term is over by now, it gets a new one (``rules.term_after_return``). What is given back of a
+        spend never exceeds it. ``key`` names the return: a second call with it answers the same lots and gives nothing.
+        The journey posts the entry that brings the units. Raises UnableToReturn.
+        """
+        ...
+
+    def transfer(
+        self, *, sender: UUID, recipient: UUID, units: Money, reference: str, at: datetime
+    ) -> tuple[Lot, ...]:
+        """Move units of transferable lots, in the order of use, into another wallet: answers the lots that this opened.
+
+        They keep source, terms, origin and their share of what was paid, so that what could not be paid out before still
+        can't. The journey posts the entry that moves the units. Raises UnableToTransfer.
+        """
+        ...
+
+    # Holds: the ledger sets an amount of the wallet aside, and the wallet's lots say which units these are.
+
+    def hold(
+        self,
+        *,
+        hold_id: UUID,
+        player: UUID,
+        units: Money,
+        purpose: str,
+        at: datetime,
+        expires_at: datetime,
+    ) -> Hold:
+        """Set units aside and reserve the lots that a spend would use now, in the order of use. Raises UnableToSpend.
+
+        What is reserved of a lot stays good until the hold closes, even when the lot's term ends before: the player agreed
+        to the price while the units were good, and how long a match takes is not in his hands. Let go after the lot's term,
+        it expires then.
+        """
+        ...
+
+    def capture(
+        self, *, hold_id: UUID, player: UUID, units: Money | None, reference: str, at: datetime
+    ) -> CapturedHold:
+        """Take ``units`` (None: all) from the lots that a hold reserved, in the order of use; the rest goes free.
+
+        Raises UnableToHold, UnableToSpend.
+        """
+        ...
+
+    def void(self, *, hold_id: UUID, player: UUID) -> Hold:
+        """Let a hold go, and what it had reserved. Raises UnableToHold, UnableToSpend (``wallet_unknown``)."""
+        ...
+
+    def lapse(self, *, hold_ids: Sequence[UUID], at: datetime) -> tuple[UUID, ...]:
+        """Let go those of the holds that are open and expired, and what they had reserved; answers which they were."""
+        ...
+
+    # The end of a lot's term.
+
+    def expired_lots(self, *, at: datetime, limit: int) -> tuple[UUID, ...]:
+        """Lots whose term is over and that have units which no hold keeps, first those that ended first.
+
+        Nothing leaves a frozen wallet: its lots are left out until it opens again.
+        """
+        ...
+
+    def expire(self, *, lot_ids: Sequence[UUID], at: datetime) -> tuple[ExpiredLot, ...]:
+        """Take out of their wallets what no hold keeps of the lots whose term is over. The journey posts the entries."""
         ...

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from warchest.charging import queries, rules
-from warchest.charging.contract import WALLET_BOOK, Lot, LotTerms, Slice, Source, UnableToSpend, WalletState
+from warchest.charging.contract import (
+    WALLET_BOOK,
+    Lot,
+    LotTerms,
+    Slice,
+    Source,
+    Spend,
+    UnableToSpend,
+    WalletState,
+)
 from warchest.charging.models import Lot as LotRow
 from warchest.charging.models import LotSlice as SliceRow
 from warchest.charging.models import Wallet as WalletRow
@@ -99,7 +109,19 @@ def consume(*, player: UUID, units: Money, reference: str, at: datetime) -> tupl
     )
 
 
-def hold(*, hold_id: UUID, player: UUID, units: Money, purpose: str, expires_at: datetime) -> Hold:
+def consume_set(*, spends: Sequence[Spend], at: datetime) -> tuple[tuple[Slice, ...] | UnableToSpend, ...]:
+    outcomes: list[tuple[Slice, ...] | UnableToSpend] = []
+    for spend in spends:
+        try:
+            outcomes.append(consume(player=spend.player, units=spend.units, reference=spend.reference, at=at))
+        except UnableToSpend as refusal:
+            outcomes.append(refusal)
+    return tuple(outcomes)
+
+
+def hold(
+    *, hold_id: UUID, player: UUID, units: Money, purpose: str, at: datetime, expires_at: datetime
+) -> Hold:
     if units.minor <= 0:
         raise UnableToSpend("amount_not_positive")
     lock(player=player)

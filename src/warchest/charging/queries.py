@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from warchest.charging.contract import (
@@ -26,7 +27,7 @@ def balance(*, player: UUID) -> Balance:
     return services.get(Ledger).balance(account=AccountRef(WALLET_BOOK, INNER.code, str(player)))
 
 
-def wallet(*, player: UUID) -> Wallet:
+def wallet(*, player: UUID, at: datetime | None = None) -> Wallet:
     row = WalletRow.objects.filter(player_id=player).first()
     if row is None:
         raise UnableToSpend("wallet_unknown")
@@ -37,7 +38,7 @@ def wallet(*, player: UUID) -> Wallet:
         state=WalletState(row.state),
         posted=now.posted,
         held=now.held,
-        available=now.available,
+        expired=Money.units(0),
         lots=tuple(as_lot(lots[left.lot_id]) for left in in_order_of_use(map(_left, lots.values()))),
     )
 
@@ -66,6 +67,7 @@ def as_lot(row: LotRow) -> Lot:
         reference=row.reference,
         issued=Money.units(row.issued_minor),
         units=Money.units(row.units_left_minor),
+        reserved=Money.units(0),
         consideration=Money(row.consideration_left_minor, currency(row.currency)),
         terms=LotTerms(
             refundable=row.refundable,
@@ -74,4 +76,5 @@ def as_lot(row: LotRow) -> Lot:
             expires_at=row.expires_at,
         ),
         opened_at=row.opened_at,
+        origin=row.id,
     )

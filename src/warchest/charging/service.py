@@ -10,5 +10,6 @@ class LocalCharging:
     fund = staticmethod(operations.fund)
     lock = staticmethod(operations.lock)
     consume = staticmethod(operations.consume)
+    consume_set = staticmethod(operations.consume_set)
     hold = staticmethod(operations.hold)
     wallet = staticmethod(queries.wallet)

@@ -43,6 +43,7 @@ def reserve_units(tx: Transaction, *, player: UUID, amount: Money, purpose: str,
         player=player,
         units=amount,
         purpose=purpose,
+        at=tx.command.at,
         expires_at=tx.command.at + timedelta(seconds=expires_in_s),
     )
 

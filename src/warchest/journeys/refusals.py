@@ -83,6 +83,11 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "hold_closed": (409, _("This hold is closed already.")),
     "hold_expired": (409, _("This hold has expired.")),
     "capture_exceeds_hold": (422, _("This is more than what was held, or nothing.")),
+    "spend_unknown": (404, _("Nothing was spent under this reference.")),
+    "return_exceeds_spend": (409, _("This is more than what was spent and not given back yet.")),
+    "return_key_reused": (422, _("This key was used before to give back another amount.")),
+    "not_transferable": (409, _("What is in this wallet can't be moved to somebody else.")),
+    "recipient_is_sender": (422, _("Choose another wallet than the one that this comes from.")),
     "entry_unknown": (404, _("There is no such journal entry.")),
     "entry_already_reversed": (409, _("This entry was reversed before.")),
     # Catalogue, subscriptions
