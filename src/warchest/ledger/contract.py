@@ -238,8 +238,18 @@ class Ledger(Protocol):
         """Let a hold go. Voiding one that is void already changes nothing. Raises UnableToHold."""
         ...
 
-    def lapse(self, *, at: datetime) -> int:
-        """Let go all holds that expired before ``at``; answers how many."""
+    def lapse(self, *, at: datetime, hold_ids: Sequence[UUID] | None = None) -> tuple[UUID, ...]:
+        """Let go those of the holds (None: of all) that are open and expired by ``at``; answers which they were.
+
+        An app that keeps something of its own for its holds lets go in the same transaction what it kept for those.
+        """
+        ...
+
+    def open_holds(
+        self, *, book: str, expired_at: datetime | None = None, limit: int | None = None
+    ) -> tuple[Hold, ...]:
+        """Holds that are open on accounts of a book, first those that expire first; only expired ones, where a moment
+        is given."""
         ...
 
     def find_hold(self, *, hold_id: UUID) -> Hold:

@@ -155,16 +155,17 @@ def void(*, hold_id: UUID) -> Hold:
         return queries.find_hold(hold_id=hold_id)
 
 
-def lapse(*, at: datetime) -> int:
+def lapse(*, at: datetime, hold_ids: Sequence[UUID] | None = None) -> tuple[UUID, ...]:
     with transaction.atomic(using=services.alias("ledger")):
         due = HoldRow.objects.filter(state=HoldState.OPEN, expires_at__lte=at)
-        # Balances are locked by their account, as everywhere.
-        ids = list(
-            due.order_by("account_id", "id").select_for_update(skip_locked=True).values_list("id", flat=True)
-        )
+        if hold_ids is not None:
+            due = due.filter(id__in=hold_ids)
+        # Balances are locked by their account, as everywhere. Who names a hold waits for it; the others come again.
+        due = due.order_by("account_id", "id").select_for_update(skip_locked=hold_ids is None)
+        ids = tuple(due.values_list("id", flat=True))
         for hold_id in ids:
             _close(hold_id, HoldState.LAPSED)
-        return len(ids)
+        return ids
 
 
 def _lock(hold_id: UUID) -> Hold:

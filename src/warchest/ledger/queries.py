@@ -121,6 +121,19 @@ def find_hold(*, hold_id: UUID) -> Hold:
     row = HoldRow.objects.select_related("account").filter(id=hold_id).first()
     if row is None:
         raise UnableToHold("hold_unknown")
+    return _as_hold(row)
+
+
+def open_holds(
+    *, book: str, expired_at: datetime | None = None, limit: int | None = None
+) -> tuple[Hold, ...]:
+    rows = HoldRow.objects.filter(state=HoldState.OPEN, account__book_id=book).select_related("account")
+    if expired_at is not None:
+        rows = rows.filter(expires_at__lte=expired_at)
+    return tuple(map(_as_hold, rows.order_by("expires_at", "id")[:limit]))
+
+
+def _as_hold(row: HoldRow) -> Hold:
     unit = currency(row.account.currency)
     return Hold(
         id=row.id,

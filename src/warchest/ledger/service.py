@@ -15,6 +15,7 @@ class LocalLedger:
     void = staticmethod(operations.void)
     lapse = staticmethod(operations.lapse)
     find_hold = staticmethod(queries.find_hold)
+    open_holds = staticmethod(queries.open_holds)
     balance = staticmethod(queries.balance)
     balance_at = staticmethod(queries.balance_at)
     statement = staticmethod(queries.statement)
