@@ -19,6 +19,7 @@ from tests.builders.people import NOW, a_command, a_player, acting_as, an_admini
 from warchest.accounting.contract import UnableToSetRate
 from warchest.cards.contract import UnableToOrderBatch
 from warchest.charging.contract import WALLET_BOOK, Source, UnableToSpend
+from warchest.jobs import housekeeping
 from warchest.journeys.activate_card import activate_card
 from warchest.journeys.hold_units import capture_hold, reserve_units, void_hold
 from warchest.journeys.prolong_subscription import prolong_subscription
@@ -27,7 +28,6 @@ from warchest.journeys.start_top_up import open_payment
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import MINOR_MAX, Money
-from warchest.ledger.contract import Ledger
 from warchest.members.contract import Members, Role, UnableToAdminister
 from warchest.runtime import feed, outbox
 from warchest.runtime.services import services
@@ -324,7 +324,8 @@ class TestMany:
                         case 2:
                             activate_card(a_command(), player=player.id, code=cards[number].code)
                         case 3:
-                            services.get(Ledger).lapse(at=NOW)
+                            housekeeping.lapse_holds(at=NOW)
+                            housekeeping.expire_lots(at=NOW)
                             fund(player.id, units=units("1"), paid=Money.parse("0.01", "EUR"))
             except UnableToSpend:
                 pass

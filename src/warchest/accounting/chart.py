@@ -15,6 +15,7 @@ CHART = (
     Book("tax_payable", BookKind.LIABILITY, Side.CREDIT),
     Book("commission_on_hold", BookKind.LIABILITY, Side.CREDIT),
     Book("revenue", BookKind.INCOME, Side.CREDIT),
+    Book("breakage_revenue", BookKind.INCOME, Side.CREDIT),
     Book("reseller_margin", BookKind.EXPENSE, Side.DEBIT),
     Book("commission_cost", BookKind.EXPENSE, Side.DEBIT),
 )

@@ -133,6 +133,19 @@ class Accounting(Protocol):
         """As ``spend_legs``, for what is delivered at once: revenue instead of deferred revenue."""
         ...
 
+    def expiry_legs(self, *, player: UUID, units: Money, consideration: Money) -> tuple[Leg, ...]:
+        """Units whose term is over: Dr wallet funding, Cr breakage revenue for what had been paid for them; units beside.
+
+        Breakage is taken when the term has ended and nothing can be asked for any more, which is when the likelihood of use
+        is remote (IFRS 15.B44 to B47; of B46 the second case, so that no estimate is ever corrected). No tax: a multi-purpose
+        voucher is taxed where it is redeemed (VAT Directive, article 30b). Of promotional units only the units move.
+        """
+        ...
+
+    def transfer_legs(self, *, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, ...]:
+        """Units move from wallet to wallet; what was paid for them stays a liability to whoever holds them."""
+        ...
+
     def commission_legs(self, *, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
         """Dr commission cost, Cr commission payable on hold, for each sponsor."""
         ...

@@ -62,6 +62,20 @@ def immediate_spend_legs(*, player: UUID, units: Money, taxed: Sequence[Taxed]) 
     return _spend(player, units, taxed, into="revenue")
 
 
+def expiry_legs(*, player: UUID, units: Money, consideration: Money) -> tuple[Leg, ...]:
+    """Breakage, IFRS 15.B44 to B47."""
+    return _without_zero(
+        debit("wallet_units", units, owner=player),
+        credit("units_issued", units),
+        debit("wallet_funding", consideration),
+        credit("breakage_revenue", consideration),
+    )
+
+
+def transfer_legs(*, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, ...]:
+    return debit("wallet_units", units, owner=sender), credit("wallet_units", units, owner=recipient)
+
+
 def commission_legs(*, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
     costs: dict[str, Money] = {}
     for line in owed:

@@ -20,5 +20,7 @@ class LocalAccounting:
     promotion_legs = staticmethod(rules.promotion_legs)
     spend_legs = staticmethod(rules.spend_legs)
     immediate_spend_legs = staticmethod(rules.immediate_spend_legs)
+    expiry_legs = staticmethod(rules.expiry_legs)
+    transfer_legs = staticmethod(rules.transfer_legs)
     commission_legs = staticmethod(rules.commission_legs)
     recognition_legs = staticmethod(rules.recognition_legs)

@@ -12,6 +12,7 @@ from warchest.api.players import found_player, player_identity
 from warchest.api.shapes import Amount, Id, Moment
 from warchest.charging.contract import Charging, Lot, Source, UnableToSpend, Wallet, WalletState
 from warchest.members.contract import Scope, UnableToFindPlayer
+from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.views.statement import statement
 
@@ -19,11 +20,15 @@ router = Router(tags=["wallets"])
 
 
 class LotShape(BaseModel):
-    """Units that came in together: ``units`` and ``consideration`` (what was paid for them) are what is left."""
+    """Units that came in together: ``units`` and ``consideration`` (what was paid for them) are what is left.
+
+    ``reserved`` of the units are set aside by holds; they stay good beyond ``expires_at`` until their hold closes.
+    """
 
     id: str
     source: Source
     units: Amount
+    reserved: Amount
     issued: Amount
     consideration: Amount
     opened_at: Moment
@@ -38,6 +43,7 @@ class LotShape(BaseModel):
             id=str(lot.id),
             source=lot.source,
             units=Amount.of(lot.units),
+            reserved=Amount.of(lot.reserved),
             issued=Amount.of(lot.issued),
             consideration=Amount.of(lot.consideration),
             opened_at=lot.opened_at,
@@ -49,10 +55,14 @@ class LotShape(BaseModel):
 
 
 class WalletShape(BaseModel):
-    """``available`` is ``posted`` less ``held``. ``lots`` stand in the order in which spending uses them."""
+    """``available`` can be spent now: ``posted`` less ``held`` less ``expired``, which is about to be taken out.
+
+    ``lots`` stand in the order in which spending uses them.
+    """
 
     posted: Amount
     held: Amount
+    expired: Amount
     available: Amount
     state: WalletState
     lots: list[LotShape]
@@ -62,6 +72,7 @@ class WalletShape(BaseModel):
         return cls(
             posted=Amount.of(wallet.posted),
             held=Amount.of(wallet.held),
+            expired=Amount.of(wallet.expired),
             available=Amount.of(wallet.available),
             state=wallet.state,
             lots=[LotShape.of(lot) for lot in wallet.lots],
@@ -83,7 +94,7 @@ class StatementLine(BaseModel):
 @router.get("/players/{player_id}/wallet", auth=needs(Scope.WALLET_READ), response=WalletShape)
 def show_wallet(request: HttpRequest, player_id: Id) -> WalletShape:
     try:
-        return WalletShape.of(services.get(Charging).wallet(player=player_identity(player_id)))
+        return WalletShape.of(services.get(Charging).wallet(player=player_identity(player_id), at=now()))
     except UnableToSpend:
         # Every player has a wallet, so that what is missing is the player.
         raise UnableToFindPlayer("player_unknown") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from warchest.charging.contract import WALLET_BOOK
 from warchest.ledger.contract import Ledger
@@ -57,6 +58,58 @@ def _slices_equal_use() -> Iterator[str]:
             yield f"lot {lot}: its slices do not sum to what was taken from it"
 
 
+def _made_of_slices() -> Iterator[str]:
+    """What came back of a spend is at most what was spent; what was moved arrived whole; what expired came nowhere."""
+    with services.database("charging").cursor() as cursor:
+        cursor.execute("""
+            SELECT slice.id::text, slice.use
+              FROM charging_lotslice AS slice
+              LEFT JOIN (SELECT from_slice_id, sum(issued_minor) AS units, sum(consideration_minor) AS consideration
+                           FROM charging_lot WHERE from_slice_id IS NOT NULL GROUP BY from_slice_id) AS made
+                     ON made.from_slice_id = slice.id
+             WHERE CASE slice.use
+                       WHEN 'spend' THEN made.units > slice.units_minor
+                                      OR made.consideration > slice.consideration_minor
+                                      OR made.units = slice.units_minor
+                                         AND made.consideration < slice.consideration_minor
+                       WHEN 'transfer' THEN (made.units, made.consideration)
+                                            IS DISTINCT FROM (slice.units_minor, slice.consideration_minor)
+                       ELSE made.units IS NOT NULL
+                   END
+             ORDER BY slice.id""")
+        for slice_, use in cursor.fetchall():
+            yield f"slice {slice_} ({use}): the lots that were made of it do not sum to it"
+
+
+def _reserved_in_lots() -> Iterator[str]:
+    with services.database("charging").cursor() as cursor:
+        cursor.execute("""
+            SELECT lot.id::text
+              FROM charging_lot AS lot
+              LEFT JOIN (SELECT lot_id, sum(units_minor) AS units FROM charging_reservation GROUP BY lot_id) AS kept
+                     ON kept.lot_id = lot.id
+             WHERE lot.reserved_minor <> coalesce(kept.units, 0)
+             ORDER BY lot.id""")
+        for (lot,) in cursor.fetchall():
+            yield f"lot {lot}: its reservations do not sum to what is reserved of it"
+
+
+def _reserved_for_holds() -> Iterator[str]:
+    with services.database("charging").cursor() as cursor:
+        cursor.execute("""
+            SELECT part.hold_id, lot.wallet_id::text, sum(part.units_minor)::bigint
+              FROM charging_reservation AS part JOIN charging_lot AS lot ON lot.id = part.lot_id
+             GROUP BY part.hold_id, lot.wallet_id""")
+        reserved: dict[UUID, dict[str, int]] = {}
+        for hold_id, wallet, units in cursor.fetchall():
+            reserved.setdefault(hold_id, {})[wallet] = units
+    for hold in services.get(Ledger).open_holds(book=WALLET_BOOK):
+        if reserved.pop(hold.id, {}) != {hold.account.owner: hold.amount.minor}:
+            yield f"hold {hold.id}: what is reserved in lots is not what is held in the wallet"
+    for hold_id in sorted(reserved):
+        yield f"hold {hold_id}: lots are reserved for it, but it is not open"
+
+
 INVARIANTS = (
     Invariant("wallet_lots", "The lots of each wallet sum to its balance", _lots_equal_balances),
     Invariant(
@@ -65,4 +118,13 @@ INVARIANTS = (
         _consideration_equals_liability,
     ),
     Invariant("lot_slices", "The slices of each lot sum to what was taken from it", _slices_equal_use),
+    Invariant("lot_descent", "Lots made of a slice never exceed it, and lose nothing of it", _made_of_slices),
+    Invariant(
+        "lot_reservations", "The reservations of each lot sum to what is reserved of it", _reserved_in_lots
+    ),
+    Invariant(
+        "hold_reservations",
+        "What is held in a wallet is what is reserved in its lots, hold by hold",
+        _reserved_for_holds,
+    ),
 )

@@ -1,7 +1,7 @@
-"""Wallets and their funding lots."""
+"""Wallets, their funding lots, and what was taken or reserved of them. Triggers and rights are in ``sql/``."""
 
 from django.db import models
-from django.db.models import CheckConstraint, F, Q
+from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from warchest.kernel.ids import new_id
@@ -19,7 +19,10 @@ class Wallet(models.Model):
 
 
 class Lot(models.Model):
-    """Units that came in together, and what was paid for them. ``…_left`` only ever shrink; the rest never changes."""
+    """Units that came in together, and what was paid for them.
+
+    ``…_left`` only ever shrink, ``reserved_minor`` follows the reservations; the rest never changes.
+    """
 
     id = models.UUIDField(primary_key=True)
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="lots")
@@ -27,6 +30,7 @@ class Lot(models.Model):
     reference = models.CharField(max_length=80)
     issued_minor = models.BigIntegerField()
     units_left_minor = models.BigIntegerField()
+    reserved_minor = models.BigIntegerField(default=0)
     consideration_minor = models.BigIntegerField()
     consideration_left_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -36,6 +40,15 @@ class Lot(models.Model):
     expires_at = models.DateTimeField(null=True)
     opened_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
+    # The lot that the units came into the house by: this one, or the one that it was cut from.
+    origin = models.ForeignKey("self", on_delete=models.PROTECT, related_name="+", db_index=False)
+    from_slice = models.ForeignKey(
+        "LotSlice", null=True, on_delete=models.PROTECT, related_name="lots", db_index=False
+    )
+    # Indexes ask for this and not for the units, so that a spend which leaves some touches no index.
+    is_open = models.GeneratedField(
+        expression=Q(units_left_minor__gt=0), output_field=models.BooleanField(), db_persist=True
+    )
 
     class Meta:
         constraints = [
@@ -44,6 +57,10 @@ class Lot(models.Model):
                 condition=Q(
                     issued_minor__gt=0, units_left_minor__gte=0, units_left_minor__lte=F("issued_minor")
                 ),
+            ),
+            CheckConstraint(
+                name="lot_reserved_within",
+                condition=Q(reserved_minor__gte=0, reserved_minor__lte=F("units_left_minor")),
             ),
             CheckConstraint(
                 name="lot_consideration_within",
@@ -56,15 +73,41 @@ class Lot(models.Model):
                 name="lot_empty_of_both",
                 condition=Q(units_left_minor__gt=0) | Q(consideration_left_minor=0),
             ),
+            # What nobody paid for is never paid out.
+            CheckConstraint(
+                name="lot_promotion_stays", condition=~Q(source="promotion") | Q(payable_out=False)
+            ),
+            CheckConstraint(
+                name="lot_origin",
+                condition=Q(from_slice__isnull=True, origin=F("id"))
+                | (Q(from_slice__isnull=False) & ~Q(origin=F("id"))),
+            ),
+            UniqueConstraint(
+                name="lot_given_once",
+                fields=["from_slice", "reference"],
+                condition=Q(from_slice__isnull=False),
+            ),
         ]
-        indexes = [models.Index(fields=["wallet"], condition=Q(units_left_minor__gt=0), name="lot_open")]
+        indexes = [
+            models.Index(name="lot_open", fields=["wallet"], condition=Q(is_open=True)),
+            models.Index(
+                name="lot_term",
+                fields=["expires_at"],
+                condition=Q(is_open=True, expires_at__isnull=False),
+            ),
+        ]
 
 
 class LotSlice(models.Model):
-    """What one spend took of one lot. Append-only."""
+    """What was taken of one lot at once: by a spend, into another wallet, or when its term ended. Append-only.
+
+    Only ``charging_take`` writes here, which shrinks the lot by the same: so no slice lacks its lot, and no foreign key
+    has to look for it at every sale.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id)
-    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="slices")
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="slices", db_constraint=False)
+    use = models.CharField(max_length=8)
     reference = models.CharField(max_length=80)
     units_minor = models.BigIntegerField()
     consideration_minor = models.BigIntegerField()
@@ -73,6 +116,21 @@ class LotSlice(models.Model):
 
     class Meta:
         constraints = [
-            CheckConstraint(name="slice_positive", condition=Q(units_minor__gt=0, consideration_minor__gte=0))
+            CheckConstraint(
+                name="slice_positive", condition=Q(units_minor__gt=0, consideration_minor__gte=0)
+            ),
+            CheckConstraint(name="slice_use_known", condition=Q(use__in=["spend", "transfer", "expiry"])),
         ]
         indexes = [models.Index(fields=["reference"], name="slice_reference")]
+
+
+class Reservation(models.Model):
+    """Units of a lot that an open hold keeps. The row goes when the hold closes."""
+
+    pk = models.CompositePrimaryKey("hold_id", "lot_id")
+    hold_id = models.UUIDField()
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="reservations", db_index=False)
+    units_minor = models.BigIntegerField()
+
+    class Meta:
+        constraints = [CheckConstraint(name="reservation_positive", condition=Q(units_minor__gt=0))]

@@ -1,4 +1,4 @@
-"""Writes of charging. All run in a journey's transaction."""
+"""Writes of charging: wallets open, lots come in, spends take. All run in a journey's transaction."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from warchest.charging import queries, rules
+from warchest.charging import locked, queries, rules
 from warchest.charging.contract import (
-    WALLET_BOOK,
     Lot,
     LotTerms,
     Slice,
@@ -17,20 +16,11 @@ from warchest.charging.contract import (
     UnableToSpend,
     WalletState,
 )
+from warchest.charging.locked import LockedWallet, Taking, Use
 from warchest.charging.models import Lot as LotRow
-from warchest.charging.models import LotSlice as SliceRow
 from warchest.charging.models import Wallet as WalletRow
-from warchest.kernel.currency import currency
+from warchest.charging.rules import Cut
 from warchest.kernel.money import Money
-from warchest.ledger.contract import AccountRef, Hold, Ledger, UnableToHold
-from warchest.runtime.services import services
-
-_TAKE = """
-    UPDATE charging_lot AS lot
-       SET units_left_minor = lot.units_left_minor - cut.units,
-           consideration_left_minor = lot.consideration_left_minor - cut.consideration
-      FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS cut(lot_id, units, consideration)
-     WHERE lot.id = cut.lot_id"""
 
 
 def open_wallet(*, player: UUID, at: datetime) -> None:
@@ -49,7 +39,8 @@ def fund(
     at: datetime,
 ) -> Lot:
     # A foreign key is looked at only at the commit, when the balance is locked already: too late to wait for a wallet.
-    _locked(player)
+    if not locked.lock_only([player]):
+        raise UnableToSpend("wallet_unknown")
     row = LotRow.objects.create(
         id=lot_id,
         wallet_id=player,
@@ -65,88 +56,52 @@ def fund(
         payable_out=terms.payable_out,
         expires_at=terms.expires_at,
         opened_at=at,
+        origin_id=lot_id,
     )
     return queries.as_lot(row)
 
 
 def consume(*, player: UUID, units: Money, reference: str, at: datetime) -> tuple[Slice, ...]:
-    if units.minor <= 0:
-        raise UnableToSpend("amount_not_positive")
-    lock(player=player)
-    left = queries.units_left(player=player)
-    held = queries.balance(player=player).held
-    cuts = rules.cut(left, units_minor=units.minor)
-    available = sum(lot.units_minor for lot in left) - held.minor
-    if cuts is None or available < units.minor:
-        raise UnableToSpend("insufficient_funds", missing_minor=units.minor - available)
-    with services.database("charging").cursor() as cursor:
-        cursor.execute(
-            _TAKE,
-            [
-                [cut.lot.lot_id for cut in cuts],
-                [cut.units_minor for cut in cuts],
-                [cut.consideration_minor for cut in cuts],
-            ],
-        )
-    SliceRow.objects.bulk_create(
-        SliceRow(
-            lot_id=cut.lot.lot_id,
-            reference=reference,
-            units_minor=cut.units_minor,
-            consideration_minor=cut.consideration_minor,
-            occurred_at=at,
-        )
-        for cut in cuts
-    )
-    return tuple(
-        Slice(
-            lot_id=cut.lot.lot_id,
-            source=cut.lot.source,
-            units=Money.units(cut.units_minor),
-            consideration=Money(cut.consideration_minor, currency(cut.lot.currency)),
-        )
-        for cut in cuts
-    )
+    (outcome,) = consume_set(spends=[Spend(player=player, units=units, reference=reference)], at=at)
+    if isinstance(outcome, UnableToSpend):
+        raise outcome
+    return outcome
 
 
 def consume_set(*, spends: Sequence[Spend], at: datetime) -> tuple[tuple[Slice, ...] | UnableToSpend, ...]:
+    wallets = locked.lock((spend.player for spend in spends), at=at)
     outcomes: list[tuple[Slice, ...] | UnableToSpend] = []
+    takings: list[Taking] = []
     for spend in spends:
         try:
-            outcomes.append(consume(player=spend.player, units=spend.units, reference=spend.reference, at=at))
+            wallet = open_wallet_of(wallets, spend.player)
+            cuts = cut_from(wallet, units=spend.units)
         except UnableToSpend as refusal:
             outcomes.append(refusal)
+            continue
+        # What this spend leaves is what the next one of the same wallet sees.
+        wallet.lots = rules.after(wallet.lots, cuts)
+        takings += locked.takings_of(cuts, reference=spend.reference)
+        outcomes.append(locked.as_slices(cuts))
+    locked.take(takings, use=Use.SPEND, at=at)
     return tuple(outcomes)
 
 
-def hold(
-    *, hold_id: UUID, player: UUID, units: Money, purpose: str, at: datetime, expires_at: datetime
-) -> Hold:
+def open_wallet_of(wallets: dict[UUID, LockedWallet], player: UUID) -> LockedWallet:
+    """The player's wallet, if it may be spent from. Raises UnableToSpend."""
+    wallet = wallets.get(player)
+    if wallet is None:
+        raise UnableToSpend("wallet_unknown")
+    if wallet.state is WalletState.FROZEN:
+        raise UnableToSpend("wallet_frozen")
+    return wallet
+
+
+def cut_from(wallet: LockedWallet, *, units: Money) -> list[Cut]:
+    """What a spend of ``units`` would take now. Raises UnableToSpend."""
     if units.minor <= 0:
         raise UnableToSpend("amount_not_positive")
-    lock(player=player)
-    if units > queries.balance(player=player).available:
-        raise UnableToSpend("insufficient_funds")
-    try:
-        return services.get(Ledger).hold(
-            hold_id=hold_id,
-            account=AccountRef(WALLET_BOOK, units.currency.code, str(player)),
-            amount=units,
-            reason=purpose,
-            expires_at=expires_at,
-        )
-    except UnableToHold as refusal:
-        raise UnableToSpend(refusal.reason) from None
-
-
-def lock(*, player: UUID) -> None:
-    """One spend of a wallet at a time: the lots that the first one leaves are what the second one sees."""
-    if _locked(player).state == WalletState.FROZEN:
-        raise UnableToSpend("wallet_frozen")
-
-
-def _locked(player: UUID) -> WalletRow:
-    row = WalletRow.objects.select_for_update().filter(player_id=player).first()
-    if row is None:
-        raise UnableToSpend("wallet_unknown")
-    return row
+    cuts = rules.cut(wallet.lots, units_minor=units.minor)
+    if cuts is None:
+        raise UnableToSpend("insufficient_funds", missing_minor=units.minor - wallet.free_minor)
+    return cuts

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+
 from warchest.charging.contract import (
     WALLET_BOOK,
     Lot,
@@ -19,32 +22,29 @@ from warchest.charging.models import Wallet as WalletRow
 from warchest.charging.rules import Left, in_order_of_use
 from warchest.kernel.currency import INNER, currency
 from warchest.kernel.money import Money
-from warchest.ledger.contract import AccountRef, Balance, Ledger
+from warchest.ledger.contract import AccountRef, Ledger
 from warchest.runtime.services import services
-
-
-def balance(*, player: UUID) -> Balance:
-    return services.get(Ledger).balance(account=AccountRef(WALLET_BOOK, INNER.code, str(player)))
 
 
 def wallet(*, player: UUID, at: datetime | None = None) -> Wallet:
     row = WalletRow.objects.filter(player_id=player).first()
     if row is None:
         raise UnableToSpend("wallet_unknown")
-    lots = {lot.id: lot for lot in LotRow.objects.filter(wallet_id=player, units_left_minor__gt=0)}
-    now = balance(player=player)
+    is_over = ExpressionWrapper(Q(expires_at__lte=at or Now()), output_field=BooleanField())
+    lots = {
+        lot.id: lot for lot in LotRow.objects.filter(wallet_id=player, is_open=True).annotate(is_over=is_over)
+    }
+    balance = services.get(Ledger).balance(account=AccountRef(WALLET_BOOK, INNER.code, str(player)))
     return Wallet(
         player=player,
         state=WalletState(row.state),
-        posted=now.posted,
-        held=now.held,
-        expired=Money.units(0),
+        posted=balance.posted,
+        held=balance.held,
+        expired=Money.units(
+            sum(lot.units_left_minor - lot.reserved_minor for lot in lots.values() if lot.is_over)
+        ),
         lots=tuple(as_lot(lots[left.lot_id]) for left in in_order_of_use(map(_left, lots.values()))),
     )
-
-
-def units_left(*, player: UUID) -> list[Left]:
-    return [_left(row) for row in LotRow.objects.filter(wallet_id=player, units_left_minor__gt=0)]
 
 
 def _left(row: LotRow) -> Left:
@@ -52,8 +52,11 @@ def _left(row: LotRow) -> Left:
         lot_id=row.id,
         source=Source(row.source),
         units_minor=row.units_left_minor,
+        reserved_minor=row.reserved_minor,
+        free_minor=row.units_left_minor - row.reserved_minor,
         consideration_minor=row.consideration_left_minor,
         currency=row.currency,
+        transferable=row.transferable,
         expires_at=row.expires_at,
         opened_at=row.opened_at,
     )
@@ -67,7 +70,7 @@ def as_lot(row: LotRow) -> Lot:
         reference=row.reference,
         issued=Money.units(row.issued_minor),
         units=Money.units(row.units_left_minor),
-        reserved=Money.units(0),
+        reserved=Money.units(row.reserved_minor),
         consideration=Money(row.consideration_left_minor, currency(row.currency)),
         terms=LotTerms(
             refundable=row.refundable,
@@ -76,5 +79,5 @@ def as_lot(row: LotRow) -> Lot:
             expires_at=row.expires_at,
         ),
         opened_at=row.opened_at,
-        origin=row.id,
+        origin=row.origin_id,
     )

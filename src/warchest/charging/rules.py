@@ -1,25 +1,32 @@
-"""How a spend is cut out of lots."""
+"""How parts are cut out of lots, and what term a part gets that comes back. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from fractions import Fraction
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from warchest.charging.contract import Source
 
+RETURNED_TERM = timedelta(days=30)
+"""What comes back after its lot's term may be spent for so long."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left in a lot, in minor units."""
+    """What is left in a lot, in minor units: ``reserved_minor`` is kept by holds, ``free_minor`` may be taken."""
 
     lot_id: UUID
     source: Source
     units_minor: int
+    reserved_minor: int
+    free_minor: int
     consideration_minor: int
     currency: str
+    transferable: bool
     expires_at: datetime | None
     opened_at: datetime
 
@@ -31,33 +38,99 @@ class Cut:
     consideration_minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unreturned:
+    """What of a slice was not given back yet, in minor units."""
+
+    slice_id: UUID
+    units_minor: int
+    consideration_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    slice_id: UUID
+    units_minor: int
+    consideration_minor: int
+
+
+def share(amount_minor: int, *, part: int, whole: int) -> int:
+    """``part``/``whole`` of an amount that is not negative, exactly, rounded half to even."""
+    least, rest = divmod(amount_minor * part, whole)
+    return least + (2 * rest > whole or (2 * rest == whole and least % 2 == 1))
+
+
+def free_units(*, units_minor: int, reserved_minor: int, expires_at: datetime | None, at: datetime) -> int:
+    """How many of a lot's units a spend may take: none of what holds have reserved, and nothing after its term."""
+    return 0 if expires_at is not None and expires_at <= at else units_minor - reserved_minor
+
+
 def in_order_of_use(lots: Iterable[Left]) -> list[Left]:
     """Promotions first (they cost nothing and lapse soonest), then the earliest expiry, then the oldest."""
 
-    def rank(lot: Left) -> tuple[bool, bool, float, float, int]:
-        expiry = lot.expires_at.timestamp() if lot.expires_at else 0.0
+    def rank(lot: Left) -> tuple[bool, datetime, datetime, UUID]:
         return (
             lot.source is not Source.PROMOTION,
-            lot.expires_at is None,
-            expiry,
-            lot.opened_at.timestamp(),
-            lot.lot_id.int,
+            lot.expires_at or _NEVER,
+            lot.opened_at,
+            lot.lot_id,
         )
 
     return sorted(lots, key=rank)
 
 
 def cut(lots: Iterable[Left], *, units_minor: int) -> list[Cut] | None:
-    """Take ``units_minor`` from the lots in their order of use; None when they hold less.
+    """Take ``units_minor`` of what is free in the lots, in their order of use; None when there is less.
 
     A part of a lot carries its exact share of the consideration, rounded half to even; the last unit carries all that is
     left, so the parts of a lot always sum to what was paid for it.
     """
     wanted, cuts = units_minor, []
     for lot in in_order_of_use(lots):
-        taken = min(wanted, lot.units_minor)
-        if taken:
-            share = round(Fraction(lot.consideration_minor * taken, lot.units_minor))
-            cuts.append(Cut(lot, taken, share))
+        if taken := min(wanted, lot.free_minor):
+            paid = share(lot.consideration_minor, part=taken, whole=lot.units_minor)
+            cuts.append(Cut(lot, taken, paid))
             wanted -= taken
     return None if wanted else cuts
+
+
+def after(lots: Iterable[Left], cuts: Iterable[Cut]) -> list[Left]:
+    """The lots as the cuts leave them."""
+    taken = {one.lot.lot_id: one for one in cuts}
+    return [
+        lot
+        if (one := taken.get(lot.lot_id)) is None
+        else replace(
+            lot,
+            units_minor=lot.units_minor - one.units_minor,
+            free_minor=lot.free_minor - one.units_minor,
+            consideration_minor=lot.consideration_minor - one.consideration_minor,
+        )
+        for lot in lots
+    ]
+
+
+def give_back(slices: Sequence[Unreturned], *, units_minor: int) -> list[Part] | None:
+    """Give back ``units_minor`` of a spend's slices, which stand in their order of use: the last one used comes first.
+
+    Consideration is shared as in ``cut``, so that what comes back of a slice in several parts sums to what was taken. None
+    when there is less.
+    """
+    wanted, parts = units_minor, []
+    for slice_ in reversed(slices):
+        if given := min(wanted, slice_.units_minor):
+            paid = share(slice_.consideration_minor, part=given, whole=slice_.units_minor)
+            parts.append(Part(slice_.slice_id, given, paid))
+            wanted -= given
+    return None if wanted else parts
+
+
+def term_after_return(expires_at: datetime | None, *, at: datetime) -> datetime | None:
+    """When units expire that come back at ``at``: with the lot that they were taken from.
+
+    Where its term is over, they could not be used at all, and giving them back would be no refund: they get a term of their
+    own of ``RETURNED_TERM``.
+    """
+    if expires_at is None or expires_at > at:
+        return expires_at
+    return at + RETURNED_TERM

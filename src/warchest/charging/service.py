@@ -1,15 +1,21 @@
 """Charging as this process offers it."""
 
-from warchest.charging import operations, queries
+from warchest.charging import expiry, holds, operations, queries, returns
 
 
 class LocalCharging:
     """Implements ``contract.Charging`` over this process's own connection."""
 
     open_wallet = staticmethod(operations.open_wallet)
+    wallet = staticmethod(queries.wallet)
     fund = staticmethod(operations.fund)
-    lock = staticmethod(operations.lock)
     consume = staticmethod(operations.consume)
     consume_set = staticmethod(operations.consume_set)
-    hold = staticmethod(operations.hold)
-    wallet = staticmethod(queries.wallet)
+    return_units = staticmethod(returns.return_units)
+    transfer = staticmethod(returns.transfer)
+    hold = staticmethod(holds.hold)
+    capture = staticmethod(holds.capture)
+    void = staticmethod(holds.void)
+    lapse = staticmethod(holds.lapse)
+    expired_lots = staticmethod(expiry.expired_lots)
+    expire = staticmethod(expiry.expire)

@@ -24,6 +24,7 @@ PULSES = (
     Pulse("deliver_webhooks", 1, outbox.deliver_webhooks),
     Pulse("send_mails", 5, outbox.send_mails),
     Pulse("lapse_holds", 10, lambda: housekeeping.lapse_holds(at=now())),
+    Pulse("expire_lots", 60, lambda: housekeeping.expire_lots(at=now())),
     Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
 )
 

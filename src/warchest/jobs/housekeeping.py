@@ -1,4 +1,4 @@
-"""What time itself asks for: holds lapse, served days become revenue, old keys are forgotten, the books are proved."""
+"""What time itself asks for: holds lapse, units expire, served days become revenue, keys are forgotten, books are proved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from warchest.charging.contract import WALLET_BOOK, Charging
+from warchest.journeys.expire_lots import expire_lots as expire_portion
+from warchest.journeys.hold_units import lapse_holds as lapse_portion
 from warchest.journeys.recognise_revenue import recognise_revenue
+from warchest.kernel.ids import new_id
 from warchest.ledger.contract import Ledger
 from warchest.runtime import idempotency, invariants
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
@@ -14,13 +18,38 @@ from warchest.runtime.services import services
 
 log = structlog.get_logger(__name__)
 
+PORTION = 200
+"""So many holds or lots are let go in one transaction: it keeps their wallets waiting for some hundredths of a second."""
+
 KEYS_KEPT = timedelta(days=30)
 """A caller may repeat a request under its key for so long."""
 
 
 def lapse_holds(*, at: datetime) -> int:
-    """Let go what was set aside and is out of time; answers how many."""
-    return len(services.get(Ledger).lapse(at=at))
+    """Let go what was set aside and is out of time, in small transactions; answers how many holds.
+
+    Each portion has a new key: a hold closes once, so nothing is done twice.
+    """
+    lapsed, ledger = 0, services.get(Ledger)
+    while due := ledger.open_holds(book=WALLET_BOOK, expired_at=at, limit=PORTION):
+        holds = tuple(hold.id for hold in due)
+        lapsed += len(
+            lapse_portion(_command("lapse_holds", key=f"lapse:{new_id()}", at=at), holds=holds).answer
+        )
+    return lapsed
+
+
+def expire_lots(*, at: datetime) -> int:
+    """Take units whose term is over out of the wallets, in small transactions; answers of how many lots.
+
+    May be stopped anywhere: the next run goes on with what is left.
+    """
+    expired, charging = 0, services.get(Charging)
+    while due := charging.expired_lots(at=at, limit=PORTION):
+        expired += len(
+            expire_portion(_command("expire_lots", key=f"expire:{new_id()}", at=at), lots=due).answer
+        )
+    return expired
 
 
 def recognise_yesterday(*, at: datetime) -> None:
@@ -30,12 +59,7 @@ def recognise_yesterday(*, at: datetime) -> None:
     up for by the next run.
     """
     yesterday = at.astimezone(UTC).date() - timedelta(days=1)
-    command = Command(
-        actor=Actor(ActorKind.JOB, "recognise_revenue"),
-        key=f"recognise:{yesterday.isoformat()}",
-        at=at,
-        channel=Channel.JOB,
-    )
+    command = _command("recognise_revenue", key=f"recognise:{yesterday.isoformat()}", at=at)
     done = recognise_revenue(command, day=yesterday)
     if not done.replayed:
         log.info(
@@ -60,3 +84,7 @@ def prove_books() -> int:
             log.error("invariant_broken", invariant=rule.name, says=rule.says, places=checked.places)
     log.info("books_proved", rules=len(invariants.kept()), broken=broken)
     return broken
+
+
+def _command(job: str, *, key: str, at: datetime) -> Command:
+    return Command(actor=Actor(ActorKind.JOB, job), key=key, at=at, channel=Channel.JOB)

@@ -55,17 +55,14 @@ def capture_hold(tx: Transaction, *, hold_id: UUID, amount: Money | None) -> Cap
     What is charged in a game is delivered at once, so it is revenue at once (IFRS 15.31). A player who was frozen since
     still pays for what the game has delivered. Raises UnableToHold, UnableToSpend.
     """
-    ledger, accounting = tx.get(Ledger), tx.get(Accounting)
-    found = _units_hold(ledger, hold_id)
-    player = tx.get(Members).player(player_id=UUID(found.account.owner))
-    # The wallet is locked before its hold, as by everything that spends from it.
-    tx.get(Charging).lock(player=player.id)
-    hold = ledger.release_for_capture(hold_id=hold_id, amount=amount, at=tx.command.at)
-    slices = tx.get(Charging).consume(
-        player=player.id, units=hold.captured, reference=f"hold:{hold_id}", at=tx.command.at
+    accounting = tx.get(Accounting)
+    player = tx.get(Members).player(player_id=_holder(tx, hold_id))
+    captured = tx.get(Charging).capture(
+        hold_id=hold_id, player=player.id, units=amount, reference=f"hold:{hold_id}", at=tx.command.at
     )
+    hold, slices = captured.hold, captured.slices
     taxed = taxed_by_currency(accounting, slices, country=player.country, at=tx.command.at)
-    posted = ledger.post(
+    posted = tx.get(Ledger).post(
         entry=EntryDraft(
             id=new_id(),
             key=f"hold:{hold_id}",
@@ -87,12 +84,20 @@ def capture_hold(tx: Transaction, *, hold_id: UUID, amount: Money | None) -> Cap
 def void_hold(tx: Transaction, *, hold_id: UUID) -> Hold:
     """Let a hold go. Raises UnableToHold."""
     tx.about("hold", hold_id)
-    _units_hold(tx.get(Ledger), hold_id)
-    return tx.get(Ledger).void(hold_id=hold_id)
+    return tx.get(Charging).void(hold_id=hold_id, player=_holder(tx, hold_id))
 
 
-def _units_hold(ledger: Ledger, hold_id: UUID) -> Hold:
-    hold = ledger.find_hold(hold_id=hold_id)
+@journey("holds.lapse")
+def lapse_holds(tx: Transaction, *, holds: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    """Let go those of the holds that are still open and expired, and the lots that they had reserved; answers which."""
+    lapsed = tx.get(Charging).lapse(hold_ids=holds, at=tx.command.at)
+    tx.about("holds", holds[0], asked=len(holds), lapsed=len(lapsed))
+    return lapsed
+
+
+def _holder(tx: Transaction, hold_id: UUID) -> UUID:
+    """The player in whose wallet the hold is."""
+    hold = tx.get(Ledger).find_hold(hold_id=hold_id)
     if hold.account.book != WALLET_BOOK:
         raise UnableToHold("hold_unknown")
-    return hold
+    return UUID(hold.account.owner)

@@ -39,7 +39,7 @@ def wallet_page(*, player: Player, language: str, at: datetime, lines: int = 5) 
     times = times_of(player=player, language=language, at=at)
     lately = statement(player=player.id, limit=lines)
     return WalletPage(
-        wallet=services.get(Charging).wallet(player=player.id),
+        wallet=services.get(Charging).wallet(player=player.id, at=at),
         times=times,
         lately=lately,
         background=background_of(player=player.id, times=times, lines=lately),

@@ -65,7 +65,7 @@ def _activate(request: HttpRequest, player: Player, code: str) -> HttpResponse:
     context = {
         "step": "done",
         "gave": gifts(activated.gave, player=player, at=command.at, units=activated.units),
-        "wallet": services.get(Charging).wallet(player=player.id),
+        "wallet": services.get(Charging).wallet(player=player.id, at=command.at),
         "serial": activated.serial,
     }
     return _page(request, context)

@@ -21,6 +21,7 @@ from warchest.journeys.return_from_provider import return_from_provider
 from warchest.kernel.errors import TryAgain
 from warchest.members.contract import Player
 from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment
+from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.portal.commands import a_key, player_command
 from warchest.web.portal.lines import CREDITED
@@ -96,7 +97,7 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
             "why": _why(found.reason) if state == "refused" else None,
             "receipt_url": None,
         },
-        "wallet": services.get(Charging).wallet(player=player.id) if state == "succeeded" else None,
+        "wallet": services.get(Charging).wallet(player=player.id, at=now()) if state == "succeeded" else None,
         "next_url": going_on,
         "next_label": _("Go on where you were") if going_on else None,
     }

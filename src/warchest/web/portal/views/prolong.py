@@ -82,7 +82,7 @@ def _page(request: HttpRequest, player: Player, plan_id: UUID, *, told: Told | N
         return _not_on_offer(request, told or tell(refusal))
     language = get_language() or "en"
     service = preview.offer.online_service
-    available = services.get(Charging).wallet(player=player.id).available
+    available = services.get(Charging).wallet(player=player.id, at=at).available
     missing = preview.charge - available if preview.charge > available else None
     held = next(
         (

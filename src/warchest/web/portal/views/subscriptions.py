@@ -19,8 +19,9 @@ from warchest.web.portal.views.home import subscription_card
 @require_GET
 @for_players
 def subscriptions(request: HttpRequest, player: Player) -> HttpResponse:
-    times = times_of(player=player, language=get_language() or "en", at=now())
-    available = services.get(Charging).wallet(player=player.id).available
+    at = now()
+    times = times_of(player=player, language=get_language() or "en", at=at)
+    available = services.get(Charging).wallet(player=player.id, at=at).available
     context = {
         "subscriptions": [subscription_card(time, available) for time in times if time.is_running],
         "ended": [subscription_card(time, available) for time in times if not time.is_running],
