@@ -257,7 +257,10 @@ class TestDatabaseRefuses:
             "TRUNCATE ledger_journalentry CASCADE",
             "UPDATE ledger_posting SET amount_minor = 1",
             "DELETE FROM ledger_posting",
-            "INSERT INTO ledger_entrykey (key, entry_id, fingerprint) VALUES ('k', gen_random_uuid(), '')",
+            "INSERT INTO ledger_entrykey (key, entry_id) VALUES ('k', gen_random_uuid())",
+            "SELECT nextval('ledger_position')",
+            "SELECT ledger_unfold(0, 1)",
+            "UPDATE ledger_journalentry_other SET kind = 'x'",
             "UPDATE ledger_balance SET posted_minor = 1000000",
             "UPDATE runtime_operation SET name = 'x'",
             "DELETE FROM runtime_operation",
@@ -282,6 +285,7 @@ class TestDatabaseRefuses:
         self, ledger: Ledger, superuser_dsn: str, statement: str
     ) -> None:
         ledger.post(entry=issue("anna", 100))
+        ledger.fold()
 
         with psycopg.connect(superuser_dsn) as superuser, pytest.raises(psycopg.Error, match="append-only"):
             superuser.execute(statement)
@@ -291,6 +295,7 @@ class TestDatabaseRefuses:
 
         with psycopg.connect(superuser_dsn) as superuser, pytest.raises(psycopg.errors.CheckViolation):
             superuser.execute(
-                "INSERT INTO ledger_journalentry SELECT gen_random_uuid(), 'x', cluster, kind, occurred_at, recorded_at,"
-                " reference, details, accounts, sides, ARRAY[5, 6], currencies, NULL FROM ledger_journalentry"
+                "INSERT INTO ledger_journalentry SELECT position + 1, occurred_at, recorded_at, gen_random_uuid(), NULL,"
+                " cluster, kind, 'x', reference, details, sides, currencies, accounts, ARRAY[5, 6]"
+                " FROM ledger_journalentry"
             )

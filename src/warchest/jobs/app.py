@@ -12,13 +12,15 @@ import procrastinate
 import structlog
 from procrastinate import JobContext
 
-from warchest.jobs import housekeeping, outbox, payments, pulse
+from warchest.jobs import books, housekeeping, outbox, payments, pulse
 from warchest.jobs.pulse import Pulse
 from warchest.runtime.command import now
 
 log = structlog.get_logger(__name__)
 
 PULSES = (
+    Pulse("fold_journal", 0.25, books.fold_journal),
+    Pulse("open_months", 6 * 3600, lambda: books.open_months(at=now())),
     Pulse("count_events", 2, outbox.count_events),
     Pulse("take_in_events", 1, outbox.take_in_events),
     Pulse("deliver_webhooks", 1, outbox.deliver_webhooks),

@@ -90,6 +90,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "recipient_is_sender": (422, _("Choose another wallet than the one that this comes from.")),
     "entry_unknown": (404, _("There is no such journal entry.")),
     "entry_already_reversed": (409, _("This entry was reversed before.")),
+    "reversal_exceeds_entry": (409, _("This is more than what is left of the entry to be reversed.")),
     # Catalogue, subscriptions
     "plan_unknown": (404, _("There is no such plan.")),
     "plan_not_offered": (

@@ -12,6 +12,12 @@ from uuid import UUID
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 
+AMOUNT_MINOR_MAX = 10**15
+"""The most that one leg moves, in minor units; so no sum of an entry's legs can leave 64 bits."""
+
+LEGS_MAX = 1000
+"""So many legs an entry has at most."""
+
 
 class UnableToPost(UnableTo):
     """The entry was refused and nothing of it was booked."""
@@ -20,11 +26,13 @@ class UnableToPost(UnableTo):
         {
             "insufficient_funds",  # an account with a floor would fall below it
             "entry_unbalanced",  # debits and credits differ in a currency
-            "entry_empty",  # no legs, or an amount that is not positive
+            "entry_empty",  # fewer than two legs or more than LEGS_MAX, or an amount that is not positive
             "book_unknown",  # a leg names a book that the chart does not have
             "entry_key_reused",  # the key was used for an entry with other contents
             "entry_unknown",  # there is no such entry to reverse
-            "entry_already_reversed",
+            "entry_already_reversed",  # all or part of it
+            "reversal_exceeds_entry",  # more than the entry has left on an account and side
+            "amount_too_large",  # a leg of more than AMOUNT_MINOR_MAX
         }
     )
 
@@ -174,15 +182,30 @@ class StatementLine:
     occurred_at: datetime
     recorded_at: datetime
     amount: Money
-    balance_after: Money | None
+    balance_after: Money
     reference: str
     details: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
+class StatementFilter:
+    """Which lines of a statement are wanted: of these kinds (empty: all), occurred within a half-open time, only what
+    came in or only what went out (None: both)."""
+
+    kinds: tuple[str, ...] = ()
+    occurred_from: datetime | None = None
+    occurred_until: datetime | None = None
+    incoming: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
+    """A journal entry. ``position`` is its place in the order of the books."""
+
     id: UUID
+    position: int
     key: str
+    cluster: str
     kind: str
     occurred_at: datetime
     recorded_at: datetime
@@ -190,6 +213,20 @@ class Entry:
     reference: str
     details: Mapping[str, str | int]
     reverses: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries are wanted: all conditions that are given must hold. ``amount`` is that of a single leg; ``book``
+    and ``owner`` name an account that a leg must touch; the time is half-open."""
+
+    reference: str = ""
+    kind: str = ""
+    amount: Money | None = None
+    book: str = ""
+    owner: str | None = None
+    occurred_from: datetime | None = None
+    occurred_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +239,22 @@ class TrialLine:
     currency: str
     debit_minor: int
     credit_minor: int
+
+    @property
+    def balance_minor(self) -> int:
+        """Positive on the book's own side."""
+        net = self.debit_minor - self.credit_minor
+        return net if self.side is Side.DEBIT else -net
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """How far the journal is folded into indexed postings and sums. Reads are true whatever this says: they add what
+    lies behind; a long tail only makes them slow. ``behind`` counts positions, a few of which may be gaps."""
+
+    position: int
+    behind: int
+    folded_at: datetime
 
 
 class Ledger(Protocol):
@@ -217,8 +270,22 @@ class Ledger(Protocol):
         """Book many, each accepted or refused by itself, in one round trip; answers in the order of the entries."""
         ...
 
-    def reverse(self, *, entry_id: UUID, key: str, reversal_id: UUID, occurred_at: datetime) -> Posted:
-        """Book the mirror image of an entry, once. Raises UnableToPost."""
+    def reverse(
+        self,
+        *,
+        entry_id: UUID,
+        key: str,
+        reversal_id: UUID,
+        occurred_at: datetime,
+        legs: Sequence[Leg] | None = None,
+    ) -> Posted:
+        """Book the mirror image of an entry, once; or, for a refund in part, that of ``legs``.
+
+        ``legs`` are the parts of the entry's own legs that are to be undone, each on the side where the entry has it and of
+        no more than it has; they balance like an entry. Over all partial reversals no account and side gets back more than
+        the entry posted there, whatever runs at the same time. An entry of which a part was reversed cannot be reversed
+        whole. Raises UnableToPost.
+        """
         ...
 
     def hold(
@@ -265,9 +332,14 @@ class Ledger(Protocol):
         ...
 
     def statement(
-        self, *, account: AccountRef, before: int | None = None, limit: int = 50
+        self,
+        *,
+        account: AccountRef,
+        before: int | None = None,
+        limit: int = 50,
+        only: StatementFilter | None = None,
     ) -> tuple[StatementLine, ...]:
-        """Lines of an account, newest first, below the ``sequence`` number ``before``."""
+        """Lines of an account, newest first, below the ``sequence`` number ``before``, each with the balance after it."""
         ...
 
     def entry(self, *, entry_id: UUID) -> Entry | None: ...
@@ -276,12 +348,38 @@ class Ledger(Protocol):
         """Those of the entries that exist, in two queries however many they are."""
         ...
 
+    def find_entries(
+        self, *, only: EntryFilter, before: UUID | None = None, limit: int = 50
+    ) -> tuple[Entry, ...]:
+        """Entries that meet the filter, newest first, below the id ``before``."""
+        ...
+
+    def reversals(self, *, entry_id: UUID) -> tuple[UUID, ...]:
+        """The entries that reverse this one or parts of it, oldest first."""
+        ...
+
+    def journal(self, *, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
+        """The entries behind a position, in the order of the books; only as far as nothing can be inserted any more."""
+        ...
+
     def count_entries(self) -> int: ...
 
-    def trial_balance(self) -> tuple[TrialLine, ...]:
-        """Sums of every book and currency."""
+    def trial_balance(self, *, until: datetime | None = None) -> tuple[TrialLine, ...]:
+        """Sums of every book and currency: of all that is posted, or of what had occurred before ``until``."""
         ...
 
     def book_sums_by_owner(self, *, book: str) -> Mapping[tuple[str, str], int]:
         """Per (owner, currency) the balance of a book's accounts in minor units, positive on the book's own side."""
+        ...
+
+    def fold(self, *, entries_max: int = 10_000) -> int:
+        """Fold the next entries into postings and sums; answers how many. Any number of workers may call it at once."""
+        ...
+
+    def folding(self) -> Folding:
+        """How far folding has come."""
+        ...
+
+    def open_months(self, *, at: datetime) -> int:
+        """Have tables ready for the month of ``at`` and the two after it; answers how many were made."""
         ...

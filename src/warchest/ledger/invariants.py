@@ -9,42 +9,88 @@ from warchest.runtime.services import services
 
 _UNBALANCED = """
     SELECT id::text FROM ledger_journalentry
-     WHERE NOT ledger_is_balanced(sides, amounts, currencies) ORDER BY recorded_at, id"""
+     WHERE NOT ledger_is_balanced(sides, amounts, currencies) ORDER BY position"""
+
+_CURRENCIES_OF_LEGS = """
+    SELECT DISTINCT leg.entry_id::text
+      FROM ledger_leg AS leg LEFT JOIN ledger_account AS a ON a.id = leg.account_id
+     WHERE a.id IS NULL OR a.currency <> leg.currency"""
 
 _UNFOLDED = """
-    SELECT entry.id::text
-      FROM ledger_journalentry AS entry
-     WHERE (SELECT array_agg((p.account_id, p.side::text, p.amount_minor)::text ORDER BY p.leg)
-              FROM ledger_posting AS p WHERE p.entry_id = entry.id)
-           IS DISTINCT FROM
-           (SELECT array_agg((l.account, l.side, l.amount)::text ORDER BY l.number)
-              FROM unnest(entry.accounts, entry.sides, entry.amounts)
-                   WITH ORDINALITY AS l(account, side, amount, number))
-     ORDER BY entry.recorded_at, entry.id"""
+    SELECT coalesce(leg.entry_id, p.entry_id)::text
+      FROM (SELECT * FROM ledger_leg WHERE position <= (SELECT position FROM ledger_watermark)) AS leg
+      FULL JOIN ledger_posting AS p
+        ON p.account_id = leg.account_id AND p.position = leg.position AND p.leg = leg.leg
+     WHERE (leg.entry_id, leg.side, leg.amount_minor, leg.occurred_at)
+           IS DISTINCT FROM (p.entry_id, p.side, p.amount_minor, p.occurred_at)
+     ORDER BY coalesce(leg.position, p.position)"""
+
+_RUNNING = """
+    SELECT entry_id::text
+      FROM (SELECT p.entry_id, p.position, p.net_after_minor,
+                   sum(CASE p.side WHEN 'D' THEN p.amount_minor ELSE -p.amount_minor END)
+                       OVER (PARTITION BY p.account_id ORDER BY p.position, p.leg) AS net
+              FROM ledger_posting AS p) AS run
+     WHERE net <> net_after_minor ORDER BY position"""
+
+_SUMS = """
+    SELECT a.book_id || '/' || a.owner || '/' || a.currency
+      FROM ledger_account AS a
+      LEFT JOIN (SELECT p.account_id, sum(p.amount_minor) FILTER (WHERE p.side = 'D') AS debit,
+                        sum(p.amount_minor) FILTER (WHERE p.side = 'C') AS credit
+                   FROM ledger_posting AS p GROUP BY p.account_id) AS sums ON sums.account_id = a.id
+     WHERE (a.debit_minor, a.credit_minor) <> (coalesce(sums.debit, 0), coalesce(sums.credit, 0))
+     ORDER BY 1"""
+
+_DAYS = """
+    SELECT coalesce(sums.book_id, d.book_id) || ' ' || coalesce(sums.currency, d.currency) || ' '
+           || coalesce(sums.day, d.day)
+      FROM (SELECT a.book_id, a.currency, (p.occurred_at AT TIME ZONE 'UTC')::date AS day,
+                   coalesce(sum(p.amount_minor) FILTER (WHERE p.side = 'D'), 0) AS debit,
+                   coalesce(sum(p.amount_minor) FILTER (WHERE p.side = 'C'), 0) AS credit
+              FROM ledger_posting AS p JOIN ledger_account AS a ON a.id = p.account_id
+             GROUP BY 1, 2, 3) AS sums
+      FULL JOIN ledger_daysum AS d USING (book_id, currency, day)
+     WHERE (sums.debit, sums.credit) IS DISTINCT FROM (d.debit_minor, d.credit_minor)
+     ORDER BY 1"""
 
 _BALANCES = """
     SELECT a.book_id || '/' || a.owner || '/' || a.currency
       FROM ledger_balance AS b
       JOIN ledger_account AS a ON a.id = b.account_id
-      JOIN ledger_book AS book ON book.code = a.book_id
-     WHERE b.posted_minor <> coalesce((SELECT sum(CASE WHEN p.side = book.side THEN p.amount_minor
-                                                       ELSE -p.amount_minor END)
-                                         FROM ledger_posting AS p WHERE p.account_id = b.account_id), 0)
-        OR b.held_minor <> coalesce((SELECT sum(h.amount_minor) FROM ledger_hold AS h
-                                      WHERE h.account_id = b.account_id AND h.state = 'open'), 0)
+      LEFT JOIN (SELECT t.account_id, sum(CASE t.side WHEN 'D' THEN t.amount_minor ELSE -t.amount_minor END) AS net
+                   FROM ledger_tail AS t GROUP BY t.account_id) AS tail ON tail.account_id = a.id
+      LEFT JOIN (SELECT h.account_id, sum(h.amount_minor) AS held
+                   FROM ledger_hold AS h WHERE h.state = 'open' GROUP BY h.account_id) AS holds ON holds.account_id = a.id
+     WHERE b.posted_minor <> CASE b.side WHEN 'D' THEN 1 ELSE -1 END
+                             * (a.debit_minor - a.credit_minor + coalesce(tail.net, 0))
+        OR b.held_minor <> coalesce(holds.held, 0)
         OR b.posted_minor - b.held_minor < 0
+        OR b.short
      ORDER BY 1"""
 
 _CURRENCIES = """
-    SELECT a.currency
-      FROM ledger_posting AS p JOIN ledger_account AS a ON a.id = p.account_id
-     GROUP BY a.currency
-    HAVING sum(CASE p.side WHEN 'D' THEN p.amount_minor ELSE -p.amount_minor END) <> 0"""
+    SELECT leg.currency FROM ledger_leg AS leg GROUP BY leg.currency
+    HAVING sum(CASE leg.side WHEN 'D' THEN leg.amount_minor ELSE -leg.amount_minor END) <> 0"""
 
 _KEYS = """
     SELECT coalesce(k.entry_id, e.id)::text
       FROM ledger_entrykey AS k FULL JOIN ledger_journalentry AS e ON e.id = k.entry_id AND e.key = k.key
      WHERE k.key IS NULL OR e.id IS NULL"""
+
+_REVERSALS = """
+    SELECT coalesce(r.entry_id, undone.reverses_id)::text
+      FROM ledger_reversed AS r
+      FULL JOIN (SELECT e.reverses_id, leg.account_id, CASE leg.side WHEN 'D' THEN 'C' ELSE 'D' END AS side,
+                        sum(leg.amount_minor) AS amount
+                   FROM ledger_journalentry AS e JOIN ledger_leg AS leg ON leg.entry_id = e.id
+                  WHERE e.reverses_id IS NOT NULL GROUP BY 1, 2, 3) AS undone
+        ON undone.reverses_id = r.entry_id AND undone.account_id = r.account_id AND undone.side = r.side
+     WHERE coalesce(r.reversed_minor, 0) <> coalesce(undone.amount, 0)
+        OR r.entry_minor IS DISTINCT FROM (SELECT sum(leg.amount_minor) FROM ledger_leg AS leg
+                                            WHERE leg.entry_id = r.entry_id AND leg.account_id = r.account_id
+                                              AND leg.side::text = r.side)
+     ORDER BY 1"""
 
 
 def _rows(query: str, sentence: str) -> Callable[[], Iterator[str]]:
@@ -64,13 +110,33 @@ INVARIANTS = (
         _rows(_UNBALANCED, "entry {} does not balance"),
     ),
     Invariant(
+        "legs_in_their_currency",
+        "Every leg is in the currency of an account that exists",
+        _rows(_CURRENCIES_OF_LEGS, "entry {}: a leg has no account in its currency"),
+    ),
+    Invariant(
         "postings_follow",
-        "The postings are the journal's legs",
+        "The postings are the journal's legs, up to the watermark",
         _rows(_UNFOLDED, "entry {}: its postings differ"),
     ),
     Invariant(
+        "running_balances",
+        "Each posting's balance is that of the one before and its own amount",
+        _rows(_RUNNING, "entry {}: the balance after it differs"),
+    ),
+    Invariant(
+        "account_sums",
+        "The sums of each account are those of its postings",
+        _rows(_SUMS, "account {}: its sums differ"),
+    ),
+    Invariant(
+        "day_sums",
+        "The trial balance's sums of days are those of the postings",
+        _rows(_DAYS, "{}: the sum of the day differs"),
+    ),
+    Invariant(
         "balances_exact",
-        "Every exact balance is the sum of its postings, its holds are what is set aside, and neither breaks the floor",
+        "Every exact balance is the sum of its entries, its holds are what is set aside, and neither breaks the floor",
         _rows(_BALANCES, "account {}: its balance or what is held differs"),
     ),
     Invariant(
@@ -78,5 +144,10 @@ INVARIANTS = (
     ),
     Invariant(
         "keys_match", "Every entry has its key, every key its entry", _rows(_KEYS, "entry {}: key missing")
+    ),
+    Invariant(
+        "reversals_within",
+        "What was reversed of each entry is what its reversals say, and no more than it has",
+        _rows(_REVERSALS, "entry {}: what is counted as reversed differs"),
     ),
 )

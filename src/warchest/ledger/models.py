@@ -1,4 +1,4 @@
-"""The books' tables. Their constraints, triggers and rights are in ``sql/constraints.sql``."""
+"""The books' tables. Their triggers, functions and rights, and the tables that have months, are in ``sql/``."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -22,14 +22,18 @@ class Book(models.Model):
 
 
 class Account(models.Model):
-    """A book for one owner and currency."""
+    """A book for one owner and currency, with the sums of what was posted to it up to the watermark."""
 
+    # Every leg carries the number, so it has 32 bits: enough for two thousand million accounts a cluster.
+    id = models.AutoField(primary_key=True)
     # No index on the book alone: a plan made while the table was small would prefer it for ever, and read a whole book
     # for each account. The unique index begins with the book.
     book = models.ForeignKey(Book, on_delete=models.PROTECT, db_index=False)
     owner = models.CharField(max_length=64, blank=True)
     currency = models.CharField(max_length=3)
     opened_at = models.DateTimeField(db_default=Now())
+    debit_minor = models.BigIntegerField()
+    credit_minor = models.BigIntegerField()
 
     class Meta:
         constraints = [UniqueConstraint(fields=["book", "owner", "currency"], name="account_once")]
@@ -45,6 +49,8 @@ class Balance(models.Model):
     side = models.CharField(max_length=1)
     posted_minor = models.BigIntegerField()
     held_minor = models.BigIntegerField()
+    # Set and cleared again within ``ledger_post``: nobody else ever sees it set.
+    short = models.BooleanField()
 
     class Meta:
         constraints = [
@@ -54,58 +60,106 @@ class Balance(models.Model):
 
 
 class EntryKey(models.Model):
-    """Keys are unique in a table of their own, since a unique key cannot span the journal's later partitions."""
+    """Keys are unique in a table of their own, since a unique key cannot span the journal's months."""
 
     key = models.CharField(primary_key=True, max_length=120)
     entry_id = models.UUIDField()
-    fingerprint = models.BinaryField(max_length=32)
 
 
 class JournalEntry(models.Model):
-    """One entry, its legs packed in arrays: the source of truth. Immutable."""
+    """One entry, its legs packed in arrays: the source of truth. Immutable. Its tables are in ``sql/journal.sql``."""
 
     id = models.UUIDField(primary_key=True)
+    position = models.BigIntegerField()
     key = models.CharField(max_length=120)
     cluster = models.CharField(max_length=20)
     kind = models.CharField(max_length=40)
     occurred_at = models.DateTimeField()
-    recorded_at = models.DateTimeField(db_default=Now())
+    recorded_at = models.DateTimeField()
     reference = models.CharField(max_length=80, blank=True)
-    details = models.JSONField(default=dict)
-    reverses = models.ForeignKey("self", null=True, on_delete=models.PROTECT, db_index=False)
-    accounts = ArrayField(models.BigIntegerField())
-    sides = ArrayField(models.TextField())
+    details = models.JSONField(null=True)
+    reverses = models.ForeignKey("self", null=True, on_delete=models.DO_NOTHING, db_constraint=False)
+    sides = models.TextField()
+    currencies = models.TextField()
+    accounts = ArrayField(models.IntegerField())
     amounts = ArrayField(models.BigIntegerField())
-    currencies = ArrayField(models.TextField())
 
     class Meta:
+        managed = False
+        db_table = "ledger_journalentry"
         verbose_name_plural = "journal entries"
-        constraints = [UniqueConstraint(fields=["reverses"], name="entry_reversed_once")]
-        indexes = [
-            models.Index(fields=["-occurred_at"], name="entry_occurred_at"),
-            models.Index(fields=["reference"], name="entry_reference"),
+
+
+class Reversed(models.Model):
+    """What of an entry has been reversed, by account and side. Only the journal's own trigger writes here."""
+
+    pk = models.CompositePrimaryKey("entry_id", "account_id", "side")
+    entry_id = models.UUIDField()
+    account_id = models.IntegerField()
+    side = models.CharField(max_length=1)
+    entry_minor = models.BigIntegerField()
+    reversed_minor = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                name="reversed_within_entry",
+                condition=Q(reversed_minor__gte=0, reversed_minor__lte=F("entry_minor")),
+            )
         ]
+
+
+class Watermark(models.Model):
+    """How far the journal is folded into postings, sums and the index of references: one row."""
+
+    id = models.SmallIntegerField(primary_key=True, db_default=1)
+    position = models.BigIntegerField()
+    settled_position = models.BigIntegerField()
+    marked_position = models.BigIntegerField(null=True)
+    marked_transaction = models.BigIntegerField(null=True)
+    folded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [CheckConstraint(name="watermark_one", condition=Q(id=1))]
+
+
+class DaySum(models.Model):
+    """What was posted to a book in a currency on a day (UTC, by when it occurred): the trial balance's roll-up."""
+
+    pk = models.CompositePrimaryKey("book_id", "currency", "day")
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, db_index=False)
+    currency = models.CharField(max_length=3)
+    day = models.DateField()
+    debit_minor = models.DecimalField(max_digits=30, decimal_places=0)
+    credit_minor = models.DecimalField(max_digits=30, decimal_places=0)
+
+
+class Reference(models.Model):
+    """Entries by the business document that they refer to."""
+
+    pk = models.CompositePrimaryKey("reference", "entry_id")
+    reference = models.CharField(max_length=80)
+    entry_id = models.UUIDField()
 
 
 class Posting(models.Model):
-    """A leg of the journal, unfolded and indexed for reading. Only the journal's own trigger writes here."""
+    """A leg of the journal, indexed for reading. Only the projector writes here (``sql/fold.sql``)."""
 
-    sequence = models.BigAutoField(primary_key=True)
-    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings", db_index=False)
+    # Django asks for one column; what is unique is position and leg.
+    position = models.BigIntegerField(primary_key=True)
     leg = models.SmallIntegerField()
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, db_index=False)
+    entry = models.ForeignKey(
+        JournalEntry, on_delete=models.DO_NOTHING, related_name="postings", db_constraint=False
+    )
+    account = models.ForeignKey(Account, on_delete=models.DO_NOTHING, db_constraint=False)
     side = models.CharField(max_length=1)
     amount_minor = models.BigIntegerField()
     occurred_at = models.DateTimeField()
-    recorded_at = models.DateTimeField()
-    balance_after_minor = models.BigIntegerField(null=True)
+    net_after_minor = models.BigIntegerField()
 
     class Meta:
-        constraints = [UniqueConstraint(fields=["entry", "leg"], name="posting_once")]
-        indexes = [
-            models.Index(fields=["account", "-sequence"], name="posting_statement"),
-            models.Index(fields=["account", "occurred_at"], name="posting_moment"),
-        ]
+        managed = False
+        db_table = "ledger_posting"
 
 
 class Hold(models.Model):

@@ -1,35 +1,37 @@
-"""Writes of the ledger."""
+"""Writes of the ledger's entries; those of holds are in ``holds``."""
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from itertools import chain
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db import IntegrityError, OperationalError, transaction
+from psycopg import errors as postgres
 
-from warchest.kernel.money import Money
-from warchest.ledger import queries
+from warchest.ledger import entry_queries
+from warchest.ledger.batcher import Batcher
 from warchest.ledger.contract import (
     AccountRef,
     Book,
+    Entry,
     EntryDraft,
-    Hold,
-    HoldState,
     Leg,
     Posted,
     Refused,
-    UnableToHold,
+    Side,
     UnableToPost,
 )
-from warchest.ledger.models import Account as AccountRow
 from warchest.ledger.models import Book as BookRow
-from warchest.ledger.models import Hold as HoldRow
-from warchest.runtime import wire
+from warchest.ledger.packing import POST, Draft, columns, refusal, runs
 from warchest.runtime.services import services
+
+Outcome = Posted | Refused
+
+_PASSING = (postgres.SerializationFailure, postgres.DeadlockDetected)
+_TRIES_MAX = 5
 
 
 def define_books(*, books: Sequence[Book]) -> None:
@@ -46,139 +48,105 @@ def post(*, entry: EntryDraft) -> Posted:
     return outcome
 
 
-def post_set(*, entries: Sequence[EntryDraft]) -> tuple[Posted | Refused, ...]:
-    return _post_drafts([_draft(entry) for entry in entries])
+def post_set(*, entries: Sequence[EntryDraft]) -> tuple[Outcome, ...]:
+    reasons = [refusal(entry) for entry in entries]
+    sound = [Draft(entry) for entry, reason in zip(entries, reasons, strict=True) if not reason]
+    if not sound:
+        answers = iter(())
+    elif services.database("ledger").in_atomic_block:
+        answers = iter(_post_here(sound))
+    else:
+        answers = iter(_batcher.post(sound))
+    return tuple(Refused(reason) if reason else next(answers) for reason in reasons)
 
 
-def reverse(*, entry_id: UUID, key: str, reversal_id: UUID, occurred_at: datetime) -> Posted:
-    original = queries.entry(entry_id=entry_id)
+def reverse(
+    *, entry_id: UUID, key: str, reversal_id: UUID, occurred_at: datetime, legs: Sequence[Leg] | None = None
+) -> Posted:
+    original = entry_queries.entry(entry_id=entry_id)
     if original is None:
         raise UnableToPost("entry_unknown")
-    mirrored = tuple(Leg(leg.side.other, leg.book, leg.amount, leg.owner) for leg in original.legs)
+    undone = original.legs if legs is None else tuple(legs)
     draft = EntryDraft(
         id=reversal_id,
         key=key,
         kind="reversal",
         occurred_at=occurred_at,
-        legs=mirrored,
+        legs=tuple(Leg(leg.side.other, leg.book, leg.amount, leg.owner) for leg in undone),
         reference=original.reference,
         details={"of": original.kind},
     )
-    (outcome,) = _post_drafts([_draft(draft, reverses=entry_id)])
+    too_much = "entry_already_reversed" if legs is None else "reversal_exceeds_entry"
+    if reason := refusal(draft):
+        raise UnableToPost(reason, key=key)
+    try:
+        (outcome,) = _post_apart([Draft(draft, reverses=entry_id)])
+    except IntegrityError as error:
+        violated = error.__cause__.diag.constraint_name  # type: ignore[union-attr]
+        if violated not in ("reversed_within_entry", "reversal_within_entry"):
+            raise
+        raise UnableToPost(too_much, key=key) from None
     if isinstance(outcome, Refused):
-        raise UnableToPost(outcome.reason, key=key)
+        # What was given back before is mostly spent since: that is not why it cannot be given back again.
+        exceeds = outcome.reason == "insufficient_funds" and _exceeds(original, undone)
+        raise UnableToPost(too_much if exceeds else outcome.reason, key=key)
     return outcome
 
 
-def _draft(entry: EntryDraft, *, reverses: UUID | None = None) -> dict[str, object]:
-    if not entry.legs or any(leg.amount.minor <= 0 for leg in entry.legs):
-        raise UnableToPost("entry_empty", key=entry.key)
-    # The id is made anew by each caller, so it is no part of what makes two requests the same.
-    contents = (entry.kind, entry.occurred_at, entry.legs, entry.reference, entry.details, reverses)
-    return {
-        "id": str(entry.id),
-        "key": entry.key,
-        "fingerprint": wire.fingerprint(contents).hex(),
-        "kind": entry.kind,
-        "occurred_at": entry.occurred_at.isoformat(),
-        "reference": entry.reference,
-        "details": dict(entry.details),
-        "cluster": services.cluster,
-        "reverses": str(reverses) if reverses else None,
-        "legs": [
-            {
-                "book": leg.book,
-                "owner": leg.owner,
-                "currency": leg.amount.currency.code,
-                "side": leg.side.value,
-                "amount": leg.amount.minor,
-            }
-            for leg in entry.legs
-        ],
-    }
+def _exceeds(original: Entry, undone: Sequence[Leg]) -> bool:
+    earlier = entry_queries.entries(entry_ids=entry_queries.reversals(entry_id=original.id)).values()
+    left: Counter[tuple[AccountRef, Side]] = Counter()
+    for leg in original.legs:
+        left[leg.account, leg.side] += leg.amount.minor
+    for leg in chain.from_iterable(entry.legs for entry in earlier):
+        left[leg.account, leg.side.other] -= leg.amount.minor
+    for leg in undone:
+        left[leg.account, leg.side] -= leg.amount.minor
+    return min(left.values()) < 0
 
 
-def _post_drafts(drafts: list[dict[str, object]]) -> tuple[Posted | Refused, ...]:
+def fold(*, entries_max: int = 10_000) -> int:
     with services.database("ledger").cursor() as cursor:
-        cursor.execute(
-            "SELECT outcome, entry_id, reason FROM ledger_post(%s::jsonb) ORDER BY place",
-            [json.dumps(drafts)],
-        )
-        rows = cursor.fetchall()
-    return tuple(
-        Refused(reason) if outcome == "refused" else Posted(entry_id, replayed=outcome == "replayed")
-        for outcome, entry_id, reason in rows
-    )
+        cursor.execute("SELECT ledger_fold(%s)", [entries_max])
+        return cursor.fetchone()[0]
 
 
-def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime) -> Hold:
-    row = AccountRow.objects.filter(
-        book_id=account.book, owner=account.owner, currency=account.currency
-    ).first()
-    if row is None:
-        # Nothing was ever posted to it: there is nothing to set aside.
-        raise UnableToHold("insufficient_funds")
-    try:
-        with transaction.atomic(using=services.alias("ledger")):
-            HoldRow.objects.create(
-                id=hold_id, account=row, amount_minor=amount.minor, reason=reason, expires_at=expires_at
-            )
-    except IntegrityError as error:
-        violated = error.__cause__.diag.constraint_name  # type: ignore[union-attr]
-        if violated == "balance_not_below_floor":
-            raise UnableToHold("insufficient_funds") from None
-        if violated == "ledger_hold_pkey":
-            return queries.find_hold(hold_id=hold_id)
-        raise
-    return queries.find_hold(hold_id=hold_id)
+def open_months(*, at: datetime) -> int:
+    first: date = at.date()
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute("SELECT ledger_ensure_months(%s, %s)", [first, first + timedelta(days=62)])
+        return cursor.fetchone()[0]
 
 
-def release_for_capture(*, hold_id: UUID, amount: Money | None, at: datetime) -> Hold:
-    held = _lock(hold_id)
-    _refuse_closed(held)
-    if held.expires_at <= at:
-        raise UnableToHold("hold_expired")
-    captured = held.amount if amount is None else amount
-    if captured > held.amount or captured.minor <= 0:
-        raise UnableToHold("capture_exceeds_hold")
-    _close(hold_id, HoldState.CAPTURED, captured_minor=captured.minor)
-    return queries.find_hold(hold_id=hold_id)
+def _post_together(drafts: Sequence[Draft]) -> list[Outcome]:
+    """A ledger-only call: one statement, which is a transaction of its own, begun again where it got in another's way."""
+    for tries in range(1, _TRIES_MAX + 1):
+        try:
+            return _post_here(drafts)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, _PASSING) or tries == _TRIES_MAX:
+                raise
+    raise AssertionError("unreachable")
 
 
-def void(*, hold_id: UUID) -> Hold:
-    with transaction.atomic(using=services.alias("ledger"), savepoint=False):
-        found = _lock(hold_id)
-        if found.state is HoldState.VOIDED:
-            return found
-        _refuse_closed(found)
-        _close(hold_id, HoldState.VOIDED)
-        return queries.find_hold(hold_id=hold_id)
-
-
-def lapse(*, at: datetime, hold_ids: Sequence[UUID] | None = None) -> tuple[UUID, ...]:
+def _post_apart(drafts: Sequence[Draft]) -> list[Outcome]:
+    """What the database may refuse by a constraint: the rest of a journey's transaction outlives that."""
+    if not services.database("ledger").in_atomic_block:
+        return _post_together(drafts)
     with transaction.atomic(using=services.alias("ledger")):
-        due = HoldRow.objects.filter(state=HoldState.OPEN, expires_at__lte=at)
-        if hold_ids is not None:
-            due = due.filter(id__in=hold_ids)
-        # Balances are locked by their account, as everywhere. Who names a hold waits for it; the others come again.
-        due = due.order_by("account_id", "id").select_for_update(skip_locked=hold_ids is None)
-        ids = tuple(due.values_list("id", flat=True))
-        for hold_id in ids:
-            _close(hold_id, HoldState.LAPSED)
-        return ids
+        return _post_here(drafts)
 
 
-def _lock(hold_id: UUID) -> Hold:
-    HoldRow.objects.select_for_update().filter(id=hold_id).first()
-    return queries.find_hold(hold_id=hold_id)
+def _post_here(drafts: Sequence[Draft]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    with services.database("ledger").cursor() as cursor:
+        for portion in runs(drafts):
+            cursor.execute(POST, columns(portion, cluster=services.cluster))
+            outcomes += [
+                Refused(reason) if outcome == "refused" else Posted(entry_id, replayed=outcome == "replayed")
+                for outcome, entry_id, reason in cursor.fetchall()
+            ]
+    return outcomes
 
 
-def _refuse_closed(hold: Hold) -> None:
-    if hold.state is not HoldState.OPEN:
-        raise UnableToHold("hold_closed", state=hold.state.value)
-
-
-def _close(hold_id: UUID, state: HoldState, *, captured_minor: int = 0) -> None:
-    HoldRow.objects.filter(id=hold_id).update(
-        state=state, captured_minor=F("captured_minor") + captured_minor, closed_at=Now()
-    )
+_batcher: Batcher[Draft, Outcome] = Batcher(_post_together)

@@ -1,11 +1,15 @@
-"""Reads of the ledger. All answer frozen rows."""
+"""Reads of the ledger. All answer frozen rows, and all are true at the moment of asking.
+
+What is folded is read from indexed postings and sums; what lies behind the watermark is added from the journal. Both
+parts stand in one statement, so a projector at work changes no answer.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from uuid import UUID
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
@@ -13,170 +17,201 @@ from warchest.ledger.contract import (
     AccountRef,
     Balance,
     BookKind,
-    Entry,
-    Hold,
-    HoldState,
-    Leg,
+    Folding,
     Side,
+    StatementFilter,
     StatementLine,
     TrialLine,
-    UnableToHold,
 )
-from warchest.ledger.models import Balance as BalanceRow
-from warchest.ledger.models import Hold as HoldRow
-from warchest.ledger.models import JournalEntry, Posting
 from warchest.runtime.services import services
 
-# An account's amount as its owner sees it: positive on the book's own side.
-_SIGNED = "CASE WHEN p.side = b.side THEN p.amount_minor ELSE -p.amount_minor END"
-_OF_ACCOUNT = """
-      FROM ledger_posting AS p
-      JOIN ledger_account AS a ON a.id = p.account_id
-      JOIN ledger_book AS b ON b.code = a.book_id
-     WHERE a.book_id = %s AND a.owner = %s AND a.currency = %s"""
+# Lines of a statement: of the same position, the entry's legs in their order.
+_LEGS_BITS = 10
 
 
 def balance(*, account: AccountRef) -> Balance:
     unit = currency(account.currency)
-    exact = BalanceRow.objects.filter(
-        account__book_id=account.book, account__owner=account.owner, account__currency=account.currency
-    ).first()
-    if exact:
-        return Balance(Money(exact.posted_minor, unit), Money(exact.held_minor, unit))
-    return Balance(_sum_of(account, "", []), Money.zero(unit))
+    for side, posted, held, net, tail in _rows(
+        """
+        SELECT book.side, b.posted_minor, b.held_minor, a.debit_minor - a.credit_minor,
+               CASE WHEN b.posted_minor IS NULL THEN (
+                   SELECT sum(CASE t.side WHEN 'D' THEN t.amount_minor ELSE -t.amount_minor END)
+                     FROM ledger_tail AS t WHERE t.account_id = a.id) END
+          FROM ledger_account AS a
+          JOIN ledger_book AS book ON book.code = a.book_id
+          LEFT JOIN ledger_balance AS b ON b.account_id = a.id
+         WHERE (a.book_id, a.owner, a.currency) = (%s, %s, %s)""",
+        [account.book, account.owner, account.currency],
+    ):
+        if posted is not None:
+            return Balance(Money(posted, unit), Money(held, unit))
+        net += int(tail or 0)
+        return Balance(Money(net if side == Side.DEBIT else -net, unit), Money.zero(unit))
+    return Balance(Money.zero(unit), Money.zero(unit))
 
 
 def balance_at(*, account: AccountRef, at: datetime) -> Money:
-    return _sum_of(account, "AND p.occurred_at < %s", [at])
+    ((side, net),) = _rows(
+        """
+        SELECT (SELECT side FROM ledger_book WHERE code = %(book)s),
+               sum(CASE l.side WHEN 'D' THEN l.amount_minor ELSE -l.amount_minor END)
+          FROM (SELECT p.side, p.amount_minor, p.occurred_at, p.account_id FROM ledger_posting AS p
+                 UNION ALL
+                SELECT t.side, t.amount_minor, t.occurred_at, t.account_id FROM ledger_tail AS t) AS l
+         WHERE l.account_id = (SELECT id FROM ledger_account
+                                WHERE (book_id, owner, currency) = (%(book)s, %(owner)s, %(currency)s))
+           AND l.occurred_at < %(at)s""",
+        {"book": account.book, "owner": account.owner, "currency": account.currency, "at": at},
+    )
+    net = int(net or 0)
+    return Money(net if side == Side.DEBIT else -net, currency(account.currency))
 
 
-def _sum_of(account: AccountRef, condition: str, values: list[object]) -> Money:
-    with services.database("ledger").cursor() as cursor:
-        cursor.execute(
-            f"SELECT coalesce(sum({_SIGNED}), 0) {_OF_ACCOUNT} {condition}",
-            [account.book, account.owner, account.currency, *values],
-        )
-        return Money(int(cursor.fetchone()[0]), currency(account.currency))
+_STATEMENT = """
+    WITH account AS MATERIALIZED (
+        SELECT a.id, book.side, a.debit_minor - a.credit_minor AS net
+          FROM ledger_account AS a JOIN ledger_book AS book ON book.code = a.book_id
+         WHERE (a.book_id, a.owner, a.currency) = (%(book)s, %(owner)s, %(currency)s)
+    ), line AS (
+        (SELECT p.position, p.leg, p.entry_id, p.side, p.amount_minor, p.net_after_minor
+           FROM ledger_posting AS p {entry_of_posting}
+          WHERE p.account_id = (SELECT id FROM account) AND (p.position, p.leg) < (%(position)s, %(leg)s) {wanted}
+          ORDER BY p.position DESC, p.leg DESC LIMIT %(limit)s)
+        UNION ALL
+        (SELECT p.position, p.leg, p.entry_id, p.side, p.amount_minor, p.net_after_minor
+           FROM (SELECT t.*, (SELECT net FROM account)
+                        + sum(CASE t.side WHEN 'D' THEN t.amount_minor ELSE -t.amount_minor END)
+                          OVER (ORDER BY t.position, t.leg) AS net_after_minor
+                   FROM ledger_tail AS t WHERE t.account_id = (SELECT id FROM account)) AS p {entry_of_posting}
+          WHERE (p.position, p.leg) < (%(position)s, %(leg)s) {wanted}
+          ORDER BY p.position DESC, p.leg DESC LIMIT %(limit)s)
+    )
+    SELECT line.position, line.leg, line.entry_id, e.kind, e.occurred_at, e.recorded_at,
+           CASE WHEN line.side::text = account.side THEN line.amount_minor ELSE -line.amount_minor END,
+           CASE account.side WHEN 'D' THEN line.net_after_minor ELSE -line.net_after_minor END,
+           e.reference, e.details
+      FROM line CROSS JOIN account JOIN ledger_journalentry AS e ON e.id = line.entry_id
+     ORDER BY line.position DESC, line.leg DESC LIMIT %(limit)s"""
 
 
 def statement(
-    *, account: AccountRef, before: int | None = None, limit: int = 50
+    *,
+    account: AccountRef,
+    before: int | None = None,
+    limit: int = 50,
+    only: StatementFilter | None = None,
 ) -> tuple[StatementLine, ...]:
+    only = only or StatementFilter()
+    wanted = []
+    if only.kinds:
+        wanted.append("AND e.kind = ANY (%(kinds)s)")
+    if only.occurred_from:
+        wanted.append("AND p.occurred_at >= %(occurred_from)s")
+    if only.occurred_until:
+        wanted.append("AND p.occurred_at < %(occurred_until)s")
+    if only.incoming is not None:
+        sign = "=" if only.incoming else "<>"
+        wanted.append(f"AND p.side::text {sign} (SELECT side FROM account)")
+    sequence = (2**63 - 1) if before is None else before
     unit = currency(account.currency)
-    lines = (
-        Posting.objects.filter(
-            account__book_id=account.book, account__owner=account.owner, account__currency=account.currency
-        )
-        .select_related("entry", "account__book")
-        .order_by("-sequence")
+    rows = _rows(
+        _STATEMENT.format(
+            wanted=" ".join(wanted),
+            entry_of_posting="JOIN ledger_journalentry AS e ON e.id = p.entry_id" if only.kinds else "",
+        ),
+        {
+            "book": account.book,
+            "owner": account.owner,
+            "currency": account.currency,
+            "position": sequence >> _LEGS_BITS,
+            "leg": sequence & ((1 << _LEGS_BITS) - 1),
+            "limit": limit,
+            "kinds": list(only.kinds),
+            "occurred_from": only.occurred_from,
+            "occurred_until": only.occurred_until,
+        },
     )
-    if before is not None:
-        lines = lines.filter(sequence__lt=before)
     return tuple(
         StatementLine(
-            sequence=line.sequence,
-            entry_id=line.entry_id,
-            kind=line.entry.kind,
-            occurred_at=line.occurred_at,
-            recorded_at=line.recorded_at,
-            amount=Money(
-                line.amount_minor if line.side == line.account.book.side else -line.amount_minor, unit
-            ),
-            balance_after=None if line.balance_after_minor is None else Money(line.balance_after_minor, unit),
-            reference=line.entry.reference,
-            details=line.entry.details,
+            sequence=(row[0] << _LEGS_BITS) | row[1],
+            entry_id=row[2],
+            kind=row[3],
+            occurred_at=row[4],
+            recorded_at=row[5],
+            amount=Money(int(row[6]), unit),
+            balance_after=Money(int(row[7]), unit),
+            reference=row[8],
+            details=_mapping(row[9]),
         )
-        for line in lines[:limit]
+        for row in rows
     )
 
 
-def entry(*, entry_id: UUID) -> Entry | None:
-    return entries(entry_ids=[entry_id]).get(entry_id)
-
-
-def entries(*, entry_ids: Sequence[UUID]) -> Mapping[UUID, Entry]:
-    wanted = list(entry_ids)
-    legs: dict[UUID, list[Leg]] = defaultdict(list)
-    rows = Posting.objects.filter(entry_id__in=wanted).select_related("account").order_by("entry_id", "leg")
-    for row in rows:
-        amount = Money(row.amount_minor, currency(row.account.currency))
-        legs[row.entry_id].append(Leg(Side(row.side), row.account.book_id, amount, row.account.owner))
-    return {
-        row.id: Entry(
-            id=row.id,
-            key=row.key,
-            kind=row.kind,
-            occurred_at=row.occurred_at,
-            recorded_at=row.recorded_at,
-            legs=tuple(legs[row.id]),
-            reference=row.reference,
-            details=row.details,
-            reverses=row.reverses_id,
-        )
-        for row in JournalEntry.objects.filter(id__in=wanted)
-    }
-
-
-def find_hold(*, hold_id: UUID) -> Hold:
-    row = HoldRow.objects.select_related("account").filter(id=hold_id).first()
-    if row is None:
-        raise UnableToHold("hold_unknown")
-    return _as_hold(row)
-
-
-def open_holds(
-    *, book: str, expired_at: datetime | None = None, limit: int | None = None
-) -> tuple[Hold, ...]:
-    rows = HoldRow.objects.filter(state=HoldState.OPEN, account__book_id=book).select_related("account")
-    if expired_at is not None:
-        rows = rows.filter(expires_at__lte=expired_at)
-    return tuple(map(_as_hold, rows.order_by("expires_at", "id")[:limit]))
-
-
-def _as_hold(row: HoldRow) -> Hold:
-    unit = currency(row.account.currency)
-    return Hold(
-        id=row.id,
-        account=AccountRef(row.account.book_id, row.account.currency, row.account.owner),
-        amount=Money(row.amount_minor, unit),
-        captured=Money(row.captured_minor, unit),
-        state=HoldState(row.state),
-        reason=row.reason,
-        expires_at=row.expires_at,
+def trial_balance(*, until: datetime | None = None) -> tuple[TrialLine, ...]:
+    # The days before that of `until` are summed up; what of its own day had occurred is read from the journal.
+    midnight = datetime.combine(until.astimezone(UTC).date(), time(), UTC) if until else None
+    rows = _rows(
+        f"""
+        SELECT book.code, book.kind, book.side, part.currency, sum(part.debit), sum(part.credit)
+          FROM (SELECT d.book_id, d.currency, d.debit_minor AS debit, d.credit_minor AS credit
+                  FROM ledger_daysum AS d WHERE {"d.day < %(day)s" if until else "true"}
+                UNION ALL
+                SELECT a.book_id, a.currency, leg.debit, leg.credit
+                  FROM (SELECT l.account_id, sum(l.amount_minor) FILTER (WHERE l.side = 'D') AS debit,
+                               sum(l.amount_minor) FILTER (WHERE l.side = 'C') AS credit
+                          FROM ({_BEHIND_THE_SUMS if until else "SELECT * FROM ledger_tail"}) AS l
+                         GROUP BY l.account_id) AS leg
+                  JOIN ledger_account AS a ON a.id = leg.account_id) AS part
+          JOIN ledger_book AS book ON book.code = part.book_id
+         GROUP BY book.code, book.kind, book.side, part.currency
+        HAVING sum(part.debit) > 0 OR sum(part.credit) > 0
+         ORDER BY book.code, part.currency""",
+        {"day": midnight.date() if midnight else None, "midnight": midnight, "until": until},
+    )
+    return tuple(
+        TrialLine(code, BookKind(kind), Side(side), unit, int(debits or 0), int(credits or 0))
+        for code, kind, side, unit, debits, credits in rows
     )
 
 
-def count_entries() -> int:
-    return JournalEntry.objects.count()
-
-
-def trial_balance() -> tuple[TrialLine, ...]:
-    with services.database("ledger").cursor() as cursor:
-        cursor.execute("""
-            SELECT b.code, b.kind, b.side, a.currency,
-                   coalesce(sum(p.amount_minor) FILTER (WHERE p.side = 'D'), 0),
-                   coalesce(sum(p.amount_minor) FILTER (WHERE p.side = 'C'), 0)
-              FROM ledger_posting AS p
-              JOIN ledger_account AS a ON a.id = p.account_id
-              JOIN ledger_book AS b ON b.code = a.book_id
-             GROUP BY b.code, b.kind, b.side, a.currency
-             ORDER BY b.code, a.currency""")
-        return tuple(
-            TrialLine(code, BookKind(kind), Side(side), unit, int(debits), int(credits))
-            for code, kind, side, unit, debits, credits in cursor.fetchall()
-        )
+# What a sum of days leaves out: the folded legs of the last day, and the tail of the days before and of that day.
+_BEHIND_THE_SUMS = """
+    SELECT l.* FROM ledger_leg AS l
+     WHERE l.occurred_at >= %(midnight)s AND l.occurred_at < %(until)s
+       AND l.position <= (SELECT w.position FROM ledger_watermark AS w)
+    UNION ALL
+    SELECT t.* FROM ledger_tail AS t WHERE t.occurred_at < %(until)s"""
 
 
 def book_sums_by_owner(*, book: str) -> Mapping[tuple[str, str], int]:
+    rows = _rows(
+        """
+        SELECT a.owner, a.currency, book.side, a.debit_minor - a.credit_minor + coalesce(tail.net, 0)
+          FROM ledger_account AS a
+          JOIN ledger_book AS book ON book.code = a.book_id
+          LEFT JOIN (SELECT t.account_id, sum(CASE t.side WHEN 'D' THEN t.amount_minor ELSE -t.amount_minor END) AS net
+                       FROM ledger_tail AS t GROUP BY t.account_id) AS tail ON tail.account_id = a.id
+         WHERE a.book_id = %s""",
+        [book],
+    )
+    return {(owner, unit): int(net) if side == Side.DEBIT else -int(net) for owner, unit, side, net in rows}
+
+
+def folding() -> Folding:
+    ((position, drawn, folded_at),) = _rows(
+        """
+        SELECT w.position, CASE WHEN s.is_called THEN s.last_value ELSE 0 END, w.folded_at
+          FROM ledger_watermark AS w, ledger_position AS s"""
+    )
+    return Folding(position=position, behind=max(drawn - position, 0), folded_at=folded_at)
+
+
+def _rows(query: str, values: Sequence[object] | Mapping[str, object] = ()) -> Iterable[tuple[Any, ...]]:
     with services.database("ledger").cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT a.owner, a.currency, sum({_SIGNED})
-              FROM ledger_posting AS p
-              JOIN ledger_account AS a ON a.id = p.account_id
-              JOIN ledger_book AS b ON b.code = a.book_id
-             WHERE a.book_id = %s
-             GROUP BY a.owner, a.currency""",
-            [book],
-        )
-        return {(owner, unit): int(total) for owner, unit, total in cursor.fetchall()}
+        cursor.execute(query, values)
+        return cursor.fetchall()
+
+
+def _mapping(details: str | None) -> Mapping[str, str | int]:
+    # Django leaves JSON as text where a query is written by hand.
+    return json.loads(details) if details else {}

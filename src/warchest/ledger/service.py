@@ -1,6 +1,6 @@
 """The ledger as this process offers it."""
 
-from warchest.ledger import operations, queries
+from warchest.ledger import entry_queries, holds, operations, queries
 
 
 class LocalLedger:
@@ -10,17 +10,23 @@ class LocalLedger:
     post = staticmethod(operations.post)
     post_set = staticmethod(operations.post_set)
     reverse = staticmethod(operations.reverse)
-    hold = staticmethod(operations.hold)
-    release_for_capture = staticmethod(operations.release_for_capture)
-    void = staticmethod(operations.void)
-    lapse = staticmethod(operations.lapse)
-    find_hold = staticmethod(queries.find_hold)
-    open_holds = staticmethod(queries.open_holds)
+    fold = staticmethod(operations.fold)
+    open_months = staticmethod(operations.open_months)
+    hold = staticmethod(holds.hold)
+    release_for_capture = staticmethod(holds.release_for_capture)
+    void = staticmethod(holds.void)
+    lapse = staticmethod(holds.lapse)
+    find_hold = staticmethod(holds.find_hold)
+    open_holds = staticmethod(holds.open_holds)
     balance = staticmethod(queries.balance)
     balance_at = staticmethod(queries.balance_at)
     statement = staticmethod(queries.statement)
-    entry = staticmethod(queries.entry)
-    entries = staticmethod(queries.entries)
-    count_entries = staticmethod(queries.count_entries)
+    entry = staticmethod(entry_queries.entry)
+    entries = staticmethod(entry_queries.entries)
+    find_entries = staticmethod(entry_queries.find_entries)
+    reversals = staticmethod(entry_queries.reversals)
+    journal = staticmethod(entry_queries.journal)
+    count_entries = staticmethod(entry_queries.count_entries)
     trial_balance = staticmethod(queries.trial_balance)
     book_sums_by_owner = staticmethod(queries.book_sums_by_owner)
+    folding = staticmethod(queries.folding)

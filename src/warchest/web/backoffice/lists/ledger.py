@@ -150,7 +150,7 @@ class JournalEntries(base.ReadOnlyList):
     )
 
     def get_queryset(self, request: HttpRequest):
-        return super().get_queryset(request).defer("accounts", "sides", "amounts", "currencies")
+        return super().get_queryset(request).defer("accounts", "amounts", "sides", "currencies")
 
 
 @display(description=_("Balance"))
@@ -170,20 +170,26 @@ def _held(row: Account) -> str:
         return "–"
 
 
+@display(description=_("Balance after"))
+def _balance_after(row: Posting) -> str:
+    net = row.net_after_minor if row.account.book.side == "D" else -row.net_after_minor
+    return base.written(base.Money(net, base.currency(row.account.currency)))
+
+
 class PostingsOfAccount(base.ReadOnlyTable):
     model = Posting
     verbose_name_plural = _("statement, newest first")
-    ordering = ("-sequence",)
+    ordering = ("-position", "-leg")
     details = (
         base.moment("occurred_at", _("Occurred")),
         _entry,
         _debit,
         _credit,
-        base.amount("balance_after_minor", "account__currency", _("Balance after")),
+        _balance_after,
     )
 
     def get_queryset(self, request: HttpRequest):
-        return super().get_queryset(request).select_related("account")
+        return super().get_queryset(request).select_related("account__book")
 
 
 @admin.register(Account, site=site)

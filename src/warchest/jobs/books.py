@@ -1,0 +1,27 @@
+"""What the books ask of the background: that the journal is folded soon, and that each month finds its tables ready."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from warchest.ledger.contract import Ledger
+from warchest.runtime.services import services
+
+_STEP = 5_000
+_RUN_S_MAX = 30.0
+
+
+def fold_journal() -> int:
+    """Fold what is settled, step by step, until nothing is left or others should have their turn; answers how many."""
+    ledger, until, folded = services.get(Ledger), time.monotonic() + _RUN_S_MAX, 0
+    while step := ledger.fold(entries_max=_STEP):
+        folded += step
+        if step < _STEP or time.monotonic() > until:
+            break
+    return folded
+
+
+def open_months(*, at: datetime) -> int:
+    """Have the journal's tables ready for this month and the next two; answers how many were made."""
+    return services.get(Ledger).open_months(at=at)

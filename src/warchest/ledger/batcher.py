@@ -1,0 +1,105 @@
+"""Callers who post at the same moment, joined into one set with one commit.
+
+A commit waits for the disk; what waits meanwhile may as well go together. There is no thread of its own and no delay: the
+first caller posts at once, those who come while it is at work wait, and the first of them then takes all of them along.
+So a lone caller is as quick as without, and many share the price of one commit.
+
+Only for ledger-only calls: what belongs to a journey's transaction is posted there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+D = TypeVar("D")
+A = TypeVar("A")
+
+_SET_MAX = 500
+
+
+class _Call(Generic[D, A]):
+    """One caller's drafts. ``leads``: it has been handed a lane, and must post for those who wait."""
+
+    __slots__ = ("answers", "done", "drafts", "error", "leads", "woken")
+
+    def __init__(self, drafts: Sequence[D]) -> None:
+        self.drafts = drafts
+        self.answers: Sequence[A] = ()
+        self.error: BaseException | None = None
+        self.done = self.leads = False
+        self.woken = threading.Event()
+
+    def finish(self, *, answers: Sequence[A] = (), error: BaseException | None = None) -> None:
+        self.answers, self.error, self.done = answers, error, True
+        self.woken.set()
+
+
+class Batcher(Generic[D, A]):
+    """Hands the drafts of all who call at once to ``post_all``, in one call of one of them."""
+
+    def __init__(self, post_all: Callable[[Sequence[D]], Sequence[A]], *, lanes: int = 2) -> None:
+        """``lanes``: so many sets are on their way at once, so that one is made up while another is committed."""
+        self._post_all = post_all
+        self._free_lanes = lanes
+        self._lock = threading.Lock()
+        self._waiting: list[_Call[D, A]] = []
+
+    def post(self, drafts: Sequence[D]) -> Sequence[A]:
+        """Answers in the order of ``drafts``. Raises what ``post_all`` raises for these drafts."""
+        call = _Call[D, A](drafts)
+        with self._lock:
+            self._waiting.append(call)
+            if self._free_lanes:
+                self._free_lanes -= 1
+                call.leads = True
+        while call.leads or not call.done:
+            if call.leads:
+                call.leads = False
+                self._lead()
+            else:
+                call.woken.wait()
+                call.woken.clear()
+        if call.error:
+            raise call.error
+        return call.answers
+
+    def _lead(self) -> None:
+        """Post one set of those who wait, then hand the lane on."""
+        try:
+            self._post(self._take())
+        finally:
+            with self._lock:
+                if self._waiting:
+                    self._waiting[0].leads = True
+                    self._waiting[0].woken.set()
+                else:
+                    self._free_lanes += 1
+
+    def _take(self) -> list[_Call[D, A]]:
+        with self._lock:
+            size = upto = 0
+            while upto < len(self._waiting) and size < _SET_MAX:
+                size += len(self._waiting[upto].drafts)
+                upto += 1
+            taken, self._waiting = self._waiting[:upto], self._waiting[upto:]
+        return taken
+
+    def _post(self, calls: list[_Call[D, A]]) -> None:
+        if not calls:
+            return
+        try:
+            answers = self._post_all([draft for call in calls for draft in call.drafts])
+        except BaseException as error:
+            if len(calls) == 1:
+                calls[0].finish(error=error)
+            else:
+                # One caller's failure must not be another's: now everybody stands alone. Their keys make it safe.
+                for call in calls:
+                    self._post([call])
+            return
+        start = 0
+        for call in calls:
+            call.finish(answers=answers[start : start + len(call.drafts)])
+            start += len(call.drafts)

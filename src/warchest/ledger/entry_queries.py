@@ -1,0 +1,142 @@
+"""Reads of whole entries: by id, by what they contain, and in the order of the books."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from warchest.kernel.currency import currency
+from warchest.kernel.money import Money
+from warchest.ledger.contract import AccountRef, Entry, EntryFilter, Leg, Side
+from warchest.runtime.services import services
+
+_COLUMNS = """
+    e.id, e.position, e.key, e.cluster, e.kind, e.occurred_at, e.recorded_at, e.reference, e.details, e.reverses_id,
+    e.accounts, e.sides, e.amounts"""
+
+
+def entry(*, entry_id: UUID) -> Entry | None:
+    return entries(entry_ids=[entry_id]).get(entry_id)
+
+
+def entries(*, entry_ids: Sequence[UUID]) -> Mapping[UUID, Entry]:
+    found = _read(f"SELECT {_COLUMNS} FROM ledger_journalentry AS e WHERE e.id = ANY (%s)", [list(entry_ids)])
+    return {one.id: one for one in found}
+
+
+def journal(*, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
+    # A position behind the settled one may still come in before those that are to be seen already.
+    return _read(
+        f"""
+        SELECT {_COLUMNS} FROM ledger_journalentry AS e
+         WHERE e.position > %s AND e.position <= (SELECT w.settled_position FROM ledger_watermark AS w)
+         ORDER BY e.position LIMIT %s""",
+        [after, limit],
+    )
+
+
+def reversals(*, entry_id: UUID) -> tuple[UUID, ...]:
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM ledger_journalentry WHERE reverses_id = %s AND id > %s ORDER BY position",
+            [entry_id, entry_id],
+        )
+        return tuple(identity for (identity,) in cursor.fetchall())
+
+
+_OF_REFERENCE = """
+    e.id IN (SELECT r.entry_id FROM ledger_reference AS r WHERE r.reference = %(reference)s
+              UNION ALL
+             SELECT t.id FROM ledger_journalentry AS t
+              WHERE t.position > (SELECT w.position FROM ledger_watermark AS w) AND t.reference = %(reference)s)"""
+_WITH_LEG = """
+    e.id IN (SELECT l.entry_id
+               FROM (SELECT p.entry_id, p.account_id, p.amount_minor FROM ledger_posting AS p
+                      UNION ALL
+                     SELECT t.entry_id, t.account_id, t.amount_minor FROM ledger_tail AS t) AS l
+              WHERE {legs})"""
+_ACCOUNTS = "SELECT a.id FROM ledger_account AS a WHERE {accounts}"
+
+
+def find_entries(*, only: EntryFilter, before: UUID | None = None, limit: int = 50) -> tuple[Entry, ...]:
+    values: dict[str, object] = {"limit": limit}
+
+    def given(condition: str, name: str, value: object) -> list[str]:
+        if value is None or value == "":
+            return []
+        values[name] = value
+        return [condition]
+
+    unit = only.amount.currency.code if only.amount else None
+    accounts = [
+        *given("a.book_id = %(book)s", "book", only.book),
+        *([] if only.owner is None else ["a.owner = %(owner)s"]),
+        *given("a.currency = %(currency)s", "currency", unit),
+    ]
+    values["owner"] = only.owner
+    conditions = [
+        *given("e.id < %(before)s", "before", before),
+        *given("e.kind = %(kind)s", "kind", only.kind),
+        *given("e.occurred_at >= %(occurred_from)s", "occurred_from", only.occurred_from),
+        *given("e.occurred_at < %(occurred_until)s", "occurred_until", only.occurred_until),
+        *given(_OF_REFERENCE, "reference", only.reference),
+    ]
+    narrow = given("l.amount_minor = %(amount)s", "amount", only.amount and only.amount.minor)
+    if accounts:
+        of_accounts = _ACCOUNTS.format(accounts=" AND ".join(accounts))
+        if narrow or only.owner is not None:
+            conditions.append(
+                _WITH_LEG.format(legs=" AND ".join([*narrow, f"l.account_id IN ({of_accounts})"]))
+            )
+        else:
+            # A whole book may have millions of legs: its newest entries are found soonest from the journal's end.
+            conditions.append(f"e.accounts && ARRAY({of_accounts})")
+    return _read(
+        f"SELECT {_COLUMNS} FROM ledger_journalentry AS e WHERE {' AND '.join(conditions) or 'true'}"
+        " ORDER BY e.id DESC LIMIT %(limit)s",
+        values,
+    )
+
+
+def count_entries() -> int:
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM ledger_journalentry")
+        return cursor.fetchone()[0]
+
+
+def _read(query: str, values: Sequence[object] | Mapping[str, object]) -> tuple[Entry, ...]:
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute(query, values)
+        rows = cursor.fetchall()
+        cursor.execute(
+            "SELECT id, book_id, owner, currency FROM ledger_account WHERE id = ANY (%s)",
+            [list({account for row in rows for account in row[10]})],
+        )
+        accounts = {identity: AccountRef(book, unit, owner) for identity, book, owner, unit in cursor}
+    return tuple(_entry(row, accounts) for row in rows)
+
+
+def _entry(row: tuple[Any, ...], accounts: Mapping[int, AccountRef]) -> Entry:
+    return Entry(
+        id=row[0],
+        position=row[1],
+        key=row[2],
+        cluster=row[3],
+        kind=row[4],
+        occurred_at=row[5],
+        recorded_at=row[6],
+        reference=row[7],
+        details=json.loads(row[8]) if row[8] else {},
+        reverses=row[9],
+        legs=tuple(_legs(row[10], row[11], row[12], accounts)),
+    )
+
+
+def _legs(
+    numbers: Sequence[int], sides: str, amounts: Sequence[int], accounts: Mapping[int, AccountRef]
+) -> Iterable[Leg]:
+    for number, side, minor in zip(numbers, sides, amounts, strict=True):
+        account = accounts[number]
+        yield Leg(Side(side), account.book, Money(minor, currency(account.currency)), account.owner)

@@ -1,0 +1,98 @@
+"""Drafts as the columns that ``ledger_post`` takes (``sql/post.sql``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from warchest.ledger.contract import AMOUNT_MINOR_MAX, LEGS_MAX, EntryDraft, Side
+
+POST = (
+    "SELECT outcome, entry, reason FROM ledger_post(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[],"
+    " %s::text[], %s::uuid[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[], %s::bigint[], %s::bigint[],"
+    " %s::text[], %s::text[], %s::text[], %s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry to be posted, and what it reverses."""
+
+    entry: EntryDraft
+    reverses: UUID | None = None
+
+
+def refusal(entry: EntryDraft) -> str:
+    """Why an entry is none, whatever the books say; empty if it is one. The database's own constraints say the same."""
+    if not 2 <= len(entry.legs) <= LEGS_MAX:
+        return "entry_empty"
+    sums: dict[str, int] = {}
+    for leg in entry.legs:
+        minor, code = leg.amount.minor, leg.amount.currency.code
+        if minor <= 0:
+            return "entry_empty"
+        if minor > AMOUNT_MINOR_MAX:
+            return "amount_too_large"
+        sums[code] = sums.get(code, 0) + (minor if leg.side is Side.DEBIT else -minor)
+    return "entry_unbalanced" if any(sums.values()) else ""
+
+
+def runs(drafts: Sequence[Draft]) -> Iterable[list[Draft]]:
+    """The drafts in portions in which no key occurs twice, so that a second one finds the first in the books."""
+    portion: list[Draft] = []
+    keys: set[str] = set()
+    for draft in drafts:
+        if draft.entry.key in keys:
+            yield portion
+            portion, keys = [], set()
+        portion.append(draft)
+        keys.add(draft.entry.key)
+    if portion:
+        yield portion
+
+
+def columns(drafts: Sequence[Draft], *, cluster: str) -> list[object]:
+    """The parameters of ``POST``."""
+    places: dict[tuple[str, str, str], int] = {}
+    first_legs, leg_places, leg_accounts, leg_amounts, leg_nets = [1], [], [], [], []
+    sides, currencies = [], []
+    for number, draft in enumerate(drafts, 1):
+        letters, codes = [], []
+        for leg in draft.entry.legs:
+            code, minor = leg.amount.currency.code, leg.amount.minor
+            side = leg.side._value_
+            leg_accounts.append(places.setdefault((leg.book, leg.owner, code), len(places) + 1))
+            leg_places.append(number)
+            leg_amounts.append(minor)
+            leg_nets.append(minor if side == "D" else -minor)
+            letters.append(side)
+            codes.append(code)
+        first_legs.append(len(leg_accounts) + 1)
+        sides.append("".join(letters))
+        currencies.append(codes[0] if len(set(codes)) == 1 else "".join(codes))
+    entries = [draft.entry for draft in drafts]
+    return [
+        [entry.id for entry in entries],
+        [entry.key for entry in entries],
+        [entry.kind for entry in entries],
+        [entry.occurred_at for entry in entries],
+        [entry.reference for entry in entries],
+        [json.dumps(dict(entry.details)) if entry.details else None for entry in entries],
+        [draft.reverses for draft in drafts],
+        sides,
+        currencies,
+        _numbers(first_legs),
+        _numbers(leg_places),
+        _numbers(leg_accounts),
+        _numbers(leg_amounts),
+        _numbers(leg_nets),
+        *([place[part] for place in places] for part in range(3)),
+        cluster,
+    ]
+
+
+def _numbers(values: Iterable[int]) -> str:
+    """An array of numbers as PostgreSQL reads it: written here, it costs a fifth of what the driver takes."""
+    return "{" + ",".join(map(str, values)) + "}"
