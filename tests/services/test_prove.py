@@ -12,6 +12,8 @@ import pytest
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_command, a_player
 from warchest.journeys.prolong_subscription import prolong_subscription
+from warchest.ledger.contract import Ledger
+from warchest.runtime.services import services
 
 
 def prove(database: str) -> subprocess.CompletedProcess[str]:
@@ -28,6 +30,7 @@ def business(database: str) -> str:
     """A database in which something was bought."""
     player = a_player(with_units="2000")
     prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
+    services.get(Ledger).fold()
     return database
 
 
@@ -45,7 +48,10 @@ def test_proves_clean_books(business: str) -> None:
         ("UPDATE charging_lot SET units_left_minor = units_left_minor - 1", "lots hold"),
         ("UPDATE charging_lot SET consideration_left_minor = 0", "wallet funding is"),
         ("UPDATE ledger_posting SET amount_minor = amount_minor + 1 WHERE leg = 1", "its postings differ"),
-        ("DELETE FROM ledger_posting WHERE leg = 2", "debits and credits differ"),
+        ("DELETE FROM ledger_posting WHERE leg = 2", "its postings differ"),
+        ("UPDATE ledger_posting SET net_after_minor = net_after_minor + 1", "the balance after it differs"),
+        ("UPDATE ledger_account SET debit_minor = debit_minor + 1", "its sums differ"),
+        ("UPDATE ledger_daysum SET debit_minor = debit_minor + 1", "the sum of the day differs"),
         ("DELETE FROM ledger_entrykey", "key missing"),
         ("UPDATE subscriptions_deferral SET recognised_minor = recognised_minor + 1", "rules are broken"),
     ],
