@@ -154,6 +154,17 @@ class Balance:
         return self.posted - self.held
 
 
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """An account, the side of its book, and what is on it: positive on that side."""
+
+    account: AccountRef
+    kind: BookKind
+    side: Side
+    posted: Money
+    held: Money
+
+
 class HoldState(StrEnum):
     OPEN = "open"
     CAPTURED = "captured"
@@ -313,10 +324,15 @@ class Ledger(Protocol):
         ...
 
     def open_holds(
-        self, *, book: str, expired_at: datetime | None = None, limit: int | None = None
+        self,
+        *,
+        book: str,
+        owner: str | None = None,
+        expired_at: datetime | None = None,
+        limit: int | None = None,
     ) -> tuple[Hold, ...]:
-        """Holds that are open on accounts of a book, first those that expire first; only expired ones, where a moment
-        is given."""
+        """Holds that are open on accounts of a book (of one owner), first those that expire first; only expired ones,
+        where a moment is given."""
         ...
 
     def find_hold(self, *, hold_id: UUID) -> Hold:
@@ -366,6 +382,24 @@ class Ledger(Protocol):
 
     def trial_balance(self, *, until: datetime | None = None) -> tuple[TrialLine, ...]:
         """Sums of every book and currency: of all that is posted, or of what had occurred before ``until``."""
+        ...
+
+    def accounts(
+        self,
+        *,
+        book: str = "",
+        owner: str | None = None,
+        currency: str = "",
+        until: datetime | None = None,
+        after: AccountRef | None = None,
+        limit: int = 50,
+    ) -> tuple[AccountBalance, ...]:
+        """Accounts by book, owner and currency, behind ``after``, each with its balance: now, or of what had occurred
+        before ``until`` (nothing is held then)."""
+        ...
+
+    def books(self) -> tuple[Book, ...]:
+        """The chart, by kind and code."""
         ...
 
     def book_sums_by_owner(self, *, book: str) -> Mapping[tuple[str, str], int]:

@@ -73,6 +73,8 @@ def find_entries(*, only: EntryFilter, before: UUID | None = None, limit: int = 
     accounts = [
         *given("a.book_id = %(book)s", "book", only.book),
         *([] if only.owner is None else ["a.owner = %(owner)s"]),
+        # Accounts are found by their book: where none is given, in each book of the chart.
+        *([] if only.owner is None or only.book else ["a.book_id IN (SELECT code FROM ledger_book)"]),
         *given("a.currency = %(currency)s", "currency", unit),
     ]
     values["owner"] = only.owner

@@ -99,9 +99,11 @@ def find_hold(*, hold_id: UUID) -> Hold:
 
 
 def open_holds(
-    *, book: str, expired_at: datetime | None = None, limit: int | None = None
+    *, book: str, owner: str | None = None, expired_at: datetime | None = None, limit: int | None = None
 ) -> tuple[Hold, ...]:
     rows = HoldRow.objects.filter(state=HoldState.OPEN, account__book_id=book).select_related("account")
+    if owner is not None:
+        rows = rows.filter(account__owner=owner)
     if expired_at is not None:
         rows = rows.filter(expires_at__lte=expired_at)
     return tuple(map(_as_hold, rows.order_by("expires_at", "id")[:limit]))

@@ -1,6 +1,6 @@
 """The ledger as this process offers it."""
 
-from warchest.ledger import entry_queries, holds, operations, queries
+from warchest.ledger import account_queries, entry_queries, holds, operations, queries
 
 
 class LocalLedger:
@@ -28,5 +28,7 @@ class LocalLedger:
     journal = staticmethod(entry_queries.journal)
     count_entries = staticmethod(entry_queries.count_entries)
     trial_balance = staticmethod(queries.trial_balance)
+    accounts = staticmethod(account_queries.accounts)
+    books = staticmethod(account_queries.books)
     book_sums_by_owner = staticmethod(queries.book_sums_by_owner)
     folding = staticmethod(queries.folding)
