@@ -1,0 +1,104 @@
+"""Contenders seen from outside: whose Python runs them, whether they can be had here, and their steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.worker import Place
+
+ROOT = Path(__file__).parents[1]
+OURS = Path(sys.executable)
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
+PGLEDGER = "WARCHEST_BENCH_PGLEDGER"
+TIGERBEETLE = "WARCHEST_BENCH_TIGERBEETLE"
+STEP_SECONDS_MAX = 3600
+
+
+class StepFailed(RuntimeError):
+    """A contender's step ended badly; the text is the last line that it wrote about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """``distribution`` is what it must have installed, and whose version is told; ``put_in_place`` the variable that names
+    what an operator fetched for it."""
+
+    name: str
+    module: str
+    python: Path
+    distribution: str = ""
+    put_in_place: str = ""
+
+    def missing(self) -> str:
+        """Why it cannot be measured here; empty if it can."""
+        if self.put_in_place:
+            path = os.environ.get(self.put_in_place, "")
+            if not path:
+                return f"{self.put_in_place} is not set"
+            if not Path(path).exists():
+                return f"{self.put_in_place} names no file"
+        if not self.python.exists():
+            return "the peers' environment was not installed"
+        if self.distribution and not self.version():
+            return f"{self.distribution} is not installed"
+        return ""
+
+    def version(self) -> str:
+        if not self.distribution or not self.python.exists():
+            return ""
+        asked = f"from importlib.metadata import version; print(version({self.distribution!r}))"
+        done = subprocess.run([str(self.python), "-c", asked], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def step(self, name: str, place: Place, **arguments: Any) -> Mapping[str, Any]:
+        """Raises StepFailed."""
+        text = json.dumps({"place": asdict(place), **arguments})
+        # Only loopback is spoken with; what the caller's environment says of servers is none of ours.
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("WARCHEST_", "PG"))}
+        done = subprocess.run(
+            [str(self.python), "-m", self.module, name, text],
+            cwd=ROOT,
+            env=kept | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=STEP_SECONDS_MAX,
+        )
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            raise StepFailed(lines[-1] if lines else f"ended with {done.returncode}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A contender in this run, with its database prepared. ``why_not`` says what kept it from taking part."""
+
+    contender: Contender
+    place: Place
+    why_not: str = ""
+
+    def step(self, name: str, *, variant: str = "", **arguments: Any) -> Mapping[str, Any]:
+        return self.contender.step(name, replace(self.place, variant=variant), **arguments)
+
+
+WARCHEST = Contender("Warchest", "bench.contenders.warchest", OURS, "warchest")
+JOURNEY = Contender("Warchest's journey", "bench.contenders.warchest_journey", OURS, "warchest")
+HORDAK = Contender("django-hordak", "bench.contenders.hordak", PEERS, "django-hordak")
+NAIVE = Contender("naive Django ORM", "bench.contenders.naive", PEERS, "django")
+PYTHON_ACCOUNTING = Contender(
+    "python-accounting", "bench.contenders.python_accounting", PEERS, "python-accounting"
+)
+PGLEDGER_SQL = Contender("pgledger", "bench.contenders.pgledger", PEERS, "psycopg", PGLEDGER)
+TIGERBEETLE_SERVER = Contender(
+    "TigerBeetle", "bench.contenders.tigerbeetle", PEERS, "tigerbeetle", TIGERBEETLE
+)
+ALL = (WARCHEST, JOURNEY, PGLEDGER_SQL, TIGERBEETLE_SERVER, HORDAK, NAIVE, PYTHON_ACCOUNTING)
+
+Progress = Callable[[str], None]

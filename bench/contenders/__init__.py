@@ -1,0 +1,1 @@
+"""Who is measured. Each module prepares its own database and buys in the way its documentation recommends."""
