@@ -91,6 +91,37 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "entry_unknown": (404, _("There is no such journal entry.")),
     "entry_already_reversed": (409, _("This entry was reversed before.")),
     "reversal_exceeds_entry": (409, _("This is more than what is left of the entry to be reversed.")),
+    "payment_hangs_on_entry": (
+        409,
+        _(
+            "A payment hangs on this entry. Undo it by refunding the payment: that books the mirror image too."
+        ),
+    ),
+    "card_hangs_on_entry": (
+        409,
+        _(
+            "Cards hang on this entry, and a reversal would leave them as they are. Undo it where cards are kept: by"
+            " taking the cards back, or by blocking them."
+        ),
+    ),
+    "subscription_hangs_on_entry": (
+        409,
+        _(
+            "Time of a subscription hangs on this entry, and a reversal would leave it standing. Undo it by cancelling"
+            " the subscription."
+        ),
+    ),
+    "commission_hangs_on_entry": (
+        409,
+        _("A commission hangs on this entry. Undo it by giving back the sale that it was earned by."),
+    ),
+    "wallet_hangs_on_entry": (
+        409,
+        _(
+            "Units in a player's wallet hang on this entry, and a reversal would leave its lots as they are. Undo it"
+            " by giving back what was spent."
+        ),
+    ),
     # Catalogue, subscriptions
     "plan_unknown": (404, _("There is no such plan.")),
     "plan_not_offered": (

@@ -274,6 +274,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "card.block": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),
     "card.look_up": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "rate.set": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
+    "books.read": frozenset({Role.ACCOUNTANT, Role.ADMINISTRATOR, Role.OWNER}),
+    "entry.reverse": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "catalogue.edit": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
