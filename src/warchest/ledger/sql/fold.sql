@@ -1,10 +1,12 @@
 -- Folding: the journal's entries, up to the watermark, become indexed postings, sums of accounts and sums of days.
 --
 -- Positions are drawn before their transactions end, so a lower one may become visible after a higher one. Folding must
--- never step over it. A position is *settled* when every transaction that might have drawn it or a lower one has ended:
--- each draws its number after it has got its transaction number, so all numbers drawn until now belong to transactions
--- below the end of a snapshot taken after reading the sequence. Where such transactions are still open, both are put down
--- as a mark, and what was drawn until then is settled as soon as a later snapshot begins at or behind it.
+-- never step over it. A position is *settled* when every transaction that might have drawn it or a lower one has ended.
+-- Each draws its number after it has got its transaction number. So folding reads the sequence first and takes a
+-- transaction number of its own then: all numbers drawn until now belong to transactions below that one. (The end of a
+-- snapshot would not do: it lies behind the last transaction that has *ended*, and those that have only begun may lie
+-- beyond.) Where such transactions are still open, both are put down as a mark, and what was drawn until then is settled
+-- as soon as no transaction below the mark is open any more.
 --
 -- Any number of workers may call it: one works, the others find the watermark locked and answer that there is nothing to
 -- do. A worker that is killed leaves nothing: all of a step is one transaction, the watermark with it.
@@ -13,35 +15,39 @@ CREATE FUNCTION ledger_fold(entries_max int) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     drawn bigint;
-    now_open pg_snapshot;
+    own bigint;
+    open_from bigint;
     mark ledger_watermark;
     settled bigint;
     upto bigint;
     folded int;
 BEGIN
+    IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
+        -- Within a transaction that has its number already, nothing can be said of those that began after it.
+        RETURN 0;
+    END IF;
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn FROM ledger_position;
-    now_open := pg_current_snapshot();
+    own := pg_current_xact_id()::text::bigint;
+    open_from := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     SELECT * INTO mark FROM ledger_watermark FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
 
-    IF pg_snapshot_xmin(now_open) = pg_snapshot_xmax(now_open) THEN
+    IF open_from = own THEN
         settled := drawn;
         mark.marked_position := NULL;
     ELSE
         -- A mark from before a restore into a younger server lies in its future, and says nothing.
-        IF mark.marked_position IS NOT NULL AND mark.marked_transaction <= pg_snapshot_xmax(now_open)::text::bigint THEN
-            IF mark.marked_transaction <= pg_snapshot_xmin(now_open)::text::bigint THEN
-                settled := mark.marked_position;
-                mark.marked_position := NULL;
-            END IF;
-        ELSE
+        IF mark.marked_transaction > own THEN
+            mark.marked_position := NULL;
+        ELSIF mark.marked_transaction <= open_from THEN
+            settled := mark.marked_position;
             mark.marked_position := NULL;
         END IF;
         IF mark.marked_position IS NULL THEN
             mark.marked_position := drawn;
-            mark.marked_transaction := pg_snapshot_xmax(now_open)::text::bigint;
+            mark.marked_transaction := own;
         END IF;
     END IF;
     settled := greatest(settled, mark.settled_position);
