@@ -30,7 +30,10 @@ class UnableToReadConfiguration(UnableTo):
 
 
 class Community(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose house this is. ``accent`` is the one colour, as ``#rrggbb``; ``cluster`` names this cluster in every entry."""
+    """Whose house this is. ``accent`` is the one colour, as ``#rrggbb``; ``cluster`` names this cluster in every entry.
+
+    ``functional_currency`` is that of the legal entity: what its gains and losses on other currencies are told in.
+    """
 
     name: str = "Warchest"
     unit_name: str = "credits"
@@ -38,6 +41,7 @@ class Community(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cluster: str = "main"
     default_country: str = "DE"
     entity: str = "Warchest"
+    functional_currency: str = "EUR"
 
 
 class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
