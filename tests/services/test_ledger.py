@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -299,3 +301,44 @@ class TestDatabaseRefuses:
                 " cluster, kind, 'x', reference, details, sides, currencies, accounts, ARRAY[5, 6]"
                 " FROM ledger_journalentry"
             )
+
+
+class TestMonths:
+    def test_have_their_tables_ready_before_they_begin(self, ledger: Ledger) -> None:
+        at = datetime(2031, 11, 30, tzinfo=UTC)
+
+        assert ledger.open_months(at=at) == 3
+        assert ledger.open_months(at=at) == 0
+
+    def test_take_their_entries_and_keep_them_closed(self, ledger: Ledger, superuser_dsn: str) -> None:
+        ledger.open_months(at=datetime(2031, 11, 30, tzinfo=UTC))
+        late = UUID(
+            int=(int(datetime(2031, 12, 31, 23, 59, tzinfo=UTC).timestamp() * 1000) << 80) | 0x7 << 76
+        )
+        draft = dataclasses.replace(issue("anna", 100), id=late)
+        ledger.post(entry=draft)
+        ledger.fold()
+
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT tableoid::regclass::text FROM ledger_journalentry")
+            assert cursor.fetchall() == [("ledger_journalentry_203112",)]
+        for statement in (
+            "TRUNCATE ledger_journalentry_203112",
+            "DELETE FROM ledger_posting_203112",
+            "UPDATE ledger_journalentry_203112 SET kind = 'x'",
+        ):
+            with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
+                cursor.execute(statement)
+            with (
+                psycopg.connect(superuser_dsn) as superuser,
+                pytest.raises(psycopg.Error, match="append-only"),
+            ):
+                superuser.execute(statement)
+        assert_books_prove()
+
+    def test_an_id_of_no_month_is_kept_all_the_same(self, ledger: Ledger) -> None:
+        ledger.post(entry=dataclasses.replace(issue("anna", 100), id=UUID(int=1)))
+        ledger.fold()
+
+        assert ledger.statement(account=purse("anna"))[0].entry_id == UUID(int=1)
+        assert_books_prove()

@@ -23,5 +23,8 @@ def fold_journal() -> int:
 
 
 def open_months(*, at: datetime) -> int:
-    """Have the journal's tables ready for this month and the next two; answers how many were made."""
+    """Have the journal's tables ready for this month and the next two; answers how many were made.
+
+    Raises OperationalError where somebody reads the table that holds the rest just then; the next call does it.
+    """
     return services.get(Ledger).open_months(at=at)

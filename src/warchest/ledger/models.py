@@ -29,7 +29,7 @@ class Account(models.Model):
     # No index on the book alone: a plan made while the table was small would prefer it for ever, and read a whole book
     # for each account. The unique index begins with the book.
     book = models.ForeignKey(Book, on_delete=models.PROTECT, db_index=False)
-    owner = models.CharField(max_length=64, blank=True)
+    owner = models.CharField(max_length=64, blank=True, db_collation="C")
     currency = models.CharField(max_length=3)
     opened_at = models.DateTimeField(db_default=Now())
     debit_minor = models.BigIntegerField()
@@ -64,6 +64,10 @@ class EntryKey(models.Model):
 
     key = models.CharField(primary_key=True, max_length=120)
     entry_id = models.UUIDField()
+
+    class Meta:
+        managed = False  # Django would give the key a second index, which every sale would have to write
+        db_table = "ledger_entrykey"
 
 
 class JournalEntry(models.Model):

@@ -51,20 +51,21 @@ def balance(*, account: AccountRef) -> Balance:
 
 
 def balance_at(*, account: AccountRef, at: datetime) -> Money:
-    ((side, net),) = _rows(
+    # What is asked for is mostly late, and old months may be archived: so what occurred since is taken from the sum of now.
+    for side, net in _rows(
         """
-        SELECT (SELECT side FROM ledger_book WHERE code = %(book)s),
-               sum(CASE l.side WHEN 'D' THEN l.amount_minor ELSE -l.amount_minor END)
-          FROM (SELECT p.side, p.amount_minor, p.occurred_at, p.account_id FROM ledger_posting AS p
-                 UNION ALL
-                SELECT t.side, t.amount_minor, t.occurred_at, t.account_id FROM ledger_tail AS t) AS l
-         WHERE l.account_id = (SELECT id FROM ledger_account
-                                WHERE (book_id, owner, currency) = (%(book)s, %(owner)s, %(currency)s))
-           AND l.occurred_at < %(at)s""",
+        SELECT book.side, a.debit_minor - a.credit_minor
+               + coalesce((SELECT sum(CASE t.side WHEN 'D' THEN t.amount_minor ELSE -t.amount_minor END)
+                             FROM ledger_tail AS t WHERE t.account_id = a.id AND t.occurred_at < %(at)s), 0)
+               - coalesce((SELECT sum(CASE p.side WHEN 'D' THEN p.amount_minor ELSE -p.amount_minor END)
+                             FROM ledger_posting AS p WHERE p.account_id = a.id AND p.occurred_at >= %(at)s), 0)
+          FROM ledger_account AS a
+          JOIN ledger_book AS book ON book.code = a.book_id
+         WHERE (a.book_id, a.owner, a.currency) = (%(book)s, %(owner)s, %(currency)s)""",
         {"book": account.book, "owner": account.owner, "currency": account.currency, "at": at},
-    )
-    net = int(net or 0)
-    return Money(net if side == Side.DEBIT else -net, currency(account.currency))
+    ):
+        return Money(int(net if side == Side.DEBIT else -net), currency(account.currency))
+    return Money.zero(currency(account.currency))
 
 
 _STATEMENT = """

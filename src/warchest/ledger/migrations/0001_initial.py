@@ -64,6 +64,10 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=120, primary_key=True, serialize=False)),
                 ("entry_id", models.UUIDField()),
             ],
+            options={
+                "db_table": "ledger_entrykey",
+                "managed": False,
+            },
         ),
         migrations.CreateModel(
             name="Reference",
@@ -98,7 +102,7 @@ class Migration(migrations.Migration):
             name="Account",
             fields=[
                 ("id", models.AutoField(primary_key=True, serialize=False)),
-                ("owner", models.CharField(blank=True, max_length=64)),
+                ("owner", models.CharField(blank=True, db_collation="C", max_length=64)),
                 ("currency", models.CharField(max_length=3)),
                 ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("debit_minor", models.BigIntegerField()),

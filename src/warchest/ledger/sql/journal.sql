@@ -30,12 +30,22 @@ BEGIN
             single := single + signed;
         END IF;
     END LOOP;
-    RETURN single = 0 AND NOT EXISTS (SELECT FROM jsonb_each_text(sums) AS s WHERE s.value <> '0');
+    IF NOT each_own THEN
+        RETURN single = 0;
+    END IF;
+    RETURN NOT EXISTS (SELECT FROM jsonb_each_text(sums) AS s WHERE s.value <> '0');
 END $$;
 
 -- The order of the books. A number is drawn after an entry's balances are locked, so for each account with a floor the
 -- numbers stand in the order in which its balance moved.
 CREATE SEQUENCE ledger_position;
+
+-- Every key that was ever posted under. A table of its own, since a unique key cannot span the journal's months.
+CREATE TABLE ledger_entrykey (
+    key text COLLATE "C" PRIMARY KEY,
+    entry_id uuid NOT NULL,
+    CONSTRAINT key_length CHECK (length(key) BETWEEN 1 AND 120)
+);
 
 CREATE TABLE ledger_journalentry (
     position bigint NOT NULL,
@@ -93,8 +103,12 @@ END $$;
 
 -- Tables for the months from `first` to `last`, where they are missing; answers how many were made. What belongs to no
 -- month's table lies in the default one: a month whose entries lie there already is left alone.
+--
+-- A table is made apart and then attached, which stops neither those who post nor those who read the others. Attaching
+-- must have the default table for a moment; where somebody reads it just then, it gives up soon and is called again,
+-- rather than let everybody queue behind it.
 CREATE FUNCTION ledger_ensure_months(first date, last date) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '200ms' AS $$
 DECLARE
     month date := date_trunc('month', first::timestamp);
     low uuid;
@@ -103,7 +117,9 @@ DECLARE
     parent text;
     name text;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext('ledger_ensure_months'));
+    IF NOT pg_try_advisory_xact_lock(hashtext('ledger_ensure_months')) THEN
+        RETURN 0;
+    END IF;
     WHILE month <= last LOOP
         low := ledger_month_floor(month);
         high := ledger_month_floor((month + interval '1 month')::date);
@@ -112,8 +128,10 @@ BEGIN
            AND NOT EXISTS (SELECT FROM ledger_posting_other WHERE entry_id >= low AND entry_id < high) THEN
             FOREACH parent IN ARRAY ARRAY['ledger_journalentry', 'ledger_posting'] LOOP
                 name := format('%s_%s', parent, to_char(month, 'YYYYMM'));
-                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', name, parent, low, high);
+                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name, parent);
                 PERFORM ledger_close_table(name);
+                EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                               parent, name, low, high);
             END LOOP;
             made := made + 1;
         END IF;

@@ -1,13 +1,3 @@
--- The accounts of a book, owner and currency, in their places; null where one has not been opened. `floors` says which of
--- them keep an exact balance.
-CREATE FUNCTION ledger_resolve(books text[], owners text[], units text[], OUT accounts int[], OUT floors boolean[])
-LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
-    SELECT array_agg(a.id ORDER BY n.place), array_agg(b.floored ORDER BY n.place)
-      FROM unnest(books, owners, units) WITH ORDINALITY AS n(book, owner, unit, place)
-      LEFT JOIN ledger_book AS b ON b.code = n.book
-      LEFT JOIN ledger_account AS a ON a.book_id = n.book AND a.owner = n.owner AND a.currency = n.unit
-$$;
-
 -- Which of the drafts an account's balance bears, one after the other, where it does not bear them all. The balances are
 -- locked. `available` is what each account has before the first draft; `nets` are debits less credits.
 CREATE FUNCTION ledger_decide(
@@ -81,7 +71,7 @@ CREATE FUNCTION ledger_post(
     books text[], owners text[], units text[], cluster text)
 RETURNS TABLE (outcome text, entry uuid, reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
     size int := cardinality(ids);
@@ -89,27 +79,30 @@ DECLARE
     floors boolean[];
     legs int[];
     known uuid[];
-    openable boolean := true;
+    complete boolean;
     candidates boolean[];
     accepted boolean[];
     moved record;
     written int;
 BEGIN
-    SELECT r.accounts, r.floors INTO accounts, floors FROM ledger_resolve(books, owners, units) AS r;
-    IF array_position(accounts, NULL) IS NOT NULL THEN
+    FOR look IN 1 .. 2 LOOP
+        SELECT array_agg(a.id ORDER BY n.place), array_agg(b.floored ORDER BY n.place) INTO accounts, floors
+          FROM unnest(books, owners, units) WITH ORDINALITY AS n(book, owner, unit, place)
+          LEFT JOIN ledger_book AS b ON b.code = n.book
+          LEFT JOIN ledger_account AS a ON a.book_id = n.book AND a.owner = n.owner AND a.currency = n.unit;
+        complete := array_position(accounts, NULL) IS NULL;
+        EXIT WHEN complete OR look = 2;
         INSERT INTO ledger_account (book_id, owner, currency, debit_minor, credit_minor)
         SELECT n.book, n.owner, n.unit, 0, 0 FROM unnest(books, owners, units) AS n(book, owner, unit)
          WHERE EXISTS (SELECT FROM ledger_book AS b WHERE b.code = n.book)
          ORDER BY 1, 2, 3
         ON CONFLICT DO NOTHING;
-        SELECT r.accounts, r.floors INTO accounts, floors FROM ledger_resolve(books, owners, units) AS r;
-        openable := array_position(accounts, NULL) IS NULL;
-    END IF;
+    END LOOP;
     SELECT array_agg(accounts[l.account] ORDER BY l.n) INTO legs
       FROM unnest(leg_accounts) WITH ORDINALITY AS l(account, n);
 
     SELECT array_agg(k.entry_id ORDER BY d.n),
-           array_agg(k.entry_id IS NULL AND (openable OR array_position(
+           array_agg(k.entry_id IS NULL AND (complete OR array_position(
                legs[first_legs[d.n] : first_legs[d.n + 1] - 1], NULL) IS NULL) ORDER BY d.n)
       INTO known, candidates
       FROM unnest(keys) WITH ORDINALITY AS d(key, n) LEFT JOIN ledger_entrykey AS k ON k.key = d.key;
@@ -162,12 +155,14 @@ BEGIN
         RAISE EXCEPTION 'a key was posted at the same moment' USING ERRCODE = 'serialization_failure';
     END IF;
 
+    -- As columns of a table the arrays lie flat: a part is cut out of them without unpacking all of it for each entry.
+    WITH flat AS MATERIALIZED (SELECT legs AS accounts, leg_amounts AS amounts)
     INSERT INTO ledger_journalentry (position, occurred_at, recorded_at, id, reverses_id, cluster, kind, key, reference,
                                      details, sides, currencies, accounts, amounts)
     SELECT nextval('ledger_position'), d.moment, clock_timestamp(), d.id, d.reversal, cluster, d.kind, d.key, d.ref,
-           d.note::jsonb, d.sides, d.currencies, legs[first_legs[d.n] : first_legs[d.n + 1] - 1],
-           leg_amounts[first_legs[d.n] : first_legs[d.n + 1] - 1]
-      FROM unnest(ids, keys, kinds, moments, refs, notes, reversals, sides, currencies, accepted) WITH ORDINALITY
+           d.note::jsonb, d.sides, d.currencies, flat.accounts[first_legs[d.n] : first_legs[d.n + 1] - 1],
+           flat.amounts[first_legs[d.n] : first_legs[d.n + 1] - 1]
+      FROM flat, unnest(ids, keys, kinds, moments, refs, notes, reversals, sides, currencies, accepted) WITH ORDINALITY
            AS d(id, key, kind, moment, ref, note, reversal, sides, currencies, accepted, n)
      WHERE d.accepted ORDER BY d.n;
 
