@@ -27,6 +27,9 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn FROM ledger_position;
+    IF EXISTS (SELECT FROM ledger_watermark AS w WHERE w.position = drawn) THEN
+        RETURN 0;  -- nothing new: a transaction number need not be spent on it
+    END IF;
     own := pg_current_xact_id()::text::bigint;
     open_from := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     SELECT * INTO mark FROM ledger_watermark FOR UPDATE SKIP LOCKED;
