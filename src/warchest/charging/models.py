@@ -73,15 +73,6 @@ class Lot(models.Model):
                 name="lot_empty_of_both",
                 condition=Q(units_left_minor__gt=0) | Q(consideration_left_minor=0),
             ),
-            # What nobody paid for is never paid out.
-            CheckConstraint(
-                name="lot_promotion_stays", condition=~Q(source="promotion") | Q(payable_out=False)
-            ),
-            CheckConstraint(
-                name="lot_origin",
-                condition=Q(from_slice__isnull=True, origin=F("id"))
-                | (Q(from_slice__isnull=False) & ~Q(origin=F("id"))),
-            ),
             UniqueConstraint(
                 name="lot_given_once",
                 fields=["from_slice", "reference"],

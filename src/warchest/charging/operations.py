@@ -79,8 +79,9 @@ def consume_set(*, spends: Sequence[Spend], at: datetime) -> tuple[tuple[Slice, 
         except UnableToSpend as refusal:
             outcomes.append(refusal)
             continue
-        # What this spend leaves is what the next one of the same wallet sees.
-        wallet.lots = rules.after(wallet.lots, cuts)
+        if len(spends) > len(wallets):
+            # Some wallet occurs again: what this spend leaves is what the next one sees.
+            wallet.lots = rules.after(wallet.lots, cuts)
         takings += locked.takings_of(cuts, reference=spend.reference)
         outcomes.append(locked.as_slices(cuts))
     locked.take(takings, use=Use.SPEND, at=at)

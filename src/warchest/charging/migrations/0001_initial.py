@@ -208,28 +208,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="lot",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("source", "promotion"), _negated=True), ("payable_out", False), _connector="OR"
-                ),
-                name="lot_promotion_stays",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="lot",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("from_slice__isnull", True), ("origin", models.F("id"))),
-                    models.Q(
-                        ("from_slice__isnull", False), models.Q(("origin", models.F("id")), _negated=True)
-                    ),
-                    _connector="OR",
-                ),
-                name="lot_origin",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="lot",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("from_slice__isnull", False)),
                 fields=("from_slice", "reference"),

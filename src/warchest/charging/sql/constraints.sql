@@ -5,16 +5,11 @@ BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'WC001';
 END $$;
 
--- What a lot began with is never changed; what is left of it only shrinks. Conditions of the triggers, not code in them:
--- a sale that keeps to the rules calls no function.
-CREATE TRIGGER keep BEFORE UPDATE ON charging_lot FOR EACH ROW
-    WHEN ((NEW.id, NEW.wallet_id, NEW.source, NEW.reference, NEW.issued_minor, NEW.consideration_minor, NEW.currency,
-           NEW.refundable, NEW.transferable, NEW.payable_out, NEW.expires_at, NEW.opened_at, NEW.origin_id,
-           NEW.from_slice_id)
-          IS DISTINCT FROM
-          (OLD.id, OLD.wallet_id, OLD.source, OLD.reference, OLD.issued_minor, OLD.consideration_minor, OLD.currency,
-           OLD.refundable, OLD.transferable, OLD.payable_out, OLD.expires_at, OLD.opened_at, OLD.origin_id,
-           OLD.from_slice_id))
+-- What a lot began with is never changed; what is left of it only shrinks. Columns and conditions of the triggers, not code
+-- in them: a sale that keeps to the rules calls no function.
+CREATE TRIGGER keep BEFORE UPDATE OF id, wallet_id, source, reference, issued_minor, consideration_minor, currency,
+        refundable, transferable, payable_out, expires_at, opened_at, recorded_at, origin_id, from_slice_id
+    ON charging_lot FOR EACH ROW
     EXECUTE FUNCTION charging_refuse('what a lot began with is never changed');
 CREATE TRIGGER only_shrink BEFORE UPDATE ON charging_lot FOR EACH ROW
     WHEN (NEW.units_left_minor > OLD.units_left_minor OR NEW.consideration_left_minor > OLD.consideration_left_minor)
@@ -23,6 +18,14 @@ CREATE TRIGGER begin_whole BEFORE INSERT ON charging_lot FOR EACH ROW
     WHEN (NEW.units_left_minor <> NEW.issued_minor OR NEW.consideration_left_minor <> NEW.consideration_minor
           OR NEW.reserved_minor <> 0)
     EXECUTE FUNCTION charging_refuse('a lot begins whole');
+
+-- What never changes is looked at when a lot opens, and not again at every sale, as a constraint's check would be.
+CREATE TRIGGER promotion_stays BEFORE INSERT ON charging_lot FOR EACH ROW
+    WHEN (NEW.source = 'promotion' AND NEW.payable_out)
+    EXECUTE FUNCTION charging_refuse('what nobody paid for is never paid out');
+CREATE TRIGGER has_origin BEFORE INSERT ON charging_lot FOR EACH ROW
+    WHEN ((NEW.from_slice_id IS NULL) <> (NEW.origin_id = NEW.id))
+    EXECUTE FUNCTION charging_refuse('a lot is its own origin, or made of a slice of another');
 
 -- A lot that is cut from another keeps its source, terms, age and origin; its term may be made longer, never shorter. All
 -- lots that are made of one slice never exceed it, and who takes its last unit takes the rest of what was paid along.
