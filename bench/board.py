@@ -73,7 +73,9 @@ class Board:
 
     def print(self) -> None:
         """As a Markdown table. A goal stands on the line of ours that it is about, further goals on lines below."""
-        rows = [("measured", "who", "how", "median", "range", "ratio (range)", "against", "goal", "")]
+        rows = [
+            ("measured", "who", "how", "median", "range; last round", "ratio (range)", "against", "goal", "")
+        ]
         for line in self.lines:
             goals = [goal for goal in self.goals if self._about(goal) == line]
             first, *others = [self._goal_cells(goal) for goal in goals] or [("", "", "", "")]
@@ -81,7 +83,9 @@ class Board:
             rows += [("", "", "", "", "", *cells) for cells in others]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for number, row in enumerate(rows):
-            print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
+            print(
+                "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+            )
             if number == 0:
                 print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
 

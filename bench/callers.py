@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Protocol
 
 from bench.purchase import Purchase, purchases
@@ -48,12 +48,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All callers together. Milliseconds are those of one call, whatever its batch."""
+    """All callers together. Milliseconds are those of one call, whatever its batch; ``cores`` is how much processor the
+    callers took for themselves, so that a reader sees whether they or the database were the limit."""
 
     purchases: int
     seconds: float
     median_ms: float
     p99_ms: float
+    cores: float
 
     @property
     def per_second(self) -> float:
@@ -103,15 +105,17 @@ def measure(
     at_end()
     if failures := [answer for answer in told if isinstance(answer, str)]:
         raise RuntimeError(max(failures, key=len))
-    done: list[_Done] = [one for answer in told for one in answer]
+    done: list[_Done] = [one for some, _ in told for one in some]
     for process in processes:
         process.join()
+    seconds = max(one.ended for one in done) - min(one.begun for one in done)
     calls = sorted(call for one in done for call in one.call_s)
     return Measured(
         purchases=sum(one.purchases for one in done),
-        seconds=max(one.ended for one in done) - min(one.begun for one in done),
+        seconds=seconds,
         median_ms=calls[len(calls) // 2] * 1000,
         p99_ms=calls[min(len(calls) - 1, len(calls) * 99 // 100)] * 1000,
+        cores=sum(processor_s for _, processor_s in told) / seconds,
     )
 
 
@@ -147,12 +151,16 @@ def _process(
         warmed.wait(PATIENCE_S)
         ready.wait(PATIENCE_S)
         begin.wait(PATIENCE_S)
+        processor_s = process_time()
         started.wait(PATIENCE_S)
     except threading.BrokenBarrierError:
         started.abort()
     for thread in threads:
         thread.join()
-    answers.put(failures[0] if failures else done or "")
+    if failures or not done:
+        answers.put(failures[0] if failures else "")
+    else:
+        answers.put((done, process_time() - processor_s))
 
 
 def _go_on(caller: Caller, source: Any, batch: int, seconds: float, least: int) -> _Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -51,6 +52,10 @@ class Contender:
         return ""
 
     def version(self) -> str:
+        """Of its distribution; of a file that was put in place the first letters of its SHA-256; empty where missing."""
+        if self.put_in_place and not self.distribution:
+            path = Path(os.environ.get(self.put_in_place, ""))
+            return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
         if not self.distribution or not self.python.exists():
             return ""
         asked = f"from importlib.metadata import version; print(version({self.distribution!r}))"
@@ -95,7 +100,7 @@ NAIVE = Contender("naive Django ORM", "bench.contenders.naive", PEERS, "django")
 PYTHON_ACCOUNTING = Contender(
     "python-accounting", "bench.contenders.python_accounting", PEERS, "python-accounting"
 )
-PGLEDGER_SQL = Contender("pgledger", "bench.contenders.pgledger", PEERS, "psycopg", PGLEDGER)
+PGLEDGER_SQL = Contender("pgledger", "bench.contenders.pgledger", PEERS, put_in_place=PGLEDGER)
 TIGERBEETLE_SERVER = Contender(
     "TigerBeetle", "bench.contenders.tigerbeetle", PEERS, "tigerbeetle", TIGERBEETLE
 )

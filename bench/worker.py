@@ -10,6 +10,8 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from threading import Thread
+from time import sleep
 from typing import Any
 
 from bench.callers import Caller, Load, measure
@@ -49,18 +51,38 @@ def serve(
     place = Place(**arguments.pop("place"))
     set_up(place)
     if name == "measure":
-        answer: Mapping[str, Any] | None = _measure(open_caller, place, Load(**arguments))
+        upkeep = arguments.pop("upkeep", False)
+        answer: Mapping[str, Any] | None = _measure(open_caller, place, Load(**arguments), upkeep=upkeep)
     else:
         answer = steps[name](place, **arguments)
     print(json.dumps(answer or {}))
 
 
-def _measure(open_caller: Callable[[Place], Caller], place: Place, load: Load) -> dict[str, Any]:
+def _measure(
+    open_caller: Callable[[Place], Caller], place: Place, load: Load, *, upkeep: bool
+) -> dict[str, Any]:
     log = _Log(place.dsn)
+    housekeeper = Thread(target=_keep_up, args=(place.dsn, load.seconds / 3), daemon=True)
+
+    def begin() -> None:
+        log.begin()
+        if upkeep:
+            housekeeper.start()
+
     measured = measure(
-        lambda: open_caller(place), load, players=place.players, at_start=log.begin, at_end=log.end
+        lambda: open_caller(place), load, players=place.players, at_start=begin, at_end=log.end
     )
     return asdict(measured) | {"wal_bytes": log.bytes}
+
+
+def _keep_up(dsn: str, pause_s: float) -> None:
+    """A checkpoint after the first third of the window, and a vacuum after the second."""
+    import psycopg
+
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in ("CHECKPOINT", "VACUUM ANALYZE"):
+            sleep(pause_s)
+            connection.execute(statement)
 
 
 class _Log:

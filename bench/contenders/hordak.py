@@ -1,9 +1,9 @@
 """django-hordak: double entry in Django's models, with triggers that check each transaction at commit.
 
-It has neither balances nor a floor, so a purchase locks the wallet's account (against others that spend from it), asks for its balance with ``with_balances()``
-as its documentation advises, and writes a ``Transaction`` and fourteen ``Leg`` rows in one ``bulk_create``, as its own benchmark
-command does. Many purchases at once, in the variant ``bulk``, do each of these steps once for all. No idempotency key.
-Accounts are roots of their own: as children of one, its tree would be renumbered for each.
+It has neither balances nor a floor. So a purchase locks the wallet's account against others that spend from it, asks for its
+balance with ``with_balances()`` as the documentation advises, and writes a ``Transaction`` and fourteen ``Leg`` rows in one
+``bulk_create``, as its own benchmark command does. In the variant ``bulk`` many purchases do each of these steps once for all.
+No idempotency key. Accounts are roots of their own: as children of one, its tree would be renumbered for each.
 """
 
 from __future__ import annotations

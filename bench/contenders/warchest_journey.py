@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 from uuid import UUID
@@ -46,17 +47,13 @@ def prepare(place: Place) -> None:
     root = a_player(nickname="player-0")
     branches = [a_player(nickname=f"player-{number}", sponsor=root) for number in range(1, FAN_OUT + 1)]
     connections.close_all()
-    context = get_context("fork")
-    processes = [
-        context.Process(target=_fill, args=(branches[part::PROCESSES], part, place.players), daemon=True)
-        for part in range(PROCESSES)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        if process.exitcode:
-            raise RuntimeError("the players could not be registered")
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("fork")) as processes:
+        parts = [
+            processes.submit(_fill, branches[part::PROCESSES], part, place.players)
+            for part in range(PROCESSES)
+        ]
+        for part in parts:
+            part.result()
     with psycopg.connect(place.dsn, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
 

@@ -1,0 +1,108 @@
+"""`script/bench ledger`: builds its own database, measures ours and the peers in turn, prints one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import growth, journeys, ledger
+from bench.board import Board
+from bench.contender import ALL
+from bench.run import CONTENDERS, SECTIONS, Options, Run
+from bench.server import describe, durable_server
+from warchest.runtime.postgres import EmbeddedPostgres
+
+QUICK = Options(
+    rounds=1,
+    seconds=1.0,
+    players=5_000,
+    journey_players=800,
+    postings=(0, 100_000),
+    wal_purchases=400,
+    quick=True,
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    asked = _parser().parse_args(arguments)
+    options = _options(asked)
+    with durable_server(asked.folder) as server:
+        facts = dict(describe(server))
+        board = measure(server, options)
+    facts["peers"] = ", ".join(
+        f"{one.name} {one.version() if not one.missing() else 'missing'}" for one in ALL[2:]
+    )
+    facts["run"] = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options.rounds} round(s) of {options.seconds:g} s"
+    )
+    if options.quick:
+        facts["run"] += ": a smoke run, whose figures mean little"
+    for name, fact in facts.items():
+        print(f"- {name}: {fact}")
+    print()
+    board.print()
+    if asked.json:
+        text = json.dumps({"facts": facts} | board.as_json(), indent=2, ensure_ascii=False)
+        asked.json.write_text(text + "\n")
+
+
+def measure(server: EmbeddedPostgres, options: Options) -> Board:
+    """All sections that are wanted, on a server that is running."""
+    board = Board()
+    with Run(server, options, board) as run:
+        ledger.declare(run)
+        growth.declare(run)
+        journeys.declare(run)
+        ledger.take_rounds(run)
+        journeys.take_rounds(run)
+        growth.grow(run)
+    return board
+
+
+def _options(asked: argparse.Namespace) -> Options:
+    options = QUICK if asked.quick else Options()
+    for name in ("rounds", "seconds", "players", "postings"):
+        if (value := getattr(asked, name)) is not None:
+            options = replace(options, **{name: value})
+    if asked.fifty_million:
+        options = replace(options, postings=(*options.postings, 50_000_000))
+    unknown = set(asked.only) - SECTIONS - CONTENDERS.keys()
+    if unknown:
+        sys.exit(f"--only does not know {', '.join(sorted(unknown))}")
+    return replace(options, only=frozenset(asked.only))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    parser.add_argument("subject", choices=["ledger"])
+    parser.add_argument("--quick", action="store_true", help="a smoke run of about a minute")
+    parser.add_argument("--rounds", type=int, help="how often each contender has its turn (3)")
+    parser.add_argument("--seconds", type=float, help="how long a turn is (5)")
+    parser.add_argument("--players", type=int, help="how many wallets there are (100000)")
+    names = ", ".join([*sorted(SECTIONS), *CONTENDERS])
+    parser.add_argument("--only", type=_names, default=(), help=f"sections and contenders, by comma: {names}")
+    parser.add_argument("--postings", type=_sizes, help="sizes at which growth is measured (0,1M,10M)")
+    parser.add_argument("--50M", dest="fifty_million", action="store_true", help="and at 50 million postings")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument(
+        "--folder", type=Path, help="where the temporary server lies: on a real disk (/var/tmp)"
+    )
+    return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """``0,1M,10M``, also with k."""
+    factors = {"k": 1_000, "K": 1_000, "M": 1_000_000}
+    return tuple(int(size.rstrip("kKM")) * factors.get(size[-1], 1) for size in text.split(",") if size)
+
+
+if __name__ == "__main__":
+    main()
