@@ -17,6 +17,7 @@ _COMMANDS = {
     "demo": "warchest.cli.demo.command",
     "doctor": "warchest.cli.doctor",
     "prove": "warchest.cli.prove",
+    "journal": "warchest.cli.journal",
     "ca": "warchest.cli.ca",
     "api-key": "warchest.cli.api_key",
     "plugin": "warchest.cli.plugin",

@@ -276,6 +276,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "rate.set": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
     "books.read": frozenset({Role.ACCOUNTANT, Role.ADMINISTRATOR, Role.OWNER}),
     "entry.reverse": frozenset({Role.ACCOUNTANT, Role.OWNER}),
+    "journal.export": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
+    "money.exchange": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "catalogue.edit": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
