@@ -262,13 +262,13 @@ class TestTwo:
     ) -> None:
         player = a_player(with_units="2000")
         begun, go_on = threading.Event(), threading.Event()
-        lock = LocalSubscriptions.lock
+        lock_set = LocalSubscriptions.lock_set
 
         def overtaken(**asked: Any) -> object:
             if threading.current_thread() is not threading.main_thread():
                 begun.set()
                 go_on.wait(10)
-            return lock(**asked)
+            return lock_set(**asked)
 
         def prolong() -> None:
             prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
@@ -279,7 +279,7 @@ class TestTwo:
             finally:
                 connections.close_all()
 
-        monkeypatch.setattr(LocalSubscriptions, "lock", staticmethod(overtaken))
+        monkeypatch.setattr(LocalSubscriptions, "lock_set", staticmethod(overtaken))
         late = threading.Thread(target=prolong_late)
         late.start()
         assert begun.wait(10)

@@ -15,6 +15,7 @@ from warchest.kernel.currency import INNER, UnableToFindCurrency
 from warchest.kernel.currency import currency as find_currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
+from warchest.runtime.facts import Facts
 from warchest.runtime.services import services
 
 _RATE_DECIMALS = 8
@@ -81,8 +82,19 @@ def set_tax_rates(*, rates_bps: Mapping[str, int], valid_from: datetime) -> None
 
 
 def tax_within(*, gross: Money, country: str, at: datetime) -> Taxed:
-    row = TaxRate.objects.filter(country=country, valid_from__lte=at).order_by("-valid_from").first()
-    return rules.tax_within(gross=gross, country=country, rate_bps=row.rate_bps if row else 0)
+    in_force = [rate_bps for valid_from, rate_bps in _tax_rates.now().get(country, ()) if valid_from <= at]
+    return rules.tax_within(gross=gross, country=country, rate_bps=in_force[-1] if in_force else 0)
+
+
+def _all_tax_rates() -> dict[str, list[tuple[datetime, int]]]:
+    """By country, the earliest first."""
+    found: dict[str, list[tuple[datetime, int]]] = {}
+    for row in TaxRate.objects.order_by("valid_from"):
+        found.setdefault(row.country, []).append((row.valid_from, row.rate_bps))
+    return found
+
+
+_tax_rates = Facts(service="accounting", read=_all_tax_rates)
 
 
 def _as_rate(row: UnitRate) -> Rate:

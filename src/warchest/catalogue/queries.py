@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -24,6 +25,7 @@ from warchest.catalogue.models import Price as PriceRow
 from warchest.kernel.currency import currency as currency_of
 from warchest.kernel.money import Money
 from warchest.kernel.period import Term, TermUnit
+from warchest.runtime.facts import Facts
 
 
 def online_service(*, online_service_id: UUID) -> OnlineService:
@@ -54,14 +56,45 @@ def prices(*, plan_id: UUID) -> tuple[Price, ...]:
 
 
 def offer(*, plan_id: UUID, country: str, at: datetime) -> Offer:
-    found = plans(plan_ids=[plan_id], at=at).get(plan_id)
-    if found is None:
+    plan, service = _sold.now().plan(plan_id, at)
+    if plan is None or service is None:
         raise UnableToOffer("plan_unknown")
-    service = online_service(online_service_id=found.online_service)
-    price_units = found.price_units
-    if found.state is not OfferState.OFFERED or not service.offered_in(country) or price_units is None:
+    price_units = plan.price_units
+    if plan.state is not OfferState.OFFERED or not service.offered_in(country) or price_units is None:
         raise UnableToOffer("plan_not_offered")
-    return Offer(plan=found, online_service=service, price_units=price_units)
+    return Offer(plan=plan, online_service=service, price_units=price_units)
+
+
+class _Sold:
+    """All that is or was sold, with every price that it ever had or is going to have."""
+
+    def __init__(self) -> None:
+        self._services = {service.id: service for service in online_services()}
+        self._rows = {row.id: row for row in PlanRow.objects.all()}
+        # A plan, from each moment on at which one of its prices changes; it stays the same until the next.
+        self._changes: dict[UUID, list[datetime]] = {plan_id: [] for plan_id in self._rows}
+        self._prices: dict[UUID, list[Price]] = {plan_id: [] for plan_id in self._rows}
+        for row in PriceRow.objects.order_by("valid_from"):
+            self._changes[row.plan_id].append(row.valid_from)
+            self._prices[row.plan_id].append(_price(row))
+        self._plans: dict[tuple[UUID, int], Plan] = {}
+
+    def plan(self, plan_id: UUID, at: datetime) -> tuple[Plan | None, OnlineService | None]:
+        """A plan with the prices in force at this moment, and its online service."""
+        row = self._rows.get(plan_id)
+        if row is None:
+            return None, None
+        begun = bisect_right(self._changes[plan_id], at)
+        found = self._plans.get((plan_id, begun))
+        if found is None:
+            # The latest of each currency that has begun.
+            in_force = {price.amount.currency.code: price for price in self._prices[plan_id][:begun]}
+            prices = [in_force[code] for code in sorted(in_force)]
+            found = self._plans[plan_id, begun] = _plan(row, prices)
+        return found, self._services[row.online_service_id]
+
+
+_sold = Facts(service="catalogue", read=_Sold)
 
 
 def catalogue(*, country: str, currency: str, language: str, at: datetime) -> tuple[ListedService, ...]:
@@ -108,19 +141,20 @@ def _with_prices(rows: Iterable[PlanRow], at: datetime) -> dict[UUID, Plan]:
     prices_of: dict[UUID, list[Price]] = {}
     for row in in_force:
         prices_of.setdefault(row.plan_id, []).append(_price(row))
-    return {
-        row.id: Plan(
-            id=row.id,
-            online_service=row.online_service_id,
-            code=row.code,
-            names=row.names,
-            term=Term(row.term_count, TermUnit(row.term_unit)),
-            state=OfferState(row.state),
-            order=row.order,
-            prices=tuple(prices_of.get(row.id, ())),
-        )
-        for row in listed
-    }
+    return {row.id: _plan(row, prices_of.get(row.id, ())) for row in listed}
+
+
+def _plan(row: PlanRow, prices: Iterable[Price]) -> Plan:
+    return Plan(
+        id=row.id,
+        online_service=row.online_service_id,
+        code=row.code,
+        names=row.names,
+        term=Term(row.term_count, TermUnit(row.term_unit)),
+        state=OfferState(row.state),
+        order=row.order,
+        prices=tuple(prices),
+    )
 
 
 def _service(row: OnlineServiceRow) -> OnlineService:

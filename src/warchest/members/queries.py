@@ -25,6 +25,11 @@ from warchest.members.models import Administrator as AdministratorRow
 from warchest.members.models import ApiClient as ApiClientRow
 from warchest.members.models import Certificate as CertificateRow
 from warchest.members.models import Player as PlayerRow
+from warchest.runtime import statements
+
+_PLAYERS = """
+    SELECT id, nickname, country, language, time_zone, display_currency, state, external_id, registered_at
+      FROM members_player WHERE id = ANY(ARRAY(SELECT jsonb_array_elements_text(%s)::uuid))"""
 
 
 def as_player(row: PlayerRow) -> Player:
@@ -42,14 +47,28 @@ def as_player(row: PlayerRow) -> Player:
 
 
 def player(*, player_id: UUID) -> Player:
-    row = PlayerRow.objects.filter(id=player_id).first()
-    if row is None:
+    found = players(player_ids=[player_id])
+    if player_id not in found:
         raise UnableToFindPlayer("player_unknown")
-    return as_player(row)
+    return found[player_id]
 
 
 def players(*, player_ids: Sequence[UUID]) -> dict[UUID, Player]:
-    return {row.id: as_player(row) for row in PlayerRow.objects.filter(id__in=list(player_ids))}
+    found = statements.rows("members", _PLAYERS, [statements.document(list(player_ids))])
+    return {
+        identity: Player(
+            identity,
+            nickname,
+            country,
+            language,
+            zone,
+            currency,
+            PlayerState(state),
+            external_id,
+            registered_at,
+        )
+        for identity, nickname, country, language, zone, currency, state, external_id, registered_at in found
+    }
 
 
 def player_of_user(*, user_id: UUID) -> Player | None:

@@ -110,6 +110,19 @@ class CommissionPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Sale:
+    """A purchase that earns commissions. ``subscription`` was bought; ``entry_id`` is the journal entry that books it.
+
+    ``base`` is what was paid in real money, without tax, one amount for each currency.
+    """
+
+    subscription: UUID
+    buyer: UUID
+    entry_id: UUID
+    base: Sequence[Money]
+
+
+@dataclass(frozen=True, slots=True)
 class Commission:
     """What one sponsor earns from one sale in one currency, with all that explains it.
 
@@ -183,15 +196,12 @@ class Referrals(Protocol):
         """Put a new version in force from a moment on. Raises UnableToPlanCommissions."""
         ...
 
-    def earn(
-        self, *, sale: UUID, buyer: UUID, entry_id: UUID, base: Sequence[Money], at: datetime
-    ) -> tuple[OwedCommission, ...]:
-        """Commissions of one purchase, on every level of the plan in force, by the tree as it stands.
+    def earn_set(self, *, sales: Sequence[Sale], at: datetime) -> tuple[tuple[OwedCommission, ...], ...]:
+        """Commissions of purchases, on every level of the plan in force, by the tree as it stands.
 
-        ``base`` is what was paid in real money, without tax, one amount for each currency. Each is split by the plan's
-        rates, the house keeping the rest, so that the parts sum to the whole; a level without a sponsor stays with the
-        house.
-        Answers what the journey's entry owes, to each sponsor in each currency, nothing of zero.
+        Each base is split by the plan's rates, the house keeping the rest, so that the parts sum to the whole; a level
+        without a sponsor stays with the house. Answers, for each sale, what its entry owes to each sponsor in each
+        currency, nothing of zero.
         """
         ...
 

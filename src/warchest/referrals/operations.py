@@ -9,20 +9,21 @@ from uuid import UUID
 from warchest.accounting.contract import OwedCommission
 from warchest.kernel.codes import random_code
 from warchest.kernel.ids import new_id
-from warchest.kernel.money import Money
 from warchest.referrals import queries, rules
 from warchest.referrals.contract import (
     LEVELS_MAX,
     CommissionPlan,
     Node,
+    Sale,
     UnableToJoin,
     UnableToPlanCommissions,
 )
-from warchest.referrals.models import Commission as CommissionRow
 from warchest.referrals.models import CommissionPlan as CommissionPlanRow
 from warchest.referrals.models import Node as NodeRow
+from warchest.runtime import statements
 
 _CODES_TRIED_MAX = 10
+_EARN = "SELECT number, sponsors FROM referrals_earn(%s) ORDER BY number"
 
 
 def join(*, player: UUID, sponsor_code: str | None, at: datetime) -> Node:
@@ -65,35 +66,38 @@ def add_commission_plan(*, rates_bps: Sequence[int], valid_from: datetime, at: d
     return queries.plan_of(row)
 
 
-def earn(
-    *, sale: UUID, buyer: UUID, entry_id: UUID, base: Sequence[Money], at: datetime
-) -> tuple[OwedCommission, ...]:
+def earn_set(*, sales: Sequence[Sale], at: datetime) -> tuple[tuple[OwedCommission, ...], ...]:
     plan = queries.commission_plan(at=at)
-    upline = queries.upline(player=buyer, levels=len(plan.rates_bps))
-    earned: list[CommissionRow] = []
-    owed: list[OwedCommission] = []
-    for part in base:
-        shares, _kept = rules.shares(part, rates_bps=plan.rates_bps)
-        for ancestor in upline:
-            amount = shares[ancestor.level - 1]
-            if not amount:
-                continue
-            earned.append(
-                CommissionRow(
-                    id=new_id(),
-                    sponsor=ancestor.player,
-                    buyer=buyer,
-                    sale=sale,
-                    entry_id=entry_id,
-                    level=ancestor.level,
-                    plan_id=plan.version,
-                    base_minor=part.minor,
-                    rate_bps=plan.rates_bps[ancestor.level - 1],
-                    amount_minor=amount.minor,
-                    currency=amount.currency.code,
-                    earned_at=at,
-                )
-            )
-            owed.append(OwedCommission(sponsor=ancestor.player, amount=amount))
-    CommissionRow.objects.bulk_create(earned)
-    return tuple(owed)
+    owed: list[list[OwedCommission]] = [[] for _ in sales]
+    # One for each sale and currency: which sale it is, and what each level gets.
+    parts = [
+        (number, sale, base, rules.shares(base, rates_bps=plan.rates_bps)[0])
+        for number, sale in enumerate(sales)
+        for base in sale.base
+        if base
+    ]
+    if parts:
+        wanted = [
+            {
+                "sale": sale.subscription,
+                "buyer": sale.buyer,
+                "entry_id": sale.entry_id,
+                "plan": plan.version,
+                "rates_bps": plan.rates_bps,
+                "base_minor": base.minor,
+                "currency": base.currency.code,
+                "earned_at": at,
+                "ids": [new_id() for _ in shares],
+                "amounts_minor": [share.minor for share in shares],
+            }
+            for _, sale, base, shares in parts
+        ]
+        for place, sponsors in statements.rows("referrals", _EARN, [statements.document(wanted)]):
+            number, _, _, shares = parts[place - 1]
+            owed[number] += [
+                OwedCommission(sponsor=sponsor, amount=share)
+                # There may be fewer sponsors above than the plan has levels.
+                for sponsor, share in zip(sponsors, shares, strict=False)
+                if share
+            ]
+    return tuple(map(tuple, owed))

@@ -26,6 +26,7 @@ from warchest.referrals.contract import (
 from warchest.referrals.models import Commission as CommissionRow
 from warchest.referrals.models import CommissionPlan as CommissionPlanRow
 from warchest.referrals.models import Node as NodeRow
+from warchest.runtime.facts import Facts
 from warchest.runtime.services import services
 
 CODE_LENGTH = 8
@@ -130,9 +131,15 @@ def tree_stats(*, player: UUID, depth: int = 100) -> TreeStats:
         return TreeStats(by_level=tuple(count for (count,) in cursor.fetchall()))
 
 
+def _plans() -> tuple[CommissionPlan, ...]:
+    return tuple(plan_of(row) for row in CommissionPlanRow.objects.order_by("valid_from"))
+
+
+_all_plans = Facts(service="referrals", read=_plans)
+
+
 def commission_plan(*, at: datetime) -> CommissionPlan:
-    row = CommissionPlanRow.objects.filter(valid_from__lte=at).order_by("-valid_from")[:1].get()
-    return plan_of(row)
+    return [plan for plan in _all_plans.now() if plan.valid_from <= at][-1]
 
 
 def commissions(*, player: UUID, cursor: str = "", limit: int = 50) -> Commissions:

@@ -8,7 +8,7 @@ class LocalReferrals:
 
     join = staticmethod(operations.join)
     add_commission_plan = staticmethod(operations.add_commission_plan)
-    earn = staticmethod(operations.earn)
+    earn_set = staticmethod(operations.earn_set)
     by_code = staticmethod(queries.by_code)
     node = staticmethod(queries.node)
     upline = staticmethod(queries.upline)

@@ -6,19 +6,15 @@ until the first has committed (and then answers its answer) or has given up (and
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from warchest.runtime import statements, wire
 from warchest.runtime.command import Command, UnableToUseKey
-from warchest.runtime.services import COORDINATOR, services
+from warchest.runtime.services import services
 
-_CLAIM = """
-    INSERT INTO runtime_idempotencykey (scope, route, key, fingerprint, outcome, answer)
-    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
-_FIND = """
-    SELECT fingerprint, outcome, answer FROM runtime_idempotencykey WHERE scope = %s AND route = %s AND key = %s"""
-_FINISH = """
-    UPDATE runtime_idempotencykey SET outcome = 'done', answer = %s WHERE scope = %s AND route = %s AND key = %s"""
+_CLAIM = "SELECT stamps, answered FROM runtime_claim(%s)"
 _FORGET = """
     DELETE FROM runtime_idempotencykey
      WHERE ctid = ANY(ARRAY(SELECT ctid FROM runtime_idempotencykey WHERE recorded_at < %s LIMIT %s))"""
@@ -32,23 +28,45 @@ class Stored:
     answer: str
 
 
-def claim(*, command: Command, route: str, fingerprint: bytes) -> Stored | None:
-    """Take the key for this transaction; None when it is new, else what was answered before.
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """As the database tells it: ``number`` is the place among the keys asked for, from 1."""
 
-    Raises UnableToUseKey (``idempotency_key_reused``) when the key came with another request.
+    number: int
+    fingerprint: str
+    outcome: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was answered before, in the order of the commands: None where the key is new and now this transaction's.
+
+    ``stamps`` are of the facts that seldom change (see ``facts``), read along.
     """
-    return _insert_or_find(command, route, fingerprint, outcome="", answer="")
+
+    answered: Sequence[Stored | UnableToUseKey | None]
+    stamps: Mapping[str, str]
 
 
-def finish(*, command: Command, route: str, answer: str) -> None:
-    """Keep the answer of a journey that is about to commit."""
-    with services.database("runtime").cursor() as cursor:
-        cursor.execute(_FINISH, [answer, command.scope, route, command.key])
+def claim(*, route: str, asked: Sequence[tuple[Command, bytes]]) -> Claimed:
+    """Take the keys of these commands for this transaction. Each comes with its request's fingerprint, no key twice.
 
-
-def refuse(*, command: Command, route: str, fingerprint: bytes, answer: str) -> Stored | None:
-    """Keep a final refusal, in a technical transaction; the stored answer when another call came first."""
-    return _insert_or_find(command, route, fingerprint, outcome="refused", answer=answer)
+    A key that came before with another request answers UnableToUseKey (``idempotency_key_reused``).
+    """
+    wanted = [
+        {"scope": command.scope, "route": route, "key": command.key, "fingerprint": fingerprint.hex()}
+        for command, fingerprint in asked
+    ]
+    ((stamps, found),) = statements.rows("runtime", _CLAIM, [statements.document(wanted)])
+    answered: list[Stored | UnableToUseKey | None] = [None] * len(asked)
+    for before in wire.decode(found, list[_Before]) if found else ():
+        place = before.number - 1
+        same = before.fingerprint == wanted[place]["fingerprint"]
+        answered[place] = (
+            Stored(before.outcome, before.answer) if same else UnableToUseKey("idempotency_key_reused")
+        )
+    return Claimed(answered=answered, stamps=wire.decode(stamps, dict[str, str]))
 
 
 def forget(*, before: datetime, batch: int = 10_000) -> int:
@@ -60,23 +78,3 @@ def forget(*, before: datetime, batch: int = 10_000) -> int:
             forgotten += cursor.rowcount
             if cursor.rowcount < batch:
                 return forgotten
-
-
-def _insert_or_find(
-    command: Command, route: str, fingerprint: bytes, *, outcome: str, answer: str
-) -> Stored | None:
-    place = [command.scope, route, command.key]
-    with services.database("runtime").cursor() as cursor:
-        # A key that a rolled-back transaction held vanishes between the two statements: then insert again.
-        for _ in range(5):
-            cursor.execute(_CLAIM, [*place, fingerprint, outcome, answer])
-            if cursor.rowcount:
-                return None
-            cursor.execute(_FIND, place)
-            if found := cursor.fetchone():
-                break
-        else:
-            raise RuntimeError(f"key {command.key!r} can neither be claimed nor found in {COORDINATOR}")
-    if bytes(found[0]) != fingerprint:
-        raise UnableToUseKey("idempotency_key_reused")
-    return Stored(outcome=found[1], answer=found[2])

@@ -8,7 +8,7 @@
 
 The decorated function takes the command in place of the transaction. Its answer is kept under the command's key and
 given again, with ``replayed`` set, to whoever sends the same request with the same key; so is a final refusal, unless
-its reason is a passing one.
+its reason is a passing one. What many ask for at once is done by a journey of many: see ``journey_of_many``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from psycopg import errors as postgres
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.runtime import idempotency, wire
 from warchest.runtime.command import Command, UnableToUseKey
+from warchest.runtime.ending import Ending
+from warchest.runtime.idempotency import Stored
 from warchest.runtime.secrets import secret
-from warchest.runtime.transactions import Transaction, business_transaction, technical_transaction
+from warchest.runtime.transactions import Telling, Transaction, business_transaction, technical_transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,56 +70,26 @@ class Journey(Generic[P, R]):
         Raises what the body refuses (a subclass of UnableTo), UnableToUseKey, and TryAgain when the database could not
         put it in order with what others did at the same time.
         """
-        # Keyed, since an argument may be a password: from the database alone nobody can try guesses against it.
-        asked = hmac.digest(secret("request-fingerprints"), wire.encode(kwargs), "sha256")
-        for tries in range(1, _TRIES_MAX + 1):
-            try:
-                return self._once(command, asked, *args, **kwargs)
-            except OperationalError as error:
-                if not isinstance(error.__cause__, _PASSING) or tries == _TRIES_MAX:
-                    if isinstance(error.__cause__, _PASSING):
-                        raise TryAgain("busy") from error
-                    raise
-                log.info(
-                    "journey_repeated", journey=self.name, tries=tries, cause=type(error.__cause__).__name__
-                )
-        raise AssertionError("unreachable")
+        asked = request_fingerprint(kwargs)
+        return repeated_while_busy(self.name, lambda: self._once(command, asked, *args, **kwargs))
 
     def _once(self, command: Command, asked: bytes, *args: P.args, **kwargs: P.kwargs) -> Done[R]:
-        tx: Transaction | None = None
+        tx = Transaction(command)
         try:
-            with business_transaction(command) as tx:
-                stored = idempotency.claim(command=command, route=self.name, fingerprint=asked)
-                if stored:
-                    return self._again(stored)
+            with business_transaction(tx):
+                claimed = idempotency.claim(route=self.name, asked=[(command, asked)])
+                if claimed.answered[0] is not None:
+                    return answered_before(claimed.answered[0], self._answer_type)
+                tx.stamps = claimed.stamps
                 answer = self.body(tx, *args, **kwargs)
-                idempotency.finish(command=command, route=self.name, answer=wire.encode(answer).decode())
-                tx.record(name=self.name, outcome="done")
+                ending = Ending(route=self.name)
+                ending.add(tx, outcome="done", answer=wire.encode(answer))
+                ending.write()
             return Done(answer)
-        except UnableToUseKey:
-            raise
         except UnableTo as refusal:
-            if refusal.replayed or refusal.reason in refusal.passing:
+            if not is_final(refusal):
                 raise
-            return self._refuse(command, asked, refusal, tx)
-
-    def _refuse(self, command: Command, asked: bytes, refusal: UnableTo, tx: Transaction | None) -> Done[R]:
-        kept = _Refused(error=type(refusal).__name__, reason=refusal.reason, details=refusal.details)
-        with technical_transaction("runtime"):
-            stored = idempotency.refuse(
-                command=command, route=self.name, fingerprint=asked, answer=wire.encode(kept).decode()
-            )
-            if stored is None:
-                (tx or Transaction(command)).record(name=self.name, outcome="refused", reason=refusal.reason)
-        if stored is None:
-            raise refusal
-        return self._again(stored)
-
-    def _again(self, stored: idempotency.Stored) -> Done[R]:
-        if stored.outcome == "refused":
-            kept = wire.decode(stored.answer, _Refused)
-            raise UnableTo.again(kept.error, kept.reason, kept.details)
-        return Done(wire.decode(stored.answer, self._answer_type), replayed=True)
+            return keep_refusal(self.name, tx, asked, refusal, self._answer_type)
 
     @functools.cached_property
     def _answer_type(self) -> Any:
@@ -131,3 +103,67 @@ def journey(name: str) -> Callable[[Callable[Concatenate[Transaction, P], R]], J
         return Journey(name=name, body=body)
 
     return decorate
+
+
+# What journeys of one and of many have in common.
+
+
+def request_fingerprint(asked: Any) -> bytes:
+    """Whether two requests under one key are the same request.
+
+    Keyed, since an argument may be a password: from the database alone nobody can try guesses against it.
+    """
+    return hmac.digest(secret("request-fingerprints"), wire.encode(asked), "sha256")
+
+
+def repeated_while_busy(name: str, once: Callable[[], R]) -> R:
+    """Begin again where the database could not put it in order with what others did. Raises TryAgain after a few times."""
+    for tries in range(1, _TRIES_MAX + 1):
+        try:
+            return once()
+        except OperationalError as error:
+            if not isinstance(error.__cause__, _PASSING):
+                raise
+            if tries == _TRIES_MAX:
+                raise TryAgain("busy") from error
+            log.info("journey_repeated", journey=name, tries=tries, cause=type(error.__cause__).__name__)
+    raise AssertionError("unreachable")
+
+
+def is_final(refusal: UnableTo) -> bool:
+    """Whether a refusal is an answer to be kept: not said before, not about the key, and not a passing one."""
+    passing = refusal.replayed or refusal.reason in refusal.passing
+    return not passing and not isinstance(refusal, UnableToUseKey)
+
+
+def kept_refusal(refusal: UnableTo) -> bytes:
+    """A refusal as it is kept under its key."""
+    return wire.encode(_Refused(error=type(refusal).__name__, reason=refusal.reason, details=refusal.details))
+
+
+def keep_refusal(
+    name: str, telling: Telling, asked: bytes, refusal: UnableTo, answer_type: type[R]
+) -> Done[R]:
+    """Keep a refusal whose transaction was rolled back, and raise it.
+
+    Where another call with this key came first, what that one heard is answered instead.
+    """
+    with technical_transaction("runtime"):
+        (answered,) = idempotency.claim(route=name, asked=[(telling.command, asked)]).answered
+        if answered is None:
+            ending = Ending(route=name)
+            ending.add(telling, outcome="refused", answer=kept_refusal(refusal), reason=refusal.reason)
+            ending.write()
+    if answered is None:
+        raise refusal
+    return answered_before(answered, answer_type)
+
+
+def answered_before(stored: Stored | UnableToUseKey, answer_type: type[R]) -> Done[R]:
+    """What an earlier call answered; raised where it was a refusal, or where the key came with another request."""
+    if isinstance(stored, UnableToUseKey):
+        raise stored
+    if stored.outcome == "refused":
+        kept = wire.decode(stored.answer, _Refused)
+        raise UnableTo.again(kept.error, kept.reason, kept.details)
+    return Done(wire.decode(stored.answer, answer_type), replayed=True)

@@ -93,3 +93,10 @@ class ParkedEvent(models.Model):
     event_id = models.BigIntegerField()
     error = models.TextField()
     parked_at = models.DateTimeField(db_default=Now())
+
+
+class Stamp(models.Model):
+    """Whether facts that seldom change are still those that a process has kept: see ``facts``. Written by triggers."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    stamp = models.UUIDField()

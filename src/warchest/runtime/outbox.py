@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import structlog
 from django.db import OperationalError, transaction
 
+from warchest.runtime import statements
 from warchest.runtime.services import services
 
 log = structlog.get_logger(__name__)
@@ -36,15 +36,9 @@ class Event:
 
 
 def append(*, topic: str, key: str, payload: dict[str, Any], occurred_at: datetime) -> None:
-    """Publish in the transaction that is open now."""
-    with services.database("runtime").cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO runtime_outboxevent (transaction, topic, key, payload, occurred_at)"
-            " VALUES (greatest(pg_current_xact_id()::text::bigint,"
-            "                  (SELECT max(transaction) FROM runtime_outboxevent WHERE key = %s)),"
-            "         %s, %s, %s, %s)",
-            [key, topic, key, msgspec.json.encode(payload).decode(), occurred_at],
-        )
+    """Publish in the transaction that is open now. A journey's own facts are published when it ends: see ``ending``."""
+    fact = {"topic": topic, "key": key, "payload": payload, "occurred_at": occurred_at}
+    statements.rows("runtime", "SELECT runtime_finish('[]', %s, '[]')", [statements.document([fact])])
 
 
 def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500) -> int:

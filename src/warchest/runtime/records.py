@@ -1,4 +1,4 @@
-"""The record of operations: each line is written in the transaction that it tells of, and never changed."""
+"""Reading the record of operations. ``ending`` writes each line in the transaction that it tells of; none ever changes."""
 
 from __future__ import annotations
 
@@ -7,43 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from warchest.runtime.command import Command
 from warchest.runtime.models import Operation
 from warchest.runtime.services import COORDINATOR
-
-
-def append(
-    *,
-    command: Command,
-    name: str,
-    outcome: str,
-    reason: str = "",
-    subject: tuple[str, str] = ("", ""),
-    details: Mapping[str, Any] | None = None,
-) -> None:
-    """Write one line. ``outcome`` is ``done`` or ``refused``; ``details`` hold ids and amounts, never names or secrets."""
-    Operation.objects.using(COORDINATOR).create(
-        occurred_at=command.at,
-        name=name,
-        outcome=outcome,
-        reason=reason,
-        actor_kind=command.actor.kind,
-        actor_id=command.actor.id,
-        on_behalf_of=command.on_behalf_of,
-        channel=command.channel,
-        subject_kind=subject[0],
-        subject_id=subject[1],
-        details=msgspec.to_builtins(dict(details or {})),
-        address=command.address,
-        certificate=command.certificate,
-        request_id=command.request_id,
-        key=command.key,
-    )
-
 
 _SEARCHED = ("name", "reason", "actor_id", "on_behalf_of", "subject_id", "request_id", "key", "details_text")
 

@@ -25,3 +25,15 @@ def append_only(*tables: str) -> migrations.RunSQL:
             f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM warchest_journey",
         ]
     return migrations.RunSQL(statements, reverse_sql=migrations.RunSQL.noop)
+
+
+def stamped(name: str, *tables: str) -> migrations.RunSQL:
+    """Renew the stamp ``name`` with every change of these tables, for ``runtime.facts``."""
+    return migrations.RunSQL(
+        [
+            f"CREATE TRIGGER restamp AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION warchest_restamp('{name}')"
+            for table in tables
+        ],
+        reverse_sql=migrations.RunSQL.noop,
+    )

@@ -19,12 +19,12 @@ def home() -> Path:
 
 def secret(name: str, *, length_bytes: int = 32) -> bytes:
     """The secret of this name; made at its first use, by one of many processes that may ask at once."""
-    return _kept(home(), name, length_bytes)
+    return _kept(os.environ.get("WARCHEST_HOME"), name, length_bytes)
 
 
 @cache
-def _kept(folder: Path, name: str, length_bytes: int) -> bytes:
-    path = folder / "secrets" / name
+def _kept(_home: str | None, name: str, length_bytes: int) -> bytes:
+    path = home() / "secrets" / name
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -97,6 +97,34 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Whose time on which online service: there is one subscription for each."""
+
+    player: UUID
+    online_service: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class GrantDraft:
+    """A term to be added at the moment ``at``, or to begin then where nothing is left.
+
+    Months are counted by the calendar of ``zone`` (the player's time zone). ``net`` is what was paid without tax, per
+    real currency; it is recognised as revenue while the term is served.
+    """
+
+    id: UUID
+    place: Place
+    plan: UUID
+    source: GrantSource
+    term: Term
+    zone: str
+    net: Sequence[Money]
+    entry_id: UUID | None
+    reference: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """What a grant did: the term that it added, and the subscription as it is now."""
 
@@ -162,10 +190,19 @@ class Deferral:
 
 
 class Subscriptions(Protocol):
-    def lock(self, *, player: UUID, online_service: UUID, plan: UUID, at: datetime) -> Subscription:
-        """Let nobody else prolong this subscription until the transaction ends; make it, without time, where it is new.
+    def lock_set(self, *, places: Sequence[Place]) -> dict[Place, Subscription]:
+        """Let nobody else begin or prolong these subscriptions until the transaction ends; answers those that exist.
 
-        A journey that takes units calls it before it touches the wallet: subscriptions are locked before wallets.
+        A journey that takes units calls it before it touches the wallets: subscriptions are locked before wallets.
+        """
+        ...
+
+    def grant_set(
+        self, *, grants: Sequence[GrantDraft], locked: Mapping[Place, Subscription]
+    ) -> tuple[Granted, ...]:
+        """Add terms, one after the other; a place may occur more than once. ``locked`` is what ``lock_set`` answered.
+
+        Raises UnableToGrant for all of them together.
         """
         ...
 
@@ -184,11 +221,9 @@ class Subscriptions(Protocol):
         reference: str,
         at: datetime,
     ) -> Granted:
-        """Add a term to what is left of a player's time, or begin anew at ``at`` where nothing is left.
+        """As ``grant_set``, for one; it locks the subscription. Repeated with the same id it is one grant.
 
-        Months are counted by the calendar of ``zone`` (the player's time zone). ``net`` is what was paid without tax,
-        per real currency; it is recognised as revenue while the term is served. Repeated with the same id it is one
-        grant. Raises UnableToGrant.
+        Raises UnableToGrant.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
@@ -10,19 +10,26 @@ from warchest.kernel.currency import currency
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.kernel.period import Term
+from warchest.runtime import statements
 from warchest.runtime.services import services
 from warchest.subscriptions import queries, rules
 from warchest.subscriptions.contract import (
     Earned,
+    Grant,
+    GrantDraft,
     Granted,
     GrantSource,
+    Place,
     Subscription,
+    SubscriptionState,
     UnableToRecognise,
 )
-from warchest.subscriptions.models import Deferral as DeferralRow
 from warchest.subscriptions.models import Grant as GrantRow
 from warchest.subscriptions.models import Recognition as RecognitionRow
-from warchest.subscriptions.models import Subscription as SubscriptionRow
+
+_LOCK = """
+    SELECT id, player, online_service, plan, starts_at, ends_at, anchor_day, state FROM subscriptions_lock(%s)"""
+_GRANT = "SELECT subscriptions_grant(%s, %s, %s)"
 
 # One run at a time: the second reads what the first has committed. The lock's number is this app's own.
 _ONE_RUN_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('subscriptions.recognise'))"
@@ -44,8 +51,32 @@ _RECOGNISE = """
     SELECT currency, sum(minor)::bigint FROM changed GROUP BY currency ORDER BY currency"""
 
 
-def lock(*, player: UUID, online_service: UUID, plan: UUID, at: datetime) -> Subscription:
-    return queries.subscription_of(_locked(player=player, online_service=online_service, plan=plan, at=at))
+def lock_set(*, places: Sequence[Place]) -> dict[Place, Subscription]:
+    found = statements.rows("subscriptions", _LOCK, [statements.document(list(dict.fromkeys(places)))])
+    return {
+        Place(player, online_service): Subscription(
+            identity, player, online_service, plan, starts_at, ends_at, anchor_day, SubscriptionState(state)
+        )
+        for identity, player, online_service, plan, starts_at, ends_at, anchor_day, state in found
+    }
+
+
+def grant_set(*, grants: Sequence[GrantDraft], locked: Mapping[Place, Subscription]) -> tuple[Granted, ...]:
+    standing = dict(locked)
+    done = tuple(_granted(draft, standing) for draft in grants)
+    now = {place: standing[place] for place in (draft.place for draft in grants)}
+    statements.rows(
+        "subscriptions",
+        _GRANT,
+        [
+            statements.document([now[place] for place in now if place not in locked]),
+            statements.document([now[place] for place in now if place in locked]),
+            statements.document(
+                [_row_of(granted, draft) for granted, draft in zip(done, grants, strict=True)]
+            ),
+        ],
+    )
+    return done
 
 
 def grant(
@@ -62,42 +93,25 @@ def grant(
     reference: str,
     at: datetime,
 ) -> Granted:
-    row = _locked(player=player, online_service=online_service, plan=plan, at=at)
+    place = Place(player, online_service)
+    locked = lock_set(places=[place])
     there = GrantRow.objects.filter(id=grant_id).first()
     if there is not None:
-        return Granted(grant=queries.grant_of(there), subscription=queries.subscription_of(row))
-    begins_anew = row.ends_at <= at
-    period, anchor_day = rules.next_term(
-        at=at, ends_at=row.ends_at, anchor_day=row.anchor_day, term=term, zone=zone
-    )
-    if begins_anew:
-        row.starts_at = period.starts_at
-    row.plan, row.ends_at, row.anchor_day = plan, period.ends_at, anchor_day
-    row.save(update_fields=["plan", "starts_at", "ends_at", "anchor_day"])
-    granted = GrantRow.objects.create(
+        return Granted(grant=queries.grant_of(there), subscription=locked[place])
+    draft = GrantDraft(
         id=grant_id,
-        subscription=row,
-        source=source,
+        place=place,
         plan=plan,
-        starts_at=period.starts_at,
-        ends_at=period.ends_at,
+        source=source,
+        term=term,
+        zone=zone,
+        net=net,
         entry_id=entry_id,
         reference=reference,
-        granted_at=at,
+        at=at,
     )
-    DeferralRow.objects.bulk_create(
-        DeferralRow(
-            grant=granted,
-            currency=part.currency.code,
-            net_minor=part.minor,
-            starts_at=period.starts_at,
-            ends_at=period.ends_at,
-        )
-        for part in net
-        if part
-    )
-    _publish_change(row, source=source, at=at)
-    return Granted(grant=queries.grant_of(granted), subscription=queries.subscription_of(row))
+    (granted,) = grant_set(grants=[draft], locked=locked)
+    return granted
 
 
 def recognise(*, day: date, at: datetime) -> Earned:
@@ -117,36 +131,56 @@ def recognise(*, day: date, at: datetime) -> Earned:
     return Earned(day=day, run=run, amounts=amounts)
 
 
-def _locked(*, player: UUID, online_service: UUID, plan: UUID, at: datetime) -> SubscriptionRow:
-    place = {"player": player, "online_service": online_service}
-    mine = SubscriptionRow.objects.select_for_update().filter(**place)
-    row = mine.first()
-    if row is None:
-        # Whoever comes at the same time waits here for the unique pair, and then reads the other's row.
-        empty = SubscriptionRow(
-            id=new_id(),
-            plan=plan,
-            starts_at=at,
-            ends_at=at,
-            anchor_day=at.day,
-            **place,
-        )
-        SubscriptionRow.objects.bulk_create([empty], ignore_conflicts=True)
-        row = mine.get()
-    return row
+def _granted(draft: GrantDraft, standing: dict[Place, Subscription]) -> Granted:
+    """What a grant adds to the subscription as it stands, which from now on stands so."""
+    before = standing.get(draft.place)
+    period, anchor_day = rules.next_term(
+        at=draft.at,
+        ends_at=before.ends_at if before else None,
+        anchor_day=before.anchor_day if before else None,
+        term=draft.term,
+        zone=draft.zone,
+    )
+    goes_on = before is not None and before.ends_at > draft.at
+    standing[draft.place] = after = Subscription(
+        id=before.id if before else new_id(),
+        player=draft.place.player,
+        online_service=draft.place.online_service,
+        plan=draft.plan,
+        starts_at=before.starts_at if before and goes_on else period.starts_at,
+        ends_at=period.ends_at,
+        anchor_day=anchor_day,
+        state=before.state if before else SubscriptionState.ACTIVE,
+    )
+    granted = Grant(
+        id=draft.id,
+        subscription=after.id,
+        source=draft.source,
+        plan=draft.plan,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        net=tuple(sorted((part for part in draft.net if part), key=lambda part: part.currency.code)),
+        entry_id=draft.entry_id,
+        reference=draft.reference,
+        granted_at=draft.at,
+    )
+    return Granted(grant=granted, subscription=after)
 
 
-def _publish_change(row: SubscriptionRow, *, source: GrantSource, at: datetime) -> None:
-    with services.database("subscriptions").cursor() as cursor:
-        # Behind the change before it, even if that one was made in a transaction that began later: see runtime.outbox.
-        cursor.execute(
-            "INSERT INTO subscriptions_entitlementchange"
-            " (transaction, player, online_service, starts_at, until, source, occurred_at)"
-            " VALUES (greatest(pg_current_xact_id()::text::bigint,"
-            "                  (SELECT max(transaction) FROM subscriptions_entitlementchange"
-            "                    WHERE player = %s AND online_service = %s)), %s, %s, %s, %s, %s, %s)",
-            [
-                *(row.player, row.online_service),
-                *(row.player, row.online_service, row.starts_at, row.ends_at, source.value, at),
-            ],
-        )
+def _row_of(granted: Granted, draft: GrantDraft) -> dict[str, object]:
+    grant = granted.grant
+    return {
+        "id": grant.id,
+        "subscription": grant.subscription,
+        "player": draft.place.player,
+        "online_service": draft.place.online_service,
+        "source": grant.source,
+        "plan": grant.plan,
+        "starts_at": grant.starts_at,
+        "ends_at": grant.ends_at,
+        "since": granted.subscription.starts_at,
+        "entry_id": grant.entry_id,
+        "reference": grant.reference,
+        "granted_at": grant.granted_at,
+        "net": [{"currency": part.currency.code, "minor": part.minor} for part in grant.net],
+    }

@@ -6,8 +6,9 @@ from warchest.subscriptions import operations, queries, tokens
 class LocalSubscriptions:
     """Implements ``contract.Subscriptions`` over this process's own connection."""
 
-    lock = staticmethod(operations.lock)
+    lock_set = staticmethod(operations.lock_set)
     grant = staticmethod(operations.grant)
+    grant_set = staticmethod(operations.grant_set)
     recognise = staticmethod(operations.recognise)
     preview = staticmethod(queries.preview)
     subscription = staticmethod(queries.subscription)

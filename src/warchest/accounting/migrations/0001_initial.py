@@ -3,7 +3,7 @@
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-from warchest.runtime.schema import append_only
+from warchest.runtime.schema import append_only, stamped
 
 
 class Migration(migrations.Migration):
@@ -62,4 +62,5 @@ class Migration(migrations.Migration):
             },
         ),
         append_only("accounting_unitrate", "accounting_taxrate"),
+        stamped("accounting", "accounting_taxrate"),
     ]

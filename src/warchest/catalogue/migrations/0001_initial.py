@@ -7,7 +7,7 @@ import warchest.catalogue.contract
 import warchest.kernel.ids
 from django.db import migrations, models
 
-from warchest.runtime.schema import append_only
+from warchest.runtime.schema import append_only, stamped
 
 
 class Migration(migrations.Migration):
@@ -137,4 +137,5 @@ class Migration(migrations.Migration):
             ),
         ),
         append_only("catalogue_price"),
+        stamped("catalogue", "catalogue_onlineservice", "catalogue_plan", "catalogue_price"),
     ]

@@ -7,7 +7,7 @@ import warchest.kernel.ids
 import warchest.referrals.contract
 from django.db import migrations, models
 
-from warchest.runtime.schema import append_only, run_file
+from warchest.runtime.schema import append_only, run_file, stamped
 
 
 class Migration(migrations.Migration):
@@ -123,6 +123,8 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        stamped("referrals", "referrals_commissionplan"),
         run_file(__file__, "constraints.sql"),
+        run_file(__file__, "earn.sql"),
         append_only("referrals_node", "referrals_commissionplan", "referrals_commission"),
     ]

@@ -115,10 +115,22 @@ class Migration(migrations.Migration):
                 ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                "indexes": [models.Index(fields=["transaction", "id"], name="outbox_order")],
+                "indexes": [
+                    models.Index(fields=["transaction", "id"], name="outbox_order"),
+                    models.Index(fields=["key", "transaction"], name="outbox_key"),
+                ],
             },
         ),
+        migrations.CreateModel(
+            name="Stamp",
+            fields=[
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("stamp", models.UUIDField()),
+            ],
+        ),
         run_file(__file__, "append_only.sql"),
+        run_file(__file__, "stamps.sql"),
+        run_file(__file__, "journeys.sql"),
         append_only("runtime_operation"),
         migrations.RunSQL(
             "REVOKE UPDATE, DELETE, TRUNCATE ON runtime_outboxevent FROM warchest_journey",

@@ -29,7 +29,12 @@ class Migration(migrations.Migration):
                 ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                "indexes": [models.Index(fields=["transaction", "id"], name="entitlement_change_order")],
+                "indexes": [
+                    models.Index(fields=["transaction", "id"], name="entitlement_change_order"),
+                    models.Index(
+                        fields=["player", "online_service", "transaction"], name="entitlement_change_place"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -185,5 +190,6 @@ class Migration(migrations.Migration):
             ),
         ),
         run_file(__file__, "constraints.sql"),
+        run_file(__file__, "grants.sql"),
         append_only("subscriptions_grant", "subscriptions_recognition", "subscriptions_entitlementchange"),
     ]

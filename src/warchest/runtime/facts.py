@@ -1,0 +1,48 @@
+"""Facts that seldom change, such as prices and tax rates, kept by each process and never out of date.
+
+The database keeps a stamp for each kind of them, and renews it in the very transaction that changes one (see
+``sql/stamps.sql``). A journey reads the stamps along with claiming its key, so asking whether what a process has kept
+is still true costs it nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from warchest.runtime import statements
+from warchest.runtime.services import COORDINATOR, services
+from warchest.runtime.transactions import current_stamps
+
+T = TypeVar("T")
+
+
+class Facts(Generic[T]):
+    """What ``read`` answers of a service's tables, kept until their stamp is another. To be treated as unchangeable."""
+
+    def __init__(self, *, service: str, read: Callable[[], T]) -> None:
+        self._service = service
+        self._read = read
+        self._kept: tuple[str, T] | None = None
+
+    def now(self) -> T:
+        """As they stood when the transaction began, or later."""
+        stamp = self._stamp_of_transaction() or self._stamp()
+        kept = self._kept
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        facts = self._read()
+        # Not what this transaction itself has changed: it may yet be rolled back, and nobody else may see it.
+        if stamp and self._stamp() == stamp:
+            self._kept = (stamp, facts)
+        return facts
+
+    def _stamp_of_transaction(self) -> str:
+        # A journey reads the coordinator's stamps; a database of the service's own has others.
+        return current_stamps().get(self._service, "") if services.alias(self._service) == COORDINATOR else ""
+
+    def _stamp(self) -> str:
+        found = statements.rows(
+            self._service, "SELECT stamp::text FROM runtime_stamp WHERE name = %s", [self._service]
+        )
+        return str(found[0][0]) if found else ""
