@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -120,3 +120,36 @@ def by_country(activations: Sequence[ActivationsOfDay]) -> list[tuple[str, int]]
     for row in activations:
         found[row.country or "–"] += row.count
     return found.most_common(20)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve of balances. ``points`` are those of an SVG polyline in a box of 1000 by 1000, zero at its foot."""
+
+    title: str
+    points: str
+    highest: Money
+    lowest: Money
+    foot: int
+    first: datetime
+    last: datetime
+
+
+def line(*, title: str, moments: Sequence[datetime], amounts: Sequence[Money]) -> Line:
+    """Between the moments the curve is straight; each is placed by when it was."""
+    least, most = min(0, *(one.minor for one in amounts)), max(0, *(one.minor for one in amounts))
+    height, length = (most - least) or 1, (moments[-1] - moments[0]) / timedelta(seconds=1)
+
+    def place(at: datetime, minor: int) -> str:
+        across = round((at - moments[0]) / timedelta(seconds=1) * 1000 / length)
+        return f"{across},{1000 - (minor - least) * 1000 // height}"
+
+    return Line(
+        title=title,
+        points=" ".join(place(at, one.minor) for at, one in zip(moments, amounts, strict=True)),
+        highest=Money(most, amounts[0].currency),
+        lowest=Money(least, amounts[0].currency),
+        foot=1000 + least * 1000 // height,
+        first=moments[0],
+        last=moments[-1],
+    )

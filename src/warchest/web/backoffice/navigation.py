@@ -102,8 +102,10 @@ NAVIGATION = [
         "items": [
             _listed(_("Payments"), "payments", "payments_payment"),
             _page(_("Exchange rates"), "currency_exchange", "rates", "rate.set"),
-            _listed(_("Journal"), "menu_book", "ledger_journalentry"),
-            _listed(_("Accounts"), "account_balance", "ledger_account"),
+            _page(_("Journal"), "menu_book", "journal"),
+            _page(_("Accounts"), "account_balance", "accounts", "books.read"),
+            _page(_("Trial balance"), "balance", "trial-balance", "books.read"),
+            _page(_("Owed for wallets"), "show_chart", "liability", "books.read"),
         ],
     },
     {

@@ -3,10 +3,13 @@
 from django.urls import path
 
 from warchest.web.backoffice.pages import (
+    accounts,
     administrators,
     api_keys,
+    balances,
     batches,
     cards,
+    journal,
     payments,
     rates,
     search,
@@ -30,6 +33,13 @@ urlpatterns = [
     path("block-cards", cards.block, name="block-cards"),
     path("payment/<uuid:payment_id>", payments.payment, name="payment"),
     path("payment/<uuid:payment_id>/ask", payments.ask, name="ask-provider"),
+    path("journal", journal.journal, name="journal"),
+    path("journal/<uuid:entry_id>", journal.entry, name="entry"),
+    path("journal/<uuid:entry_id>/reverse", journal.reverse_page, name="reverse-entry"),
+    path("accounts", accounts.accounts, name="accounts"),
+    path("account", accounts.account, name="account"),
+    path("trial-balance", balances.trial_balance, name="trial-balance"),
+    path("owed-for-wallets", balances.liability, name="liability"),
     path("rates", rates.rates, name="rates"),
     path("administrators", administrators.administrators, name="administrators"),
     path("administrators/add", administrators.add, name="add-administrator"),

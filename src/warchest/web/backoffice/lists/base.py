@@ -306,6 +306,26 @@ def link(model: str, identity: object, shown: object) -> SafeString:
     )
 
 
+def entry_link(identity: object) -> SafeString:
+    """A journal entry, leading to its page."""
+    return format_html(
+        '<a class="wb-link" href="{}">…{}</a>',
+        reverse("backoffice:entry", args=[identity]),
+        str(identity)[-12:],
+    )
+
+
+def entry(place: str) -> Column:
+    """The journal entry by which something was booked."""
+
+    @display(description=_("Booked as"))
+    def column(row: Any) -> SafeString | str:
+        identity = reach(row, place)
+        return entry_link(identity) if identity else "–"
+
+    return column
+
+
 def reach(row: Any, place: str) -> Any:
     for name in place.split("__"):
         row = getattr(row, name, None)

@@ -52,13 +52,6 @@ def _ask(row: Payment) -> SafeString:
     )
 
 
-@display(description=_("Booked as"))
-def _entry(row: Payment) -> SafeString | str:
-    return (
-        base.link("ledger_journalentry", row.journal_entry, row.journal_entry) if row.journal_entry else "–"
-    )
-
-
 class AttemptsOfPayment(base.ReadOnlyTable):
     model = Attempt
     verbose_name_plural = _("attempts")
@@ -124,7 +117,7 @@ class Payments(base.ReadOnlyList):
         base.moment("next_inquiry_at", _("Asked next")),
         "inquiries",
         base.country("country"),
-        _entry,
+        base.entry("journal_entry"),
         "lot",
         "id",
     )

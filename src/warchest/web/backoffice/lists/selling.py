@@ -66,7 +66,7 @@ class GrantsOfSubscription(base.ReadOnlyTable):
         base.moment("ends_at", _("Until")),
         base.moment("granted_at", _("Granted")),
         base.text("reference", _("Reference")),
-        base.text("entry_id", _("Booked as")),
+        base.entry("entry_id"),
     )
 
 
@@ -111,7 +111,7 @@ class Commissions(base.ReadOnlyList):
         base.moment("earned_at", _("Earned")),
     )
     list_filter = ("earned_at",)
-    details = (*list_display, base.share("rate_bps", _("Per cent")), "sale", "entry_id", "id")
+    details = (*list_display, base.share("rate_bps", _("Per cent")), "sale", base.entry("entry_id"), "id")
 
 
 @admin.register(Node, site=site)

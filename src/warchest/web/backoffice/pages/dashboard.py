@@ -13,7 +13,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from warchest.cards.contract import BatchState, Cards
 from warchest.kernel.currency import currency
@@ -26,6 +25,7 @@ from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.statistics.contract import Figure, Measure, Statistics
 from warchest.web.backoffice import charts
+from warchest.web.backoffice.books import book_name
 from warchest.web.backoffice.frame import may, page
 from warchest.web.backoffice.templatetags.backoffice import plain_number
 from warchest.web.portal.templatetags.portal import money as written
@@ -35,18 +35,18 @@ OWED_SECONDS = 60
 _READER = "reader"
 
 _BUSINESS = frozenset({Role.OWNER, Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.SUPPORT})
-_OWED = {
-    "wallet_units": gettext_lazy("Units in wallets"),
-    "wallet_funding": gettext_lazy("Paid for units in wallets"),
-    "cards_sold": gettext_lazy("Cards sold, not activated"),
-    "deferred_revenue": gettext_lazy("Service paid for, not delivered"),
-    "tax_payable": gettext_lazy("Tax payable"),
-    "commission_on_hold": gettext_lazy("Commissions on hold"),
-}
+_OWED = (
+    "wallet_units",
+    "wallet_funding",
+    "cards_sold",
+    "deferred_revenue",
+    "tax_payable",
+    "commission_on_hold",
+)
 _OWED_TO = {
-    Role.OWNER: tuple(_OWED),
+    Role.OWNER: _OWED,
     Role.ADMINISTRATOR: ("wallet_units", "cards_sold", "deferred_revenue", "commission_on_hold"),
-    Role.ACCOUNTANT: tuple(_OWED),
+    Role.ACCOUNTANT: _OWED,
     Role.SUPPORT: ("wallet_units",),
 }
 
@@ -94,7 +94,7 @@ def dashboard(request: HttpRequest) -> TemplateResponse:
         _("Today"),
         tasks=list(_tasks(me)),
         tiles=_tiles(today) if business else [],
-        owed=_owed(me.role),
+        owed=_owed(me),
         owed_seconds=OWED_SECONDS,
         charts=_charts(today) if business else [],
         today=today,
@@ -153,7 +153,7 @@ def _tiles(today: date) -> list[Tile]:
         (
             Measure.SUBSCRIPTIONS_SOLD,
             _("Subscriptions sold"),
-            _rows("ledger_journalentry", "occurred_at", today),
+            reverse("backoffice:journal") + f"?kind=subscription&from_day={today}&to_day={today}",
         ),
     )
     return [Tile(title, of_today[measure], of_yesterday[measure], link) for measure, title, link in shown]
@@ -164,19 +164,16 @@ def _rows(model: str, moment: str, day: date) -> str:
 
 
 def _list(model: str, moment: str) -> str:
-    kind = "&kind=subscription" if model == "ledger_journalentry" else ""
-    return reverse(f"admin:{model}_changelist") + f"?{moment}__gte={{day}}&{moment}__lt={{next}}{kind}"
+    return reverse(f"admin:{model}_changelist") + f"?{moment}__gte={{day}}&{moment}__lt={{next}}"
 
 
-def _owed(role: Role) -> list[Owed]:
-    books = _OWED_TO.get(role, ())
+def _owed(me: Administrator) -> list[Owed]:
+    books = _OWED_TO.get(me.role, ())
     if not books:
         return []
-    sums = _sums()
+    sums, accounts = _sums(), reverse("backoffice:accounts") if may(me, "books.read") else ""
     return [
-        Owed(
-            _OWED[book], tuple(sums.get(book, ())), reverse("admin:ledger_account_changelist") + f"?q={book}"
-        )
+        Owed(book_name(book), tuple(sums.get(book, ())), accounts and f"{accounts}?book={book}")
         for book in books
     ]
 

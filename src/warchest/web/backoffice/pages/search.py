@@ -56,4 +56,4 @@ def _place(found: Found) -> str:
         case Kind.BATCH:
             return reverse("backoffice:batch", args=[found.id])
         case Kind.ENTRY:
-            return reverse("admin:ledger_journalentry_change", args=[found.id])
+            return reverse("backoffice:entry", args=[found.id])
