@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tests.builders.api import an_api_client, call
 from tests.builders.house import ARENA, ARENA_MONTH
+from tests.builders.lots import a_lot, a_promotion
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from warchest.ledger.contract import Ledger
 from warchest.runtime.services import services
@@ -17,7 +18,9 @@ __all__ = [
     "NOW",
     "Shop",
     "a_command",
+    "a_lot",
     "a_player",
+    "a_promotion",
     "acting_as",
     "an_administrator",
     "services",

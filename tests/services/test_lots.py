@@ -456,7 +456,7 @@ class TestSet:
         for spends in ([(anna, "1")], [(anna, "2"), (ben, "11"), (anna, "12"), (ben, "3")]):
             with CaptureQueriesContext(connection) as queries:
                 spend_set(*spends)
-            ours = [one["sql"] for one in queries if "charging_" in one["sql"]]
+            ours = [one["sql"] for one in queries if "charging_" in (one["sql"] or "")]
             assert len(ours) == 2, ours
 
     def test_of_nothing_is_nothing(self) -> None:

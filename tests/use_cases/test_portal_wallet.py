@@ -13,10 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from tests.builders.books import assert_books_prove
 from tests.builders.cards import a_batch
 from tests.builders.house import ARENA_MONTH, ARENA_YEAR
+from tests.builders.lots import a_promotion
 from tests.builders.people import NOW, a_command, a_player
 from tests.builders.portal import a_browser, hidden, says
 from warchest.cards.contract import Worth
 from warchest.charging.contract import Charging
+from warchest.jobs import housekeeping
 from warchest.journeys.hold_units import reserve_units
 from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.kernel.clock import FixedClock
@@ -46,12 +48,19 @@ def available(player) -> Money:
 
 class TestHome:
     @pytest.mark.use_case("CHG-10")
-    def test_shows_what_is_available_and_what_is_held(self):
+    def test_shows_what_is_available_what_is_held_and_what_there_is_in_all(self):
         player = a_player(with_units="100")
         reserve_units(
             a_command(), player=player.id, amount=Money.parse("30", "XCR"), purpose="match", expires_in_s=600
         )
-        assert says(a_browser(player).get("/"), ">70</span>", "30 credits held")
+        assert says(a_browser(player).get("/"), ">70</span>", "30 credits held · 100 credits in all")
+
+    def test_counts_on_nothing_whose_term_is_over(self):
+        player = a_player(with_units="100")
+        a_promotion(player.id, "20", expires_at=NOW)
+        assert says(a_browser(player).get("/"), ">100</span>")
+        housekeeping.expire_lots(at=NOW)
+        assert says(a_browser(player).get("/"), ">100</span>", "Expired", "-20")
 
     @pytest.mark.use_case("SUB-14")
     def test_shows_subscriptions_with_their_end_and_the_price_on_the_button(self):

@@ -24,6 +24,7 @@ _DESCRIPTIONS: dict[str, str | Promise] = {
     "card_activated": _("Card {serial} activated"),
     "subscription": ngettext_lazy("{plan}, {periods} period", "{plan}, {periods} periods", "periods"),
     "charge": _("Charge: {purpose}"),
+    "expiry": _("Expired"),
     "reversal": _("Reversal"),
 }
 

@@ -39,6 +39,8 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
     elif line.kind == "subscription":
         title = background.subscription_names.get(line.reference, line.description)
         why = _("Time bought from your wallet.")
+    elif line.kind == "expiry":
+        why = _("These credits were good until then.")
     return {
         "id": str(line.sequence),
         "kind": "in" if line.amount.minor > 0 else "out",
