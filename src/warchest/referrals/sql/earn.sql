@@ -10,28 +10,28 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_m
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH RECURSIVE sold AS MATERIALIZED (
-        SELECT s.*
+    WITH RECURSIVE above AS (
+        -- Each level brings its sale along: joined to it afterwards, each would be compared with every other.
+        SELECT s.number, 1 AS level, node.sponsor_id AS sponsor, s.sale, s.buyer, s.entry_id, s.plan, s.rates_bps,
+               s.base_minor, s.currency, s.earned_at, s.ids, s.amounts_minor
           FROM ROWS FROM (jsonb_to_recordset(sales) AS (
                    sale uuid, buyer uuid, entry_id uuid, plan int, rates_bps int[], base_minor bigint, currency text,
                    earned_at timestamptz, ids uuid[], amounts_minor bigint[]))
                WITH ORDINALITY AS s(sale, buyer, entry_id, plan, rates_bps, base_minor, currency, earned_at, ids,
-                                    amounts_minor, number)),
-    above AS (
-        SELECT sold.number, node.sponsor_id AS sponsor, 1 AS level, cardinality(sold.amounts_minor) AS levels
-          FROM sold JOIN referrals_node AS node ON node.player = sold.buyer
+                                    amounts_minor, number)
+          JOIN referrals_node AS node ON node.player = s.buyer
          WHERE node.sponsor_id IS NOT NULL
         UNION ALL
-        SELECT above.number, node.sponsor_id, above.level + 1, above.levels
-          FROM above JOIN referrals_node AS node ON node.player = above.sponsor
-         WHERE node.sponsor_id IS NOT NULL AND above.level < above.levels),
+        SELECT a.number, a.level + 1, node.sponsor_id, a.sale, a.buyer, a.entry_id, a.plan, a.rates_bps, a.base_minor,
+               a.currency, a.earned_at, a.ids, a.amounts_minor
+          FROM above AS a JOIN referrals_node AS node ON node.player = a.sponsor
+         WHERE node.sponsor_id IS NOT NULL AND a.level < cardinality(a.amounts_minor)),
     earned AS (
         INSERT INTO referrals_commission (id, sponsor, buyer, sale, entry_id, level, plan_id, base_minor, rate_bps,
                                           amount_minor, currency, state, earned_at)
-        SELECT sold.ids[above.level], above.sponsor, sold.buyer, sold.sale, sold.entry_id, above.level, sold.plan,
-               sold.base_minor, sold.rates_bps[above.level], sold.amounts_minor[above.level], sold.currency, 'on_hold',
-               sold.earned_at
-          FROM above JOIN sold ON sold.number = above.number
-         WHERE sold.amounts_minor[above.level] > 0)
-    SELECT above.number, array_agg(above.sponsor ORDER BY above.level) FROM above GROUP BY above.number;
+        SELECT a.ids[a.level], a.sponsor, a.buyer, a.sale, a.entry_id, a.level, a.plan, a.base_minor,
+               a.rates_bps[a.level], a.amounts_minor[a.level], a.currency, 'on_hold', a.earned_at
+          FROM above AS a
+         WHERE a.amounts_minor[a.level] > 0)
+    SELECT a.number, array_agg(a.sponsor ORDER BY a.level) FROM above AS a GROUP BY a.number;
 END $$;
