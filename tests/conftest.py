@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.databases import use
+from tests.sweep import Sweep, sweep_of
 from warchest.runtime.postgres import EmbeddedPostgres
 
 pytest_plugins = ["tests.plugin_use_cases"]
@@ -34,6 +35,12 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "warchest.config.settings"
 
 _TEMPLATE = "warchest_template"
 _numbers = count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("sweeps", "sweeps: state machines, mixes of callers, kills")
+    group.addoption("--sweep", type=float, metavar="SECONDS", help="go on with other seeds for so long, each")
+    group.addoption("--sweep-seed", type=int, metavar="SEED", help="begin with this one")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,6 +98,12 @@ def lasting_database(
         server.drop_database(name)
 
     return one
+
+
+@pytest.fixture(scope="session")
+def sweep(request: pytest.FixtureRequest) -> Sweep:
+    option = request.config.getoption
+    return sweep_of(seconds=option("--sweep"), seed=option("--sweep-seed"))
 
 
 @pytest.fixture

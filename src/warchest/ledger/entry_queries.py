@@ -39,9 +39,9 @@ def journal(*, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
 
 def reversals(*, entry_id: UUID) -> tuple[UUID, ...]:
     with services.database("ledger").cursor() as cursor:
+        # Not only behind the entry's own id: another machine's clock may be late, and ids go by it.
         cursor.execute(
-            "SELECT id FROM ledger_journalentry WHERE reverses_id = %s AND id > %s ORDER BY position",
-            [entry_id, entry_id],
+            "SELECT id FROM ledger_journalentry WHERE reverses_id = %s ORDER BY position", [entry_id]
         )
         return tuple(identity for (identity,) in cursor.fetchall())
 
