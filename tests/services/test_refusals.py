@@ -16,6 +16,7 @@ from warchest.kernel.errors import TryAgain, UnableTo
 OPERATORS_ONLY = {
     "UnableToOpenAuthority",
     "UnableToReadConfiguration",
+    "UnableToSignHead",
     "UnableToStartPostgres",
     "UnableToStopPostgres",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 
 import click
 
@@ -23,20 +24,44 @@ def prove() -> int:
     from warchest.runtime import invariants
 
     broken = 0
-    for checked in invariants.check_all():
+    for checked in invariants.check_all(listener=_progress if sys.stderr.isatty() else None):
+        _progress("")
         verdict = "broken" if checked.places else "holds "
         click.echo(f"{verdict}  {checked.invariant.says}  ({checked.took_ms} ms)")
         for place in checked.places:
             click.echo(f"        {place}")
         broken += bool(checked.places)
-    entries = _count_entries()
+    for line in _figures():
+        click.echo(line)
     verdict = f"{broken} rules are broken." if broken else "The books are proved."
-    click.echo(f"{verdict} {len(invariants.kept())} rules, {entries} journal entries.")
+    click.echo(f"{verdict} {len(invariants.kept())} rules were checked.")
     return broken
 
 
-def _count_entries() -> int:
+def _progress(what: str) -> None:
+    """One line that the next one covers, for whoever waits at a terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{what}"[:120], nl=False, err=True)
+
+
+def _figures() -> list[str]:
     from warchest.ledger.contract import Ledger
     from warchest.runtime.services import services
 
-    return services.get(Ledger).count_entries()
+    ledger = services.get(Ledger)
+    sealing, folding, entries = ledger.sealing(), ledger.folding(), ledger.count_entries()
+    left = max(entries - sealing.entries, 0)
+    return [
+        f"entries   {entries}",
+        f"sealed    {sealing.entries} in {sealing.number} blocks, up to position {sealing.position}"
+        + (f" at {sealing.sealed_at:%Y-%m-%d %H:%M:%S} UTC" if sealing.sealed_at else ""),
+        f"signed    {f'up to block {sealing.signed}' if sealing.signed else 'no head'}",
+        f"unsealed  {left}" + (f", the oldest {_age(sealing.oldest_unsealed_at)}" if left else ""),
+        f"folded    up to position {folding.position}, {folding.behind} behind",
+    ]
+
+
+def _age(since: datetime | None) -> str:
+    if since is None:
+        return "just sealed"
+    return f"{max((datetime.now(UTC) - since).total_seconds(), 0):.0f} s old"

@@ -1,4 +1,4 @@
-"""What the books ask of the background: that the journal is folded soon, and that each month finds its tables ready."""
+"""What the books ask of the background: that the journal is folded and sealed soon, and that months find their tables ready."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import time
 from datetime import datetime
 
 from warchest.ledger.contract import Ledger
+from warchest.runtime.command import now
 from warchest.runtime.services import services
 
 _STEP = 5_000
+_BLOCK = 1_000
 _RUN_S_MAX = 30.0
 
 
@@ -20,6 +22,20 @@ def fold_journal() -> int:
         if step < _STEP or time.monotonic() > until:
             break
     return folded
+
+
+def seal_journal() -> int:
+    """Seal what is settled and have the chain's newest head signed outside the database; answers how many entries.
+
+    Raises UnableToSignHead, which is an alarm: somebody has been at the chain or at the file of its heads.
+    """
+    ledger, until, sealed = services.get(Ledger), time.monotonic() + _RUN_S_MAX, 0
+    while step := ledger.seal(entries_max=_BLOCK):
+        sealed += step
+        if step < _BLOCK or time.monotonic() > until:
+            break
+    ledger.sign_head(at=now())
+    return sealed
 
 
 def open_months(*, at: datetime) -> int:

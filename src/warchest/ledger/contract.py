@@ -52,6 +52,21 @@ class UnableToHold(UnableTo):
     )
 
 
+class UnableToSignHead(UnableTo):
+    """No head was signed, since what was signed before and what is in the database do not agree. That is an alarm for
+    those who run the house: nothing is repaired by itself, and nothing is overwritten."""
+
+    reasons = frozenset(
+        {
+            "heads_file_missing",  # heads were written to it
+            "heads_file_damaged",  # it ends before the last head that was written to it
+            "sealed_block_missing",  # the database lacks the block of the last signed head
+            "head_differs",  # it has another block of that number
+            "chain_broken",  # the blocks since do not lead there
+        }
+    )
+
+
 class Side(StrEnum):
     DEBIT = "D"
     CREDIT = "C"
@@ -268,6 +283,21 @@ class Folding:
     folded_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How far the journal is sealed: up to block ``number``, with it ``entries`` up to ``position``. ``signed`` is the
+    newest block whose head was signed. ``behind`` counts positions that are not sealed, a few of which may be gaps; the
+    first of their entries was recorded at ``oldest_unsealed_at``."""
+
+    number: int
+    position: int
+    entries: int
+    sealed_at: datetime | None
+    signed: int
+    behind: int
+    oldest_unsealed_at: datetime | None
+
+
 class Ledger(Protocol):
     def define_books(self, *, books: Sequence[Book]) -> None:
         """Add books to the chart; one that is there stays as it is. Accounts open by themselves when first posted to."""
@@ -412,6 +442,25 @@ class Ledger(Protocol):
 
     def folding(self) -> Folding:
         """How far folding has come."""
+        ...
+
+    def seal(self, *, entries_max: int = 1000) -> int:
+        """Seal the next settled entries as one block of the chain; answers how many, 0 when there are none.
+
+        Any number of workers may call it at once. What folding has not found settled yet waits.
+        """
+        ...
+
+    def sign_head(self, *, at: datetime) -> str | None:
+        """Sign the newest block and write this head to this host's file, outside the database; answers the file's line.
+
+        None where the newest is signed already, or another process is at it. A head that a crash kept from its file is
+        made up for by the next call. Raises UnableToSignHead.
+        """
+        ...
+
+    def sealing(self) -> Sealing:
+        """How far sealing has come."""
         ...
 
     def open_months(self, *, at: datetime) -> int:

@@ -191,3 +191,36 @@ class Hold(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["expires_at"], condition=Q(state="open"), name="hold_open_expiry")]
+
+
+class Seal(models.Model):
+    """A block of the chain: the digests of so many entries of the journal, bound to the block before by its hash.
+
+    Only ``ledger_seal_next`` writes here (``sql/seal.sql``). ``entries`` counts all that are sealed up to this block's end.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    first_position = models.BigIntegerField()
+    last_position = models.BigIntegerField()
+    entries = models.BigIntegerField()
+    sealed_at = models.DateTimeField()
+    previous = models.BinaryField()
+    hash = models.BinaryField()
+    ids = ArrayField(models.UUIDField())
+    digests = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                name="seal_range", condition=Q(number__gt=0, last_position__gte=F("first_position"))
+            ),
+        ]
+
+
+class SealHead(models.Model):
+    """A head of the chain, as it was signed and written to a file outside: ``line`` is the file's line."""
+
+    pk = models.CompositePrimaryKey("file", "number")
+    file = models.CharField(max_length=120)
+    number = models.BigIntegerField()
+    line = models.TextField()

@@ -1,6 +1,6 @@
 """The ledger as this process offers it."""
 
-from warchest.ledger import account_queries, entry_queries, holds, operations, queries
+from warchest.ledger import account_queries, entry_queries, holds, operations, queries, seals
 
 
 class LocalLedger:
@@ -11,6 +11,9 @@ class LocalLedger:
     post_set = staticmethod(operations.post_set)
     reverse = staticmethod(operations.reverse)
     fold = staticmethod(operations.fold)
+    seal = staticmethod(seals.seal)
+    sign_head = staticmethod(seals.sign_head)
+    sealing = staticmethod(seals.sealing)
     open_months = staticmethod(operations.open_months)
     hold = staticmethod(holds.hold)
     release_for_capture = staticmethod(holds.release_for_capture)

@@ -89,6 +89,16 @@ class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
 
 
+class Heads(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the signed heads of the journal's chain are written: ``folder`` had better be another machine's (empty:
+    ``heads`` in the home), ``name`` is this host's file in it (empty: the host's own name). ``trusted`` are public keys
+    that signed before the present one, hexadecimal."""
+
+    folder: str = ""
+    name: str = ""
+    trusted: tuple[str, ...] = ()
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. ``providers`` holds one table for each payment plug-in, by the name of its entry point; a value
     ``"file:NAME"`` in it is what the file of that name in the home holds, so that secrets need not stand here."""
@@ -98,6 +108,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backoffice: BackOffice = BackOffice()
     database: Database = Database()
     mail: Mail = Mail()
+    heads: Heads = Heads()
     providers: dict[str, dict[str, Any]] = {}
     webhooks: tuple[Webhook, ...] = ()
 
@@ -118,8 +129,8 @@ def path() -> Path:
 def read(file: Path) -> Configuration:
     """The configuration of a file; all defaults where there is none.
 
-    ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT``, ``WARCHEST_DATABASE_URL`` and ``WARCHEST_DATABASE_NAME`` in the
-    environment come before the file.
+    ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT``, ``WARCHEST_DATABASE_URL``, ``WARCHEST_DATABASE_NAME`` and
+    ``WARCHEST_HEADS_FOLDER`` in the environment come before the file.
     Raises UnableToReadConfiguration.
     """
     try:
@@ -129,6 +140,7 @@ def read(file: Path) -> Configuration:
             ("WARCHEST_ADMIN_PORT", "backoffice", "port", int),
             ("WARCHEST_DATABASE_URL", "database", "url", str),
             ("WARCHEST_DATABASE_NAME", "database", "name", str),
+            ("WARCHEST_HEADS_FOLDER", "heads", "folder", str),
         ):
             if value := os.environ.get(variable):
                 raw.setdefault(table, {})[field] = kind(value)
