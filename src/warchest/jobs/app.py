@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 PULSES = (
     Pulse("fold_journal", 0.25, books.fold_journal),
+    Pulse("seal_journal", 5, books.seal_journal),
     Pulse("open_months", 6 * 3600, lambda: books.open_months(at=now())),
     Pulse("count_events", 2, outbox.count_events),
     Pulse("take_in_events", 1, outbox.take_in_events),
