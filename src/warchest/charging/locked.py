@@ -14,6 +14,7 @@ from warchest.charging.rules import Cut, Left
 from warchest.kernel.currency import currency
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
+from warchest.runtime import statements
 from warchest.runtime.services import services
 
 _LOCK = """
@@ -55,9 +56,7 @@ class Taking:
 
 def lock(players: Iterable[UUID], *, at: datetime) -> dict[UUID, LockedWallet]:
     """Lock the wallets of players, in the order of their ids; who has none is missing in the answer."""
-    with services.database("charging").cursor() as cursor:
-        cursor.execute(_LOCK, [list(set(players))])
-        rows = cursor.fetchall()
+    rows = statements.rows("charging", _LOCK, [statements.array(set(players))])
     wallets: dict[UUID, LockedWallet] = {}
     for player, state, lot, source, units, reserved, paid, unit, transferable, expires_at, opened_at in rows:
         wallet = wallets.get(player)
@@ -93,19 +92,20 @@ def take(takings: Sequence[Taking], *, use: Use, at: datetime) -> None:
     """Take slices from lots of locked wallets."""
     if not takings:
         return
-    with services.database("charging").cursor() as cursor:
-        cursor.execute(
-            _TAKE,
-            [
-                use,
-                at,
-                [taking.slice_id for taking in takings],
-                [taking.cut.lot.lot_id for taking in takings],
-                [taking.reference for taking in takings],
-                [taking.cut.units_minor for taking in takings],
-                [taking.cut.consideration_minor for taking in takings],
-            ],
-        )
+    array = statements.array
+    statements.rows(
+        "charging",
+        _TAKE,
+        [
+            use,
+            at,
+            array(taking.slice_id for taking in takings),
+            array(taking.cut.lot.lot_id for taking in takings),
+            statements.texts(taking.reference for taking in takings),
+            array(taking.cut.units_minor for taking in takings),
+            array(taking.cut.consideration_minor for taking in takings),
+        ],
+    )
 
 
 def takings_of(cuts: Iterable[Cut], *, reference: str) -> list[Taking]:

@@ -26,6 +26,7 @@ from warchest.ledger.contract import (
 )
 from warchest.ledger.models import Book as BookRow
 from warchest.ledger.packing import POST, Draft, columns, refusal, runs
+from warchest.runtime import statements
 from warchest.runtime.services import services
 
 Outcome = Posted | Refused
@@ -139,13 +140,13 @@ def _post_apart(drafts: Sequence[Draft]) -> list[Outcome]:
 
 def _post_here(drafts: Sequence[Draft]) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    with services.database("ledger").cursor() as cursor:
-        for portion in runs(drafts):
-            cursor.execute(POST, columns(portion, cluster=services.cluster))
-            outcomes += [
-                Refused(reason) if outcome == "refused" else Posted(entry_id, replayed=outcome == "replayed")
-                for outcome, entry_id, reason in cursor.fetchall()
-            ]
+    for portion in runs(drafts):
+        outcomes += [
+            Refused(reason) if outcome == "refused" else Posted(entry_id, replayed=outcome == "replayed")
+            for outcome, entry_id, reason in statements.rows(
+                "ledger", POST, columns(portion, cluster=services.cluster)
+            )
+        ]
     return outcomes
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from warchest.ledger.contract import AMOUNT_MINOR_MAX, LEGS_MAX, EntryDraft, Side
+from warchest.runtime.statements import array, texts
 
 POST = (
     "SELECT outcome, entry, reason FROM ledger_post(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[],"
@@ -74,25 +75,20 @@ def columns(drafts: Sequence[Draft], *, cluster: str) -> list[object]:
         currencies.append(codes[0] if len(set(codes)) == 1 else "".join(codes))
     entries = [draft.entry for draft in drafts]
     return [
-        [entry.id for entry in entries],
-        [entry.key for entry in entries],
-        [entry.kind for entry in entries],
-        [entry.occurred_at for entry in entries],
-        [entry.reference for entry in entries],
-        [json.dumps(dict(entry.details)) if entry.details else None for entry in entries],
-        [draft.reverses for draft in drafts],
-        sides,
-        currencies,
-        _numbers(first_legs),
-        _numbers(leg_places),
-        _numbers(leg_accounts),
-        _numbers(leg_amounts),
-        _numbers(leg_nets),
-        *([place[part] for place in places] for part in range(3)),
+        array(entry.id for entry in entries),
+        texts(entry.key for entry in entries),
+        texts(entry.kind for entry in entries),
+        array(entry.occurred_at for entry in entries),
+        texts(entry.reference for entry in entries),
+        texts(json.dumps(dict(entry.details)) if entry.details else None for entry in entries),
+        texts(draft.reverses for draft in drafts),
+        texts(sides),
+        texts(currencies),
+        array(first_legs),
+        array(leg_places),
+        array(leg_accounts),
+        array(leg_amounts),
+        array(leg_nets),
+        *(texts(place[part] for place in places) for part in range(3)),
         cluster,
     ]
-
-
-def _numbers(values: Iterable[int]) -> str:
-    """An array of numbers as PostgreSQL reads it: written here, it costs a fifth of what the driver takes."""
-    return "{" + ",".join(map(str, values)) + "}"

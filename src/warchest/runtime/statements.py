@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,8 +15,9 @@ def rows(service: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple
     """Run a query over the service's connection and answer all its rows. ``%s`` stands for a parameter.
 
     The server keeps the plan, so the text has to be always the same: what varies in number goes into one parameter, as
-    JSON (``document``), which is also written and read faster than arrays are. Django's own cursor writes parameters
-    into the text and has it planned anew each time, which takes longer than most of these queries.
+    JSON (``document``) or as an array written here (``array``), which costs a fifth of what the driver takes for a list.
+    Django's own cursor writes parameters into the text and has it planned anew each time, which takes longer than most
+    of these queries.
     """
     database = services.database(service)
     database.ensure_connection()
@@ -32,3 +33,19 @@ def rows(service: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple
 def document(value: Any) -> str:
     """A parameter of type ``jsonb``: contract data, dictionaries and lists of them."""
     return msgspec.json.encode(value).decode()
+
+
+def array(values: Iterable[object]) -> str:
+    """A parameter of an array type, as PostgreSQL reads it: of ids, whole numbers or moments."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def texts(values: Iterable[object]) -> str:
+    """As ``array``, of texts; None stands for null."""
+    return "{" + ",".join(["NULL" if value is None else _quoted(str(value)) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
