@@ -9,6 +9,10 @@ CHART = (
     # Real money.
     Book("provider_clearing", BookKind.ASSET, Side.DEBIT),
     Book("reseller_receivable", BookKind.ASSET, Side.DEBIT),
+    Book("bank", BookKind.ASSET, Side.DEBIT),
+    # What was given for other currencies against what was got, a pair an owner (``EUR-USD``): each entry balances in each
+    # currency, and what the position is worth at a later rate is a gain (where negative) or a loss.
+    Book("exchange", BookKind.ASSET, Side.DEBIT),
     Book("wallet_funding", BookKind.LIABILITY, Side.CREDIT),
     Book("cards_sold", BookKind.LIABILITY, Side.CREDIT),
     Book("deferred_revenue", BookKind.LIABILITY, Side.CREDIT),
@@ -19,3 +23,13 @@ CHART = (
     Book("reseller_margin", BookKind.EXPENSE, Side.DEBIT),
     Book("commission_cost", BookKind.EXPENSE, Side.DEBIT),
 )
+
+# Money to be received or paid in a fixed number of units of a currency (IAS 21.8 and 21.16): revalued at the closing rate.
+# Never what is owed as service: wallets that are spent here, cards and deferred revenue stay at the rate of their day
+# (IAS 21.16 and 21.23 (b)). A book for money that may be paid out to players belongs here as soon as there is one.
+MONETARY_BOOKS = frozenset(
+    {"bank", "provider_clearing", "reseller_receivable", "tax_payable", "commission_on_hold"}
+)
+
+# Where money lies that can be exchanged: at a bank, or with a provider that settles in another currency.
+EXCHANGED_BOOKS = frozenset({"bank", "provider_clearing"})

@@ -1,7 +1,7 @@
 """Dated rates. Rows are only ever added."""
 
 from django.db import models
-from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 
@@ -39,3 +39,25 @@ class TaxRate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.country} {self.rate_bps}"
+
+
+class CurrencyRate(models.Model):
+    """What one ``base`` was in ``quote`` from a day on. Of several for the same day the last recorded counts: rates are
+    typed by people, and what was known when stays to be seen."""
+
+    base = models.CharField(max_length=3)
+    quote = models.CharField(max_length=3)
+    quote_per_base = models.DecimalField(max_digits=24, decimal_places=10)
+    rate_date = models.DateField()
+    source = models.CharField(max_length=40)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="currency_rate_positive", condition=Q(quote_per_base__gt=0)),
+            CheckConstraint(name="currency_rate_of_two", condition=~Q(base=F("quote"))),
+        ]
+        indexes = [models.Index(fields=["base", "quote", "rate_date", "id"], name="currency_rate_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.base} {self.quote_per_base} {self.quote}"

@@ -1,6 +1,6 @@
 """Accounting as this process offers it."""
 
-from warchest.accounting import operations, rules
+from warchest.accounting import currency_rates, differences, exchange, operations, rules
 
 
 class LocalAccounting:
@@ -24,3 +24,10 @@ class LocalAccounting:
     transfer_legs = staticmethod(rules.transfer_legs)
     commission_legs = staticmethod(rules.commission_legs)
     recognition_legs = staticmethod(rules.recognition_legs)
+    functional_currency = staticmethod(currency_rates.functional_currency)
+    set_currency_rate = staticmethod(currency_rates.set_currency_rate)
+    exchange_rate = staticmethod(currency_rates.exchange_rate)
+    currency_rates = staticmethod(currency_rates.currency_rates)
+    exchange_differences = staticmethod(differences.exchange_differences)
+    exchange_legs = staticmethod(exchange.exchange_legs)
+    rate_text = staticmethod(exchange.rate_text)
