@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import growth, journeys, ledger
 from bench.board import Board
 from bench.contender import ALL
+from bench.purchase import PLAYERS_MIN
 from bench.run import CONTENDERS, SECTIONS, Options, Run
 from bench.server import describe, durable_server
 from warchest.runtime.postgres import EmbeddedPostgres
@@ -20,7 +21,7 @@ QUICK = Options(
     rounds=1,
     seconds=1.0,
     players=5_000,
-    journey_players=800,
+    journey_players=200,
     postings=(0, 100_000),
     wal_purchases=400,
     quick=True,
@@ -70,6 +71,8 @@ def _options(asked: argparse.Namespace) -> Options:
             options = replace(options, **{name: value})
     if asked.fifty_million:
         options = replace(options, postings=(*options.postings, 50_000_000))
+    if options.players < PLAYERS_MIN:
+        sys.exit(f"--players must be {PLAYERS_MIN} at least: a payer needs five people above")
     unknown = set(asked.only) - SECTIONS - CONTENDERS.keys()
     if unknown:
         sys.exit(f"--only does not know {', '.join(sorted(unknown))}")

@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,10 @@ OURS = Path(sys.executable)
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 PGLEDGER = "WARCHEST_BENCH_PGLEDGER"
 TIGERBEETLE = "WARCHEST_BENCH_TIGERBEETLE"
-STEP_SECONDS_MAX = 3600
 
 
 class StepFailed(RuntimeError):
-    """A contender's step ended badly; the text is the last line that it wrote about it."""
+    """A contender's step ended badly; the text says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +63,77 @@ class Contender:
         done = subprocess.run([str(self.python), "-c", asked], capture_output=True, text=True)
         return done.stdout.strip()
 
-    def step(self, name: str, place: Place, **arguments: Any) -> Mapping[str, Any]:
-        """Raises StepFailed."""
-        text = json.dumps({"place": asdict(place), **arguments})
-        # Only loopback is spoken with; what the caller's environment says of servers is none of ours.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("WARCHEST_", "PG"))}
-        done = subprocess.run(
-            [str(self.python), "-m", self.module, name, text],
+
+class Worker:
+    """A contender's process. It lives until it is closed, so that no step pays for imports anew."""
+
+    def __init__(self, contender: Contender) -> None:
+        # Only loopback is spoken with; what the caller's environment says of servers is none of a contender's.
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("WARCHEST_", "PG", "DJANGO"))
+        }
+        self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115 as long as the process
+        self._process = subprocess.Popen(
+            [str(contender.python), "-m", contender.module],
             cwd=ROOT,
             env=kept | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._told,
             text=True,
-            timeout=STEP_SECONDS_MAX,
         )
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            raise StepFailed(lines[-1] if lines else f"ended with {done.returncode}")
-        return json.loads(done.stdout.splitlines()[-1])
+
+    def ask(self, step: str, place: Place, **arguments: Any) -> Mapping[str, Any]:
+        """Raises StepFailed."""
+        assert self._process.stdin
+        assert self._process.stdout
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps({"step": step, "place": asdict(place), **arguments}) + "\n")
+            self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            self._told.seek(0)
+            lines = [told for told in self._told.read().splitlines() if told.strip()]
+            raise StepFailed(lines[-1] if lines else "its process ended")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise StepFailed(answer["error"])
+        return answer["answer"]
+
+    def close(self) -> None:
+        self._process.communicate()
+        self._told.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entrant:
     """A contender in this run, with its database prepared. ``why_not`` says what kept it from taking part."""
 
     contender: Contender
     place: Place
     why_not: str = ""
+    _worker: Worker | None = None
 
     def step(self, name: str, *, variant: str = "", **arguments: Any) -> Mapping[str, Any]:
-        return self.contender.step(name, replace(self.place, variant=variant), **arguments)
+        """Raises StepFailed."""
+        if self._worker is None:
+            self._worker = Worker(self.contender)
+        return self._worker.ask(name, replace(self.place, variant=variant), **arguments)
+
+    def beside(self) -> Entrant:
+        """The same with a process of its own, for what is done at the same time. Close it."""
+        return Entrant(self.contender, self.place)
+
+    def elsewhere(self, *, dsn: str) -> Entrant:
+        """The same in another database. Close it."""
+        return Entrant(self.contender, replace(self.place, dsn=dsn))
+
+    def close(self) -> None:
+        if self._worker:
+            self._worker.close()
+            self._worker = None
 
 
 WARCHEST = Contender("Warchest", "bench.contenders.warchest", OURS, "warchest")
@@ -105,5 +148,3 @@ TIGERBEETLE_SERVER = Contender(
     "TigerBeetle", "bench.contenders.tigerbeetle", PEERS, "tigerbeetle", TIGERBEETLE
 )
 ALL = (WARCHEST, JOURNEY, PGLEDGER_SQL, TIGERBEETLE_SERVER, HORDAK, NAIVE, PYTHON_ACCOUNTING)
-
-Progress = Callable[[str], None]

@@ -72,8 +72,9 @@ def grow(run: Run) -> None:
         _fill(run, grown, size)
         if run.wants("growth"):
             for _ in range(run.options.rounds):
-                _sell(run, _empty_line(size), run.fresh(WARCHEST, "bench_empty"), upkeep=True)
-                run.forget("bench_empty")
+                empty = run.fresh(WARCHEST, "bench_empty")
+                _sell(run, _empty_line(size), empty, upkeep=True)
+                run.forget(empty, "bench_empty")
                 _sell(run, _grown_line(size), grown, upkeep=True)
             _fold(run, grown)
         if run.wants("trial-balance"):
@@ -81,6 +82,7 @@ def grow(run: Run) -> None:
     if run.wants("projector"):
         for _ in range(run.options.rounds):
             _sell_and_fold(run, grown)
+    run.forget(grown, "bench_grown")
 
 
 def _fill(run: Run, grown: Entrant, postings: int) -> None:
@@ -117,12 +119,13 @@ def _sell(run: Run, line: Line, entrant: Entrant, **more: Any) -> None:
 def _sell_and_fold(run: Run, grown: Entrant) -> None:
     """The projector is a process of its own, as in a deployment, and has the same two cores."""
     whole = run.options.seconds + run.options.warm_up_s
+    projector = grown.beside()
     with ThreadPoolExecutor() as beside:
-        folding = beside.submit(grown.step, "fold", seconds=whole)
+        folding = beside.submit(projector.step, "fold", seconds=whole)
         _sell(run, _ALONG, grown)
         folded = folding.result()
+    projector.close()
     run.board.add(_KEEPING_UP, folded["entries"] / folded["seconds"])
-    run.board.note(_KEEPING_UP, f"{folded['behind']:,} behind at the end")
 
 
 def _compare_trial_balances(run: Run, grown: Entrant, size: int) -> None:

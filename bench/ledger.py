@@ -170,6 +170,13 @@ def take_rounds(run: Run) -> None:
 
 def _measure_log(run: Run) -> None:
     """The same purchases without full-page images, which depend on how long ago the checkpoint was, and with them."""
+    try:
+        _measure_both_logs(run)
+    finally:
+        _set(run, "full_page_writes", "on")
+
+
+def _measure_both_logs(run: Run) -> None:
     for what, images in ((WAL, "off"), (WAL_AFTER, "on")):
         _set(run, "full_page_writes", images)
         for one in _WAL:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -78,6 +78,8 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for entrant in self._entrants.values():
+            entrant.close()
         self._others.close()
 
     def wants(self, section: str) -> bool:
@@ -105,9 +107,10 @@ class Run:
         if entrant.why_not:
             return entrant
         self.server.clone_database(_pristine(contender), name)
-        return replace(entrant, place=replace(entrant.place, dsn=self.server.superuser_dsn(database=name)))
+        return entrant.elsewhere(dsn=self.server.superuser_dsn(database=name))
 
-    def forget(self, name: str) -> None:
+    def forget(self, entrant: Entrant, name: str) -> None:
+        entrant.close()
         self.server.drop_database(name)
 
     def measure(
@@ -160,13 +163,14 @@ class Run:
                 place = Place(dsn="", players=place.players, address=address)
             else:
                 self.server.create_database(database)
-            contender.step("prepare", place)
-            if place.dsn:
+            entrant = Entrant(contender, place)
+            entrant.step("prepare")
+            if contender == WARCHEST:
                 self.server.clone_database(database, _pristine(contender))
         except StepFailed as failed:
             self.tell(f"{contender.name}: {failed}")
             return Entrant(contender, place, f"failed: {failed}"[:120])
-        return Entrant(contender, place)
+        return entrant
 
 
 def _pristine(contender: Contender) -> str:

@@ -1,13 +1,14 @@
-"""One step of one contender, in a process of its own: each has its own libraries, and none can disturb the next.
+"""A contender in a process of its own: each has its own libraries, and none can disturb the next.
 
-A contender is a module with a last line ``serve(prepare, open_caller, …)``, started by
-``python -m bench.contenders.NAME STEP ARGUMENTS``; arguments and the answer, the last line, are JSON.
+A contender is a module with a last line ``serve(prepare, open_caller, …)``, started by ``python -m bench.contenders.NAME``. It
+reads requests from standard input, one a line, and answers each in a line; both are JSON.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from threading import Thread
@@ -15,6 +16,7 @@ from time import sleep
 from typing import Any
 
 from bench.callers import Caller, Load, measure
+from bench.purchase import PLAYERS_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +42,35 @@ def serve(
     open_caller: Callable[[Place], Caller],
     *others: Step,
     set_up: Callable[[Place], None] = lambda _: None,
+    let_go: Callable[[], None] = lambda: None,
 ) -> None:
-    """Carry out the step that the command line names: ``prepare``, ``measure``, or one of the others by its name.
+    """Carry out the steps asked for, one after the other: ``prepare``, ``measure``, or one of the others by its name.
 
-    ``set_up`` comes before any of them, and before callers are forked: it imports, and connects to nothing.
+    ``set_up`` comes before the first: it imports, and connects to nothing. ``let_go`` comes after each, and closes what that
+    left open, since callers are forked.
     """
     steps = {step.__name__: step for step in (prepare, *others)}
-    name, text = sys.argv[1:]
-    arguments = json.loads(text)
-    place = Place(**arguments.pop("place"))
-    set_up(place)
-    if name == "measure":
-        upkeep = arguments.pop("upkeep", False)
-        answer: Mapping[str, Any] | None = _measure(open_caller, place, Load(**arguments), upkeep=upkeep)
-    else:
-        answer = steps[name](place, **arguments)
-    print(json.dumps(answer or {}))
+    # What libraries print goes elsewhere: the answers stand alone.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    ready = False
+    for line in sys.stdin:
+        request = json.loads(line)
+        name, place = request.pop("step"), Place(**request.pop("place"))
+        try:
+            if not ready:
+                set_up(place)
+                ready = True
+            if name == "measure":
+                upkeep = request.pop("upkeep", False)
+                done: Mapping[str, Any] | None = _measure(open_caller, place, Load(**request), upkeep=upkeep)
+            else:
+                done = steps[name](place, **request)
+            let_go()
+            answer = {"answer": done or {}}
+        except Exception as error:  # whatever it is, it is for the table's reader
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def _measure(
@@ -70,7 +85,11 @@ def _measure(
             housekeeper.start()
 
     measured = measure(
-        lambda: open_caller(place), load, players=place.players, at_start=begin, at_end=log.end
+        lambda: open_caller(place),
+        load,
+        players=max(place.players, PLAYERS_MIN),
+        at_start=begin,
+        at_end=log.end,
     )
     return asdict(measured) | {"wal_bytes": log.bytes}
 

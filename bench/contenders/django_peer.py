@@ -30,3 +30,9 @@ def set_up(place: Place, *, apps: Sequence[str]) -> None:
         USE_TZ=True,
     )
     django.setup()
+
+
+def let_go() -> None:
+    from django.db import connections
+
+    connections.close_all()

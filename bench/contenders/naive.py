@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.contenders.django_peer import set_up
+from bench.contenders.django_peer import let_go, set_up
 from bench.purchase import COMMISSIONS_MINOR, OPENING_MINOR, REVENUE_MINOR, TAX_MINOR, Purchase
 from bench.worker import Place, serve
 
@@ -74,10 +74,8 @@ class _Caller:
         return legs
 
     def close(self) -> None:
-        from django.db import connections
-
-        connections.close_all()
+        let_go()
 
 
 if __name__ == "__main__":
-    serve(prepare, _Caller, set_up=lambda place: set_up(place, apps=[APP]))
+    serve(prepare, _Caller, set_up=lambda place: set_up(place, apps=[APP]), let_go=let_go)

@@ -69,6 +69,7 @@ def prepare(place: Place) -> None:
             )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
+    engine.dispose()
 
 
 _PLAYERS_SQL = (

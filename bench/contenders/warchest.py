@@ -6,13 +6,11 @@ through ``post_set``. All keys are unique and answered again, all six wallets ex
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import perf_counter, sleep
 
-from psycopg.conninfo import conninfo_to_dict
-
+from bench.contenders.warchest_home import let_go, set_up
 from bench.purchase import (
     COMMISSIONS_MINOR,
     CURRENCY,
@@ -43,15 +41,6 @@ _PAUSE_S = 0.05
 _TRIALS = 10
 JOURNAL = ("ledger_journalentry", "ledger_entrykey")
 """What a posting takes: the source of truth and its keys, with their indexes. All else can be made anew from it."""
-
-
-def set_up(place: Place) -> None:
-    import django
-
-    os.environ["WARCHEST_HOME"] = place.extra
-    os.environ["WARCHEST_DATABASE_NAME"] = str(conninfo_to_dict(place.dsn)["dbname"])
-    os.environ["DJANGO_SETTINGS_MODULE"] = "warchest.config.settings"
-    django.setup()
 
 
 def prepare(place: Place) -> None:
@@ -105,20 +94,20 @@ class _Caller:
         )
 
     def close(self) -> None:
-        from django.db import connections
-
-        connections.close_all()
+        let_go()
 
 
 def fold(_: Place, *, seconds: float = 0.0) -> Mapping[str, float]:
     """How fast the projector folds what is not folded yet: all of it, and going on for ``seconds`` where more may come."""
     ledger = _ledger()
     begun, entries = perf_counter(), 0
-    while (folded := ledger.fold()) or perf_counter() < begun + seconds:
+    while ledger.folding().behind or perf_counter() < begun + seconds:
+        folded = ledger.fold()
         entries += folded
         if not folded:
+            # Nothing new, or somebody's transaction is still open before it.
             sleep(_PAUSE_S)
-    return {"entries": entries, "seconds": perf_counter() - begun, "behind": ledger.folding().behind}
+    return {"entries": entries, "seconds": perf_counter() - begun}
 
 
 def footprint(place: Place) -> Mapping[str, int]:
@@ -197,4 +186,4 @@ def _vacuum(place: Place) -> None:
 
 
 if __name__ == "__main__":
-    serve(prepare, _Caller, fold, footprint, trial_balance, set_up=set_up)
+    serve(prepare, _Caller, fold, footprint, trial_balance, set_up=set_up, let_go=let_go)

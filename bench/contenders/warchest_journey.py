@@ -3,41 +3,31 @@
 It is much more than the unit of work: units are consumed lot by lot, revenue deferred, tax computed, five commissions earned,
 the right to play extended, the fact published, the operation recorded, the answer kept for whoever asks again. All of it is in
 a deployment's own tables. Players are registered and funded by journeys too, so they are fewer; every payer has five sponsors.
-In the variant ``sets`` a batch goes through the journey for many.
+In the variant ``sets`` a batch goes through the journey of many; each of its purchases has a key and a record of its own.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 from multiprocessing import get_context
 from typing import Any
 from uuid import UUID
 
-from psycopg.conninfo import conninfo_to_dict
-
+from bench.contenders.warchest_home import let_go, set_up
 from bench.purchase import FAN_OUT, LEVELS, Purchase
 from bench.worker import Place, serve
+from warchest.kernel.errors import UnableTo
 
 UNITS_EACH = "1000000"
 PROCESSES = 2
-
-
-def set_up(place: Place) -> None:
-    import django
-
-    os.environ["WARCHEST_HOME"] = place.extra
-    os.environ["WARCHEST_DATABASE_NAME"] = str(conninfo_to_dict(place.dsn)["dbname"])
-    os.environ["DJANGO_SETTINGS_MODULE"] = "warchest.config.settings"
-    django.setup()
 
 
 def prepare(place: Place) -> None:
     """One tree in which everybody invited five others, as deep as it takes; the first branches in processes of their own."""
     import psycopg
     from django.core.management import call_command
-    from django.db import connections
 
     from tests.builders.house import furnish
     from tests.builders.people import a_player
@@ -46,7 +36,7 @@ def prepare(place: Place) -> None:
     furnish()
     root = a_player(nickname="player-0")
     branches = [a_player(nickname=f"player-{number}", sponsor=root) for number in range(1, FAN_OUT + 1)]
-    connections.close_all()
+    let_go()
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("fork")) as processes:
         parts = [
             processes.submit(_fill, branches[part::PROCESSES], part, place.players)
@@ -59,23 +49,24 @@ def prepare(place: Place) -> None:
 
 
 def _fill(branches: Sequence[Any], part: int, players: int) -> None:
-    """Below these branches, breadth first; those at the lowest depth get units to spend."""
-    from django.db import connections
+    """Below these branches, breadth first; those at the lowest depth get units to spend. Few players have fewer invited."""
+    from tests.builders import people
 
-    from tests.builders.people import a_player
-
+    # The builders number their commands, and would give out the same numbers in each process.
+    people._numbers = count((part + 1) * 10_000_000)
     wanted = players // PROCESSES
+    invited = FAN_OUT if wanted > FAN_OUT ** (LEVELS - 1) else 2
     made, row, depth = 0, list(branches), 1
     while depth < LEVELS or made < wanted:
         depth += 1
         below = []
         for sponsor in row:
-            for _ in range(FAN_OUT if depth < LEVELS or made < wanted else 0):
+            for _ in range(invited if depth <= LEVELS or made < wanted else 0):
                 units = UNITS_EACH if depth >= LEVELS else "0"
-                below.append(a_player(nickname=f"p{part}-{made}", sponsor=sponsor, with_units=units))
+                below.append(people.a_player(nickname=f"p{part}-{made}", sponsor=sponsor, with_units=units))
                 made += 1
         row = below
-    connections.close_all()
+    let_go()
 
 
 class _Caller:
@@ -87,29 +78,34 @@ class _Caller:
                 "SELECT owner FROM ledger_account WHERE book_id = 'wallet_units' ORDER BY id"
             ).fetchall()
         self._payers = [UUID(owner) for (owner,) in rows]
-        self._in_sets = _for_many() if place.variant == "sets" else None
+        self._in_sets = place.variant == "sets"
 
     def buy(self, wanted: Sequence[Purchase]) -> None:
         from tests.builders.house import ARENA_MONTH
         from tests.builders.people import a_command
+        from warchest.journeys import prolong_subscriptions as many
         from warchest.journeys.prolong_subscription import prolong_subscription
 
-        if self._in_sets:
-            self._in_sets(wanted, self._payers, ARENA_MONTH)
+        if not self._in_sets:
+            for purchase in wanted:
+                player = self._payer(purchase)
+                prolong_subscription(a_command(key=purchase.key), player=player, plan=ARENA_MONTH, periods=1)
             return
-        for purchase in wanted:
-            player = self._payers[purchase.payer % len(self._payers)]
-            prolong_subscription(a_command(key=purchase.key), player=player, plan=ARENA_MONTH, periods=1)
+        ends = many.prolong_subscriptions(
+            [
+                (a_command(key=purchase.key), many.Purchase(self._payer(purchase), ARENA_MONTH, 1))
+                for purchase in wanted
+            ]
+        )
+        for refusal in (end for end in ends if isinstance(end, UnableTo)):
+            raise refusal
+
+    def _payer(self, purchase: Purchase) -> UUID:
+        return self._payers[purchase.payer % len(self._payers)]
 
     def close(self) -> None:
-        from django.db import connections
-
-        connections.close_all()
-
-
-def _for_many() -> Callable[..., None]:
-    raise NotImplementedError("there is no journey for sets of purchases yet")
+        let_go()
 
 
 if __name__ == "__main__":
-    serve(prepare, _Caller, set_up=set_up)
+    serve(prepare, _Caller, set_up=set_up, let_go=let_go)
