@@ -22,7 +22,7 @@ def entry(*, entry_id: UUID) -> Entry | None:
 
 
 def entries(*, entry_ids: Sequence[UUID]) -> Mapping[UUID, Entry]:
-    found = _read(f"SELECT {_COLUMNS} FROM ledger_journalentry AS e WHERE e.id = ANY (%s)", [list(entry_ids)])
+    found = _read(f"SELECT {_COLUMNS} FROM ledger_everyentry AS e WHERE e.id = ANY (%s)", [list(entry_ids)])
     return {one.id: one for one in found}
 
 
@@ -30,7 +30,7 @@ def journal(*, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
     # A position behind the settled one may still come in before those that are to be seen already.
     return _read(
         f"""
-        SELECT {_COLUMNS} FROM ledger_journalentry AS e
+        SELECT {_COLUMNS} FROM ledger_everyentry AS e
          WHERE e.position > %s AND e.position <= (SELECT w.settled_position FROM ledger_watermark AS w)
          ORDER BY e.position LIMIT %s""",
         [after, limit],
@@ -41,7 +41,7 @@ def reversals(*, entry_id: UUID) -> tuple[UUID, ...]:
     with services.database("ledger").cursor() as cursor:
         # Not only behind the entry's own id: another machine's clock may be late, and ids go by it.
         cursor.execute(
-            "SELECT id FROM ledger_journalentry WHERE reverses_id = %s ORDER BY position", [entry_id]
+            "SELECT id FROM ledger_everyentry WHERE reverses_id = %s ORDER BY position", [entry_id]
         )
         return tuple(identity for (identity,) in cursor.fetchall())
 
@@ -49,11 +49,11 @@ def reversals(*, entry_id: UUID) -> tuple[UUID, ...]:
 _OF_REFERENCE = """
     e.id IN (SELECT r.entry_id FROM ledger_reference AS r WHERE r.reference = %(reference)s
               UNION ALL
-             SELECT t.id FROM ledger_journalentry AS t
+             SELECT t.id FROM ledger_everyentry AS t
               WHERE t.position > (SELECT w.position FROM ledger_watermark AS w) AND t.reference = %(reference)s)"""
 _WITH_LEG = """
     e.id IN (SELECT l.entry_id
-               FROM (SELECT p.entry_id, p.account_id, p.amount_minor FROM ledger_posting AS p
+               FROM (SELECT p.entry_id, p.account_id, p.amount_minor FROM ledger_everyposting AS p
                       UNION ALL
                      SELECT t.entry_id, t.account_id, t.amount_minor FROM ledger_tail AS t) AS l
               WHERE {legs})"""
@@ -96,7 +96,7 @@ def find_entries(*, only: EntryFilter, before: UUID | None = None, limit: int = 
             # A whole book may have millions of legs: its newest entries are found soonest from the journal's end.
             conditions.append(f"e.accounts && ARRAY({of_accounts})")
     return _read(
-        f"SELECT {_COLUMNS} FROM ledger_journalentry AS e WHERE {' AND '.join(conditions) or 'true'}"
+        f"SELECT {_COLUMNS} FROM ledger_everyentry AS e WHERE {' AND '.join(conditions) or 'true'}"
         " ORDER BY e.id DESC LIMIT %(limit)s",
         values,
     )
@@ -104,7 +104,7 @@ def find_entries(*, only: EntryFilter, before: UUID | None = None, limit: int = 
 
 def count_entries() -> int:
     with services.database("ledger").cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM ledger_journalentry")
+        cursor.execute("SELECT count(*) FROM ledger_everyentry")
         return cursor.fetchone()[0]
 
 

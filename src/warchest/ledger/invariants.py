@@ -10,7 +10,7 @@ from warchest.runtime.services import services
 
 # Said anew, not by the function that the constraint calls: that could be another by now.
 _UNBALANCED = """
-    SELECT e.id::text FROM ledger_journalentry AS e
+    SELECT e.id::text FROM ledger_everyentry AS e
      WHERE cardinality(e.amounts) < 2 OR cardinality(e.accounts) <> cardinality(e.amounts)
         OR length(e.sides) <> cardinality(e.amounts) OR e.sides ~ '[^DC]'
         OR length(e.currencies) NOT IN (3, 3 * cardinality(e.amounts))
@@ -29,7 +29,7 @@ _CURRENCIES_OF_LEGS = """
 _UNFOLDED = """
     SELECT coalesce(leg.entry_id, p.entry_id)::text
       FROM (SELECT * FROM ledger_leg WHERE position <= (SELECT position FROM ledger_watermark)) AS leg
-      FULL JOIN ledger_posting AS p
+      FULL JOIN ledger_everyposting AS p
         ON p.account_id = leg.account_id AND p.position = leg.position AND p.leg = leg.leg
      WHERE (leg.entry_id, leg.side, leg.amount_minor, leg.occurred_at)
            IS DISTINCT FROM (p.entry_id, p.side, p.amount_minor, p.occurred_at)
@@ -40,7 +40,7 @@ _RUNNING = """
       FROM (SELECT p.entry_id, p.position, p.net_after_minor,
                    sum(CASE p.side WHEN 'D' THEN p.amount_minor ELSE -p.amount_minor END)
                        OVER (PARTITION BY p.account_id ORDER BY p.position, p.leg) AS net
-              FROM ledger_posting AS p) AS run
+              FROM ledger_everyposting AS p) AS run
      WHERE net <> net_after_minor ORDER BY position"""
 
 _SUMS = """
@@ -48,7 +48,7 @@ _SUMS = """
       FROM ledger_account AS a
       LEFT JOIN (SELECT p.account_id, sum(p.amount_minor) FILTER (WHERE p.side = 'D') AS debit,
                         sum(p.amount_minor) FILTER (WHERE p.side = 'C') AS credit
-                   FROM ledger_posting AS p GROUP BY p.account_id) AS sums ON sums.account_id = a.id
+                   FROM ledger_everyposting AS p GROUP BY p.account_id) AS sums ON sums.account_id = a.id
      WHERE (a.debit_minor, a.credit_minor) <> (coalesce(sums.debit, 0), coalesce(sums.credit, 0))
      ORDER BY 1"""
 
@@ -58,7 +58,7 @@ _DAYS = """
       FROM (SELECT a.book_id, a.currency, (p.occurred_at AT TIME ZONE 'UTC')::date AS day,
                    coalesce(sum(p.amount_minor) FILTER (WHERE p.side = 'D'), 0) AS debit,
                    coalesce(sum(p.amount_minor) FILTER (WHERE p.side = 'C'), 0) AS credit
-              FROM ledger_posting AS p JOIN ledger_account AS a ON a.id = p.account_id
+              FROM ledger_everyposting AS p JOIN ledger_account AS a ON a.id = p.account_id
              GROUP BY 1, 2, 3) AS sums
       FULL JOIN ledger_daysum AS d USING (book_id, currency, day)
      WHERE (sums.debit, sums.credit) IS DISTINCT FROM (d.debit_minor, d.credit_minor)
@@ -85,7 +85,7 @@ _CURRENCIES = """
 
 _KEYS = """
     SELECT coalesce(k.entry_id, e.id)::text
-      FROM ledger_entrykey AS k FULL JOIN ledger_journalentry AS e ON e.id = k.entry_id AND e.key = k.key
+      FROM ledger_entrykey AS k FULL JOIN ledger_everyentry AS e ON e.id = k.entry_id AND e.key = k.key
      WHERE k.key IS NULL OR e.id IS NULL"""
 
 _REVERSALS = """
@@ -93,7 +93,7 @@ _REVERSALS = """
       FROM ledger_reversed AS r
       FULL JOIN (SELECT e.reverses_id, leg.account_id, CASE leg.side WHEN 'D' THEN 'C' ELSE 'D' END AS side,
                         sum(leg.amount_minor) AS amount
-                   FROM ledger_journalentry AS e JOIN ledger_leg AS leg ON leg.entry_id = e.id
+                   FROM ledger_everyentry AS e JOIN ledger_leg AS leg ON leg.entry_id = e.id
                   WHERE e.reverses_id IS NOT NULL GROUP BY 1, 2, 3) AS undone
         ON undone.reverses_id = r.entry_id AND undone.account_id = r.account_id AND undone.side = r.side
      WHERE coalesce(r.reversed_minor, 0) <> coalesce(undone.amount, 0)

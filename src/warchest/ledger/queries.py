@@ -51,14 +51,14 @@ def balance(*, account: AccountRef) -> Balance:
 
 
 def balance_at(*, account: AccountRef, at: datetime) -> Money:
-    # What is asked for is mostly late, and old months may be archived: so what occurred since is taken from the sum of now.
+    # What is asked for is mostly late: so what occurred since is taken from the sum of now.
     for side, net in _rows(
         """
         SELECT book.side, a.debit_minor - a.credit_minor
                + coalesce((SELECT sum(CASE t.side WHEN 'D' THEN t.amount_minor ELSE -t.amount_minor END)
                              FROM ledger_tail AS t WHERE t.account_id = a.id AND t.occurred_at < %(at)s), 0)
                - coalesce((SELECT sum(CASE p.side WHEN 'D' THEN p.amount_minor ELSE -p.amount_minor END)
-                             FROM ledger_posting AS p WHERE p.account_id = a.id AND p.occurred_at >= %(at)s), 0)
+                             FROM ledger_everyposting AS p WHERE p.account_id = a.id AND p.occurred_at >= %(at)s), 0)
           FROM ledger_account AS a
           JOIN ledger_book AS book ON book.code = a.book_id
          WHERE (a.book_id, a.owner, a.currency) = (%(book)s, %(owner)s, %(currency)s)""",
@@ -75,7 +75,7 @@ _STATEMENT = """
          WHERE (a.book_id, a.owner, a.currency) = (%(book)s, %(owner)s, %(currency)s)
     ), line AS (
         (SELECT p.position, p.leg, p.entry_id, p.side, p.amount_minor, p.net_after_minor
-           FROM ledger_posting AS p {entry_of_posting}
+           FROM ledger_everyposting AS p {entry_of_posting}
           WHERE p.account_id = (SELECT id FROM account) AND (p.position, p.leg) < (%(position)s, %(leg)s) {wanted}
           ORDER BY p.position DESC, p.leg DESC LIMIT %(limit)s)
         UNION ALL
@@ -91,7 +91,7 @@ _STATEMENT = """
            CASE WHEN line.side::text = account.side THEN line.amount_minor ELSE -line.amount_minor END,
            CASE account.side WHEN 'D' THEN line.net_after_minor ELSE -line.net_after_minor END,
            e.reference, e.details
-      FROM line CROSS JOIN account JOIN ledger_journalentry AS e ON e.id = line.entry_id
+      FROM line CROSS JOIN account JOIN ledger_everyentry AS e ON e.id = line.entry_id
      ORDER BY line.position DESC, line.leg DESC LIMIT %(limit)s"""
 
 
@@ -118,7 +118,7 @@ def statement(
     rows = _rows(
         _STATEMENT.format(
             wanted=" ".join(wanted),
-            entry_of_posting="JOIN ledger_journalentry AS e ON e.id = p.entry_id" if only.kinds else "",
+            entry_of_posting="JOIN ledger_everyentry AS e ON e.id = p.entry_id" if only.kinds else "",
         ),
         {
             "book": account.book,

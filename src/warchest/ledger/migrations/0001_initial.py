@@ -271,5 +271,6 @@ class Migration(migrations.Migration):
         run_file(__file__, "reversals.sql"),
         run_file(__file__, "post.sql"),
         run_file(__file__, "fold.sql"),
+        run_file(__file__, "archive.sql"),
         append_only("ledger_entrykey"),
     ]

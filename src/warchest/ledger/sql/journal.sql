@@ -129,6 +129,9 @@ BEGIN
             FOREACH parent IN ARRAY ARRAY['ledger_journalentry', 'ledger_posting'] LOOP
                 name := format('%s_%s', parent, to_char(month, 'YYYYMM'));
                 EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name, parent);
+                -- The same bounds as a constraint: attaching need not look, and they outlast the table's detachment.
+                EXECUTE format('ALTER TABLE %1$I ADD CONSTRAINT month_of_id CHECK (%2$I >= %3$L AND %2$I < %4$L)', name,
+                               CASE parent WHEN 'ledger_posting' THEN 'entry_id' ELSE 'id' END, low, high);
                 PERFORM ledger_close_table(name);
                 EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                                parent, name, low, high);
@@ -161,13 +164,19 @@ CREATE TABLE ledger_posting_other PARTITION OF ledger_posting DEFAULT;
 SELECT ledger_close_table('ledger_journalentry_other'), ledger_close_table('ledger_posting_other');
 SELECT ledger_ensure_months(current_date, (current_date + interval '2 months')::date);
 
--- The legs of the journal, one a row; and those that the projector has not unfolded yet.
+-- The journal and its postings with all that was ever archived (archive.sql).
+CREATE SCHEMA archive;
+GRANT USAGE ON SCHEMA archive TO warchest_journey, warchest_reader;
+CREATE VIEW ledger_everyentry AS SELECT * FROM ledger_journalentry;
+CREATE VIEW ledger_everyposting AS SELECT * FROM ledger_posting;
+
+-- The legs of all entries, one a row.
 CREATE VIEW ledger_leg AS
     SELECT e.id AS entry_id, e.position, e.occurred_at, l.leg::smallint AS leg, l.account_id, l.amount_minor,
            substr(e.sides, l.leg::int, 1)::"char" AS side,
            CASE WHEN length(e.currencies) = 3 THEN e.currencies
                 ELSE substr(e.currencies, 3 * l.leg::int - 2, 3) END AS currency
-      FROM ledger_journalentry AS e,
+      FROM ledger_everyentry AS e,
            unnest(e.accounts, e.amounts) WITH ORDINALITY AS l(account_id, amount_minor, leg);
 
 REVOKE ALL ON ledger_journalentry, ledger_posting FROM warchest_journey;

@@ -174,7 +174,7 @@ BEGIN
       FROM unnest(ids, known, candidates, accepted) WITH ORDINALITY AS d(id, known, candidate, accepted, n)
       LEFT JOIN LATERAL (
            -- The same request again, if all but its id is the same: that is made anew by each caller.
-           SELECT e.id AS entry FROM ledger_journalentry AS e
+           SELECT e.id AS entry FROM ledger_everyentry AS e
             WHERE e.id = d.known
               AND (e.kind, e.occurred_at, e.reference, e.sides, e.currencies)
                   = (kinds[d.n], moments[d.n], refs[d.n], sides[d.n], currencies[d.n])
