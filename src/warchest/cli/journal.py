@@ -71,3 +71,20 @@ def export_command(
 
 def _in_utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment else None
+
+
+@command.command(
+    "archive", help="Take the tables of a month of long ago (2026-01) out of those that work every day."
+)
+@click.argument("month", type=click.DateTime(["%Y-%m"]))
+def archive_command(month: datetime) -> None:
+    with deployment.running_django():
+        from warchest.journeys.archive_month import archive_month
+        from warchest.kernel.ids import new_id
+        from warchest.runtime.command import Actor, ActorKind, Channel, Command, now
+
+        as_operator = Command(
+            actor=Actor(ActorKind.OPERATOR, "cli"), key=str(new_id()), at=now(), channel=Channel.CLI
+        )
+        entries = archive_month(as_operator, month=month.date()).answer
+    click.echo(f"{month:%Y-%m} is archived: {entries} entries.")

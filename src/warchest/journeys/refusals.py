@@ -89,6 +89,10 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "not_transferable": (409, _("What is in this wallet can't be moved to somebody else.")),
     "recipient_is_sender": (422, _("Choose another wallet than the one that this comes from.")),
     "entry_unknown": (404, _("There is no such journal entry.")),
+    "month_unknown": (404, _("The journal has no tables of this month, or not any more.")),
+    "month_not_over": (409, _("A month can be archived when it has been over for a month.")),
+    "month_not_oldest": (409, _("Months are archived one after the other: an older one comes first.")),
+    "month_not_sealed": (409, _("This month is not folded and sealed yet. Let the worker run, then try again.")),
     "entry_already_reversed": (409, _("This entry was reversed before.")),
     "reversal_exceeds_entry": (409, _("This is more than what is left of the entry to be reversed.")),
     "payment_hangs_on_entry": (

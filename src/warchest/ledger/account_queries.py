@@ -28,7 +28,7 @@ _ACCOUNTS = """
      ORDER BY page.book_id, page.owner, page.currency"""
 _TAIL = "SELECT t.account_id, t.side, t.amount_minor, t.occurred_at FROM ledger_tail AS t"
 _ALL = (
-    f"SELECT p.account_id, p.side, p.amount_minor, p.occurred_at FROM ledger_posting AS p UNION ALL {_TAIL}"
+    f"SELECT p.account_id, p.side, p.amount_minor, p.occurred_at FROM ledger_everyposting AS p UNION ALL {_TAIL}"
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -63,6 +63,19 @@ class UnableToSignHead(UnableTo):
             "sealed_block_missing",  # the database lacks the block of the last signed head
             "head_differs",  # it has another block of that number
             "chain_broken",  # the blocks since do not lead there
+        }
+    )
+
+
+class UnableToArchive(UnableTo):
+    """The month stays where it is."""
+
+    reasons = frozenset(
+        {
+            "month_unknown",  # it has no tables: it never had, or they are archived already
+            "month_not_over",  # it is not over for a month
+            "month_not_oldest",  # an older one comes first
+            "month_not_sealed",  # some of its entries are not folded or not sealed yet
         }
     )
 
@@ -465,4 +478,9 @@ class Ledger(Protocol):
 
     def open_months(self, *, at: datetime) -> int:
         """Have tables ready for the month of ``at`` and the two after it; answers how many were made."""
+        ...
+
+    def archive_month(self, *, month: date) -> int:
+        """Take the tables of a month, named by its first day, out of those that work every day; answers how many entries
+        they have. All that was readable stays so, and stays proved. Raises UnableToArchive."""
         ...

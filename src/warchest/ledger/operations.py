@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 from uuid import UUID
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from psycopg import errors as postgres
 
 from warchest.ledger import entry_queries
@@ -22,6 +22,7 @@ from warchest.ledger.contract import (
     Posted,
     Refused,
     Side,
+    UnableToArchive,
     UnableToPost,
 )
 from warchest.ledger.models import Book as BookRow
@@ -33,6 +34,13 @@ Outcome = Posted | Refused
 
 _PASSING = (postgres.SerializationFailure, postgres.DeadlockDetected)
 _TRIES_MAX = 5
+# As archive.sql says them.
+_NOT_ARCHIVED = {
+    "WC404": "month_unknown",
+    "WC410": "month_not_over",
+    "WC411": "month_not_oldest",
+    "WC412": "month_not_sealed",
+}
 
 
 def define_books(*, books: Sequence[Book]) -> None:
@@ -117,6 +125,18 @@ def open_months(*, at: datetime) -> int:
     with services.database("ledger").cursor() as cursor:
         cursor.execute("SELECT ledger_ensure_months(%s, %s)", [first, first + timedelta(days=62)])
         return cursor.fetchone()[0]
+
+
+def archive_month(*, month: date) -> int:
+    try:
+        with services.database("ledger").cursor() as cursor:
+            cursor.execute("SELECT ledger_archive_month(%s)", [month])
+            return cursor.fetchone()[0]
+    except DatabaseError as error:
+        reason = _NOT_ARCHIVED.get(getattr(error.__cause__, "sqlstate", ""))
+        if reason is None:
+            raise
+        raise UnableToArchive(reason, month=f"{month:%Y-%m}") from None
 
 
 def _post_together(drafts: Sequence[Draft]) -> list[Outcome]:

@@ -56,7 +56,7 @@ _OTHER_CONTENTS = f"""
       FROM ledger_seal AS s
       LEFT JOIN LATERAL (
            SELECT string_agg({_DIGEST}, '' ORDER BY e.position, e.id) AS digests
-             FROM ledger_journalentry AS e
+             FROM ledger_everyentry AS e
             WHERE e.position >= s.first_position AND e.position <= s.last_position) AS journal ON true
      WHERE s.number > %(low)s AND s.number <= %(high)s AND journal.digests IS DISTINCT FROM s.digests
      ORDER BY s.number"""
@@ -66,7 +66,7 @@ _DIFFERENCES = f"""
       FROM (SELECT i.id, i.place, s.first_position, substr(s.digests, 32 * i.place::int - 31, 32) AS digest
               FROM ledger_seal AS s, unnest(s.ids) WITH ORDINALITY AS i(id, place)
              WHERE s.number = %(number)s) AS sealed
-      FULL JOIN (SELECT e.id, e.position, {_DIGEST} AS digest FROM ledger_journalentry AS e
+      FULL JOIN (SELECT e.id, e.position, {_DIGEST} AS digest FROM ledger_everyentry AS e
                   WHERE e.position >= %(first)s AND e.position <= %(last)s) AS e ON e.id = sealed.id
      WHERE sealed.digest IS DISTINCT FROM e.digest
      ORDER BY coalesce(e.position, sealed.first_position + sealed.place - 1)"""
@@ -86,7 +86,7 @@ def chain(*, after: int = 0) -> Iterator[str]:
 
 def _sealed_entries() -> Iterator[str]:
     for entry, position in _rows(
-        "SELECT id::text, position FROM ledger_journalentry WHERE position < 1 ORDER BY position"
+        "SELECT id::text, position FROM ledger_everyentry WHERE position < 1 ORDER BY position"
     ):
         yield f"entry {entry} stands before the first of all positions, at {position}"
     for low, high in _portions(0):

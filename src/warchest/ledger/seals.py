@@ -98,7 +98,7 @@ def sealing() -> Sealing:
             SELECT coalesce(s.number, 0), coalesce(s.last_position, 0), coalesce(s.entries, 0), s.sealed_at,
                    coalesce((SELECT max(h.number) FROM ledger_sealhead AS h), 0),
                    CASE WHEN p.is_called THEN p.last_value ELSE 0 END,
-                   (SELECT e.recorded_at FROM ledger_journalentry AS e
+                   (SELECT e.recorded_at FROM ledger_everyentry AS e
                      WHERE e.position > coalesce(s.last_position, 0) ORDER BY e.position LIMIT 1)
               FROM ledger_position AS p
               LEFT JOIN (SELECT * FROM ledger_seal ORDER BY number DESC LIMIT 1) AS s ON true""")

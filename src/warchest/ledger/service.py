@@ -15,6 +15,7 @@ class LocalLedger:
     sign_head = staticmethod(seals.sign_head)
     sealing = staticmethod(seals.sealing)
     open_months = staticmethod(operations.open_months)
+    archive_month = staticmethod(operations.archive_month)
     hold = staticmethod(holds.hold)
     release_for_capture = staticmethod(holds.release_for_capture)
     void = staticmethod(holds.void)

@@ -98,6 +98,7 @@ BEGIN
         EXECUTE format('CREATE INDEX ON %I (amount_minor)', name);
     ELSE
         EXECUTE format('CREATE UNIQUE INDEX ON %I (position)', name);
+        EXECUTE format('CREATE INDEX ON %I (reverses_id) WHERE reverses_id IS NOT NULL', name);
     END IF;
 END $$;
 
