@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.test.utils import CaptureQueriesContext
 
 from tests.builders.books import assert_books_prove
 from tests.builders.lots import (
@@ -29,6 +31,7 @@ from warchest.jobs import housekeeping
 from warchest.journeys.hold_units import capture_hold, reserve_units, void_hold
 from warchest.kernel.ids import new_id
 from warchest.ledger.contract import AccountRef, Hold, Ledger, UnableToHold
+from warchest.runtime import invariants
 from warchest.runtime.services import services
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -183,6 +186,18 @@ class TestHold:
         assert stands(anna) == ("100.00", "10.00", "0.00", "90.00")
         assert_books_prove()
         assert housekeeping.lapse_holds(at=LATE) == 1
+        assert_books_prove()
+
+    def test_asked_for_twice_under_one_id_is_one_hold(self, anna: UUID) -> None:
+        a_lot(anna, "100")
+        hold_id = new_id()
+        for _ in range(2):
+            with transaction.atomic():
+                services.get(Charging).hold(
+                    hold_id=hold_id, player=anna, units=units("10"), purpose="x", at=NOW, expires_at=LATE
+                )
+        assert left_in(anna) == [("card_payment", "100.00", "10.00", "0.00 EUR")]
+        void_hold(a_command(), hold_id=hold_id)
         assert_books_prove()
 
     def test_in_a_frozen_wallet_is_let_go_but_not_captured(self, anna: UUID) -> None:
@@ -454,9 +469,15 @@ class TestSet:
             a_lot(player, "10")
             a_promotion(player, "10")
         for spends in ([(anna, "1")], [(anna, "2"), (ben, "11"), (anna, "12"), (ben, "3")]):
-            with CaptureQueriesContext(connection) as queries:
+            asked: list[str] = []
+
+            def note(execute: Callable[..., Any], sql: str, *rest: Any, asked: list[str] = asked) -> Any:
+                asked.append(sql)
+                return execute(sql, *rest)
+
+            with connection.execute_wrapper(note):
                 spend_set(*spends)
-            ours = [one["sql"] for one in queries if "charging_" in (one["sql"] or "")]
+            ours = [sql for sql in asked if "charging_" in sql]
             assert len(ours) == 2, ours
 
     def test_of_nothing_is_nothing(self) -> None:
@@ -499,7 +520,10 @@ class TestDatabaseRefuses:
     def test_to_take_more_than_is_left_or_what_is_reserved(self, anna: UUID) -> None:
         lot, free = a_lot(anna, "100", paid="1.00 EUR"), a_lot(anna, "1", paid="1.00 EUR")
         a_hold(anna, "10")
-        take = "SELECT charging_take('spend', now(), ARRAY[gen_random_uuid()], ARRAY[%s]::uuid[], '{x}', ARRAY[%s], ARRAY[%s])"
+        take = (
+            "SELECT charging_take('spend', now(), ARRAY[gen_random_uuid()], ARRAY[%s]::uuid[], '{x}', ARRAY[%s],"
+            " ARRAY[%s])"
+        )
         assert self.refused(take, lot, 9001, 90, constraint="lot_reserved_within")
         assert self.refused(take, lot, 9000, 101, constraint="lot_consideration_within")
         assert self.refused(take, free, 101, 100, constraint="lot_")
@@ -553,3 +577,38 @@ class TestDatabaseRefuses:
         for values, is_refused in ((made | wrong, True), (made, False), (made, True)):
             statement = insert.format(", ".join(values), ", ".join(values.values()))
             assert self.refused(statement, lot) is is_refused
+
+
+class TestProve:
+    @pytest.mark.parametrize(
+        ("tampering", "rule"),
+        [
+            ("UPDATE charging_lot SET units_left_minor = units_left_minor - 1", "wallet_lots"),
+            (
+                "UPDATE charging_lot SET consideration_left_minor = consideration_left_minor - 1",
+                "wallet_funding",
+            ),
+            ("UPDATE charging_lotslice SET units_minor = units_minor - 1", "lot_slices"),
+            ("UPDATE charging_lotslice SET units_minor = 1 WHERE use = 'spend'", "lot_descent"),
+            ("UPDATE charging_lotslice SET units_minor = 100000 WHERE use = 'transfer'", "lot_descent"),
+            ("UPDATE charging_lotslice SET use = 'expiry' WHERE use = 'spend'", "lot_descent"),
+            ("UPDATE charging_lot SET reserved_minor = reserved_minor + 1", "lot_reservations"),
+            ("DELETE FROM charging_reservation", "hold_reservations"),
+            ("UPDATE charging_reservation SET units_minor = units_minor - 1", "hold_reservations"),
+            ("UPDATE charging_reservation SET hold_id = gen_random_uuid()", "hold_reservations"),
+            ("UPDATE ledger_hold SET state = 'voided'", "hold_reservations"),
+        ],
+    )
+    def test_names_what_was_tampered_with(
+        self, anna: UUID, ben: UUID, superuser_dsn: str, tampering: str, rule: str
+    ) -> None:
+        a_lot(anna, "100", paid="1.00 EUR", transferable=True)
+        spend(anna, "10", reference="sale")
+        give_back(anna, "sale", "5")
+        move(anna, ben, "20")
+        a_hold(anna, "30")
+        assert_books_prove()
+        with psycopg.connect(superuser_dsn) as superuser:
+            superuser.execute("SET session_replication_role = replica")
+            superuser.execute(tampering)
+        assert rule in {checked.invariant.name for checked in invariants.check_all() if checked.places}

@@ -13,7 +13,7 @@ CREATE FUNCTION charging_lock(players uuid[])
 RETURNS TABLE (player uuid, state varchar, lot uuid, source varchar, units bigint, reserved bigint,
                consideration bigint, currency varchar, transferable boolean, expires_at timestamptz,
                opened_at timestamptz)
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
     FOR player IN SELECT DISTINCT asked FROM unnest(players) AS asked ORDER BY asked LOOP
