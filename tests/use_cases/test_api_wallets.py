@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
-from tests.builders.people import a_player
+from tests.builders.people import NOW, a_player
 from warchest.charging.models import Wallet as WalletRow
 from warchest.kernel.ids import new_id
 
@@ -74,12 +74,38 @@ class TestStatement:
         assert set(lines[0]) >= {"at", "kind", "amount", "balance_after", "reference", "description"}
         assert lines[0]["reference"] == hold["id"]
 
+    @pytest.mark.use_case("INT-06")
+    def test_shows_only_what_is_asked_for(self):
+        client, player = an_api_client(), a_player(with_units="100", at=NOW)
+        hold = a_hold(client, player.id, "10.00").json()
+        call(client, "POST", f"/holds/{hold['id']}/capture")
+        for asked, amounts in (
+            ("kind=charge", ["-10.00"]),
+            ("kind=charge&kind=top_up", ["-10.00", "100.00"]),
+            ("kind=recognition", []),
+            ("direction=in", ["100.00"]),
+            ("direction=out", ["-10.00"]),
+            ("occurred_until=2026-03-15T12:00:00Z", []),
+            ("occurred_until=2026-03-15T13:00:01%2B01:00", ["100.00"]),
+            ("occurred_from=2026-03-15T12:00:01Z", ["-10.00"]),
+        ):
+            page = call(client, "GET", f"/players/{player.id}/statement?{asked}").json()
+            assert [line["amount"]["amount"] for line in page["items"]] == amounts, asked
+            assert page["next_cursor"] is None
+        documented = call(None, "GET", "/openapi.json").json()
+        asks = documented["paths"]["/api/v1/players/{player_id}/statement"]["get"]["parameters"]
+        assert {"kind", "direction", "occurred_from", "occurred_until"} <= {one["name"] for one in asks}
+
     def test_refuses_by_name(self):
         client, player = an_api_client(), a_player()
         for path, status, code in (
             (f"/players/{new_id()}/statement", 404, "player_unknown"),
             (f"/players/{player.id}/statement?cursor=abc", 422, "cursor_malformed"),
             (f"/players/{player.id}/statement?limit=0", 422, "request_malformed"),
+            (f"/players/{player.id}/statement?direction=up", 422, "request_malformed"),
+            (f"/players/{player.id}/statement?kind=%00", 422, "request_malformed"),
+            (f"/players/{player.id}/statement?occurred_from=2026-03-15", 422, "request_malformed"),
+            (f"/players/{player.id}/statement?occurred_from=2026-03-15T12:00:00", 422, "request_malformed"),
         ):
             answer = call(client, "GET", path)
             assert (answer.status_code, answer.json()["code"]) == (status, code), path

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from bs4 import BeautifulSoup
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -53,7 +54,26 @@ class TestHome:
         reserve_units(
             a_command(), player=player.id, amount=Money.parse("30", "XCR"), purpose="match", expires_in_s=600
         )
-        assert says(a_browser(player).get("/"), ">70</span>", "30 credits held · 100 credits in all")
+        home = a_browser(player).get("/")
+        assert says(home, ">70</span>", "30 credits held · 100 credits in all")
+        assert says(home, "match", "until Sun, Mar 15, 2026, 12:10")
+        assert says(a_browser(a_player(with_units="5")).get("/"), ">5</span>", "Nothing of it is held.")
+
+    def test_lists_the_holds_that_end_first(self):
+        player, other = a_player(with_units="100"), a_player(with_units="100")
+        for number in range(8):
+            for whose in (player, other):
+                reserve_units(
+                    a_command(),
+                    player=whose.id,
+                    amount=Money.parse("1", "XCR"),
+                    purpose=f"{whose.nickname} match {number}",
+                    expires_in_s=600 - number * 60,
+                )
+        home = a_browser(player).get("/")
+        shown = [f"match {number}<" in home.content.decode() for number in range(8)]
+        assert shown == [False] * 3 + [True] * 5
+        assert says(home, "… and more") and f"{other.nickname} match" not in home.content.decode()
 
     def test_counts_on_nothing_whose_term_is_over(self):
         player = a_player(with_units="100")
@@ -261,6 +281,61 @@ class TestStatement:
         second = browser.get(next_url, headers={"HX-Request": "true"})
         assert second.content.count(b'<details id="line-') == 5 and b"<html" not in second.content
         assert browser.get("/statement?before=nonsense").status_code == 200
+
+    @pytest.mark.use_case("CHG-11")
+    def test_shows_the_lines_that_are_chosen_with_the_balance_after_each(self):
+        player = a_player(with_units="1000", at=NOW - timedelta(days=1))
+        prolonged(player)
+        browser = a_browser(player)
+        for chosen, amounts in (
+            ("", ["−500= 500", "+1,000= 1,000"]),
+            ("kind=subscription", ["−500= 500"]),
+            ("kind=charge", []),
+            ("direction=in", ["+1,000= 1,000"]),
+            ("direction=out", ["−500= 500"]),
+            ("from_day=2026-03-15", ["−500= 500"]),
+            ("to_day=2026-03-14", ["+1,000= 1,000"]),
+            ("direction=in&from_day=2026-03-15", []),
+        ):
+            page = BeautifulSoup(browser.get(f"/statement?{chosen}").content, "html.parser")
+            for unseen in page.select("summary .unseen"):
+                unseen.decompose()
+            shown = ["".join(one.get_text().split()) for one in page.select("summary .amount")]
+            assert shown == [f"{one.replace(' ', '')}credits" for one in amounts], chosen
+            assert bool(page.select_one("details.chosen[open]")) == bool(chosen)
+            assert bool(page.find("a", string="Show all lines")) == bool(chosen)
+
+    def test_a_day_is_one_on_the_players_clock(self):
+        player = a_player(country="JP", with_units="10", at=NOW.replace(hour=15, minute=30))
+        browser = a_browser(player)
+        browser.post("/settings", {"language": "en", "display_currency": "JPY", "time_zone": "Asia/Tokyo"})
+        assert says(browser.get("/statement?from_day=2026-03-16&to_day=2026-03-16"), "Mon, Mar 16", "+10")
+        assert says(browser.get("/statement?to_day=2026-03-15"), "No line is like this.")
+
+    def test_keeps_what_was_chosen_from_page_to_page(self):
+        player = a_player(with_units="20000")
+        for _ in range(33):
+            prolonged(player)
+        browser = a_browser(player)
+        page = BeautifulSoup(browser.get("/statement?direction=out").content, "html.parser")
+        following = browser.get(page.select_one("a[rel=next]")["href"])
+        assert following.content.count(b'<details id="line-') == 3 and b"+20,000" not in following.content
+
+    def test_says_what_is_wrong_with_what_was_chosen(self):
+        browser = a_browser(a_player(with_units="10"))
+        for chosen in ("kind=%00", "direction=up", "from_day=soon", "to_day=9999-12-31"):
+            page = browser.get(f"/statement?{chosen}")
+            assert page.status_code == 200 and b"errorlist" in page.content, chosen
+
+    def test_is_quick_however_long_it_is(self):
+        player = a_player(with_units="20000")
+        for _ in range(12):
+            prolonged(player)
+        browser = a_browser(player)
+        browser.get("/statement")
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.get("/statement?direction=out").status_code == 200
+        assert len(queries) <= 12, "\n".join(query["sql"][:120] for query in queries)
 
 
 class TestInviting:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from django.http import HttpRequest
-from ninja import Router
-from pydantic import BaseModel
+from ninja import Query, Router
+from pydantic import AwareDatetime, BaseModel, Field
 
 from warchest.api.authentication import needs
 from warchest.api.pages import LIMIT, Cursor, Limit, Page, cut, place
 from warchest.api.players import found_player, player_identity
 from warchest.api.shapes import Amount, Id, Moment
 from warchest.charging.contract import Charging, Lot, Source, UnableToSpend, Wallet, WalletState
+from warchest.ledger.contract import StatementFilter
 from warchest.members.contract import Scope, UnableToFindPlayer
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.views.statement import statement
 
 router = Router(tags=["wallets"])
+
+Kinds = Annotated[
+    list[Annotated[str, Field(pattern="^[a-z_]{1,40}$")]],
+    Query(
+        max_length=20,
+        description="Only lines of this kind; may be given more than once",
+        examples=[["top_up"]],
+    ),
+]
+Direction = Annotated[
+    Literal["in", "out"] | None, Query(description="Only what came in, or only what went out")
+]
+From = Annotated[AwareDatetime | None, Query(description="Only what occurred at this moment or later")]
+Until = Annotated[AwareDatetime | None, Query(description="Only what occurred before this moment")]
 
 
 class LotShape(BaseModel):
@@ -102,11 +119,27 @@ def show_wallet(request: HttpRequest, player_id: Id) -> WalletShape:
 
 @router.get("/players/{player_id}/statement", auth=needs(Scope.WALLET_READ), response=Page[StatementLine])
 def show_statement(
-    request: HttpRequest, player_id: Id, cursor: Cursor = "", limit: Limit = LIMIT
+    request: HttpRequest,
+    player_id: Id,
+    kind: Kinds = [],  # noqa: B006
+    direction: Direction = None,
+    occurred_from: From = None,
+    occurred_until: Until = None,
+    cursor: Cursor = "",
+    limit: Limit = LIMIT,
 ) -> Page[StatementLine]:
-    """Every change of the wallet; descriptions are in the language asked for by Accept-Language."""
+    """Every change of the wallet, or those that are asked for; each with the balance of the whole wallet after it.
+
+    Descriptions are in the language asked for by Accept-Language.
+    """
     player = found_player(player_id)
-    lines = statement(player=player.id, before=place(cursor), limit=limit + 1)
+    only = StatementFilter(
+        kinds=tuple(kind),
+        occurred_from=occurred_from,
+        occurred_until=occurred_until,
+        incoming=None if direction is None else direction == "in",
+    )
+    lines = statement(player=player.id, before=place(cursor), limit=limit + 1, only=only)
     page, next_cursor = cut(lines, limit=limit, cursor_of=lambda line: line.sequence)
     return Page(
         items=[

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext_lazy
 from warchest.charging.contract import WALLET_BOOK
 from warchest.kernel.currency import INNER
 from warchest.kernel.money import Money
-from warchest.ledger.contract import AccountRef, Ledger
+from warchest.ledger.contract import AccountRef, Ledger, StatementFilter
 from warchest.runtime.services import services
 
 # What an entry's kind is called. Texts may mention the entry's details by name.
@@ -26,6 +26,15 @@ _DESCRIPTIONS: dict[str, str | Promise] = {
     "charge": _("Charge: {purpose}"),
     "expiry": _("Expired"),
     "reversal": _("Reversal"),
+}
+# The kinds that a player may ask for, as many of them are called.
+KINDS: dict[str, str | Promise] = {
+    "top_up": _("Top-ups"),
+    "card_activated": _("Cards"),
+    "subscription": _("Subscriptions"),
+    "charge": _("Charges in games"),
+    "expiry": _("What expired"),
+    "reversal": _("Reversals"),
 }
 
 
@@ -56,8 +65,13 @@ def describe(*, kind: str, details: Mapping[str, str | int]) -> str:
     return str(text).format_map(_Details(details))
 
 
-def statement(*, player: UUID, before: int | None = None, limit: int = 50) -> tuple[Line, ...]:
-    """A page of the statement, newest first: ``limit`` lines below the sequence number ``before``."""
+def statement(
+    *, player: UUID, before: int | None = None, limit: int = 50, only: StatementFilter | None = None
+) -> tuple[Line, ...]:
+    """A page of the statement, newest first: ``limit`` lines that are asked for, below the sequence number ``before``.
+
+    The balance after each line is that of the whole wallet, whatever lines were asked for.
+    """
     account = AccountRef(WALLET_BOOK, INNER.code, str(player))
     return tuple(
         Line(
@@ -70,7 +84,7 @@ def statement(*, player: UUID, before: int | None = None, limit: int = 50) -> tu
             description=describe(kind=line.kind, details=line.details),
             entry_id=line.entry_id,
         )
-        for line in services.get(Ledger).statement(account=account, before=before, limit=limit)
+        for line in services.get(Ledger).statement(account=account, before=before, limit=limit, only=only)
     )
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from warchest.catalogue.contract import Catalogue
-from warchest.charging.contract import Charging, Wallet
+from warchest.charging.contract import WALLET_BOOK, Charging, Wallet
+from warchest.ledger.contract import Hold, Ledger
 from warchest.members.contract import Player
 from warchest.payments.contract import Payment, Payments
 from warchest.runtime.services import services
@@ -16,6 +17,7 @@ from warchest.views.statement import Line, statement
 from warchest.views.times import SubscribedTime, subscribed_times
 
 _PAYMENTS_KNOWN_MAX = 100
+HOLDS_SHOWN_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,10 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class WalletPage:
+    """``holds`` are those open on the wallet that end first, and one more than are to be shown where there are more."""
+
     wallet: Wallet
+    holds: tuple[Hold, ...]
     times: tuple[SubscribedTime, ...]
     lately: tuple[Line, ...]
     background: Background
@@ -38,12 +43,19 @@ def wallet_page(*, player: Player, language: str, at: datetime, lines: int = 5) 
     """The number of queries does not grow with the length of the statement."""
     times = times_of(player=player, language=language, at=at)
     lately = statement(player=player.id, limit=lines)
+    wallet = services.get(Charging).wallet(player=player.id, at=at)
     return WalletPage(
-        wallet=services.get(Charging).wallet(player=player.id, at=at),
+        wallet=wallet,
+        holds=_holds(player.id) if wallet.held.minor else (),
         times=times,
         lately=lately,
         background=background_of(player=player.id, times=times, lines=lately),
     )
+
+
+def _holds(player: UUID) -> tuple[Hold, ...]:
+    ledger = services.get(Ledger)
+    return ledger.open_holds(book=WALLET_BOOK, owner=str(player), limit=HOLDS_SHOWN_MAX + 1)
 
 
 def times_of(*, player: Player, language: str, at: datetime) -> tuple[SubscribedTime, ...]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.utils.translation import get_language
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from warchest.ledger.contract import StatementFilter
+from warchest.views.statement import KINDS
 from warchest.web.portal.countries import countries, currency_names, time_zones
 
 
@@ -85,3 +90,45 @@ class SettingsForm(forms.Form):
         self.fields["time_zone"].choices = [  # type: ignore[attr-defined]
             (zone, zone.replace("_", " ")) for zone in time_zones()
         ]
+
+
+def _day_field(label: Any) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        # What lies beyond is mistyped.
+        validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2199, 12, 31))],
+    )
+
+
+class StatementForm(forms.Form):
+    """Which lines of the statement are wanted. Days are the player's own, the last one included."""
+
+    kind = forms.ChoiceField(
+        label=pgettext_lazy("kinds of lines of the statement", "What"),
+        choices=lambda: [("", _("Everything")), *KINDS.items()],
+        required=False,
+    )
+    direction = forms.ChoiceField(
+        label=pgettext_lazy("of lines of the statement", "In or out"),
+        choices=[("", _("In and out")), ("in", _("What came in")), ("out", _("What went out"))],
+        required=False,
+    )
+    from_day = _day_field(pgettext_lazy("first day", "From"))
+    to_day = _day_field(pgettext_lazy("last day", "Until"))
+
+    def filter(self) -> StatementFilter:
+        """In the time zone that is active now."""
+        said = self.cleaned_data
+        last = said["to_day"]
+        return StatementFilter(
+            kinds=(said["kind"],) if said["kind"] else (),
+            occurred_from=_start(said["from_day"]),
+            occurred_until=_start(last + timedelta(days=1)) if last else None,
+            incoming=said["direction"] == "in" if said["direction"] else None,
+        )
+
+
+def _start(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time())) if day else None

@@ -40,6 +40,8 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
         title = background.subscription_names.get(line.reference, line.description)
         why = _("Time bought from your wallet.")
     elif line.kind == "expiry":
+        why = _("These credits had an end, and it has passed.")
+    elif line.kind == "expiry":
         why = _("These credits were good until then.")
     return {
         "id": str(line.sequence),

@@ -14,7 +14,7 @@ from warchest.kernel.money import Money
 from warchest.members.contract import Player
 from warchest.runtime.command import now
 from warchest.views.times import SubscribedTime
-from warchest.views.wallet_page import wallet_page
+from warchest.views.wallet_page import HOLDS_SHOWN_MAX, wallet_page
 from warchest.web.portal.commands import a_key
 from warchest.web.portal.lines import wallet_line
 from warchest.web.portal.offers import amounts_for
@@ -34,6 +34,8 @@ def home(request: HttpRequest, player: Player) -> HttpResponse:
     shown = [time for time in page.times if time.is_running or (at - time.ends_at).days < _ENDED_SHOWN_DAYS]
     context = {
         "wallet": page.wallet,
+        "holds": page.holds[:HOLDS_SHOWN_MAX],
+        "has_more_holds": len(page.holds) > HOLDS_SHOWN_MAX,
         "card_code": CARD_CODE,
         "amounts": amounts_for(player.display_currency, at=at),
         "subscriptions": [subscription_card(time, available) for time in shown],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -13,12 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from warchest.cards.contract import Cards
+from warchest.ledger.contract import StatementFilter
 from warchest.members.contract import Player
 from warchest.payments.contract import Payments
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.views.statement import statement as wallet_statement
 from warchest.views.wallet_page import background_of, times_of
+from warchest.web.portal.forms import StatementForm
 from warchest.web.portal.gifts import in_short
 from warchest.web.portal.lines import by_day, card_line, payment_line, wallet_line
 from warchest.web.portal.players import for_players
@@ -30,6 +33,7 @@ LINES = 30
 @for_players
 def statement(request: HttpRequest, player: Player) -> HttpResponse:
     show, cursor = request.GET.get("show", ""), request.GET.get("before", "")
+    form, chosen = None, {}
     match show:
         case "payments":
             lines, next_cursor = _payments(player, cursor)
@@ -37,12 +41,19 @@ def statement(request: HttpRequest, player: Player) -> HttpResponse:
             lines, next_cursor = _cards(player), ""
         case _:
             show = ""
-            lines, next_cursor = _wallet(player, cursor)
+            form = StatementForm(request.GET)
+            only = form.filter() if form.is_valid() else None
+            lines, next_cursor = _wallet(player, cursor, only) if only else ([], "")
+            chosen = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
     here = reverse("portal:statement")
-    query = "".join(f"&{name}={value}" for name, value in (("show", show), ("before", next_cursor)) if value)
+    query = {"show": show, **chosen, "before": next_cursor}
+    query = urlencode({name: value for name, value in query.items() if value})
     context: dict[str, Any] = {
         "days": by_day(lines),
-        "next_url": f"{here}?{query[1:]}" if next_cursor else None,
+        "next_url": f"{here}?{query}" if next_cursor else None,
+        "form": form,
+        "is_chosen": bool(chosen),
+        "all_url": here,
         "filters": [
             {"label": label, "url": here + (f"?show={name}" if name else ""), "is_current": name == show}
             for name, label in (("", _("Credits")), ("payments", _("Payments")), ("cards", _("Cards")))
@@ -53,9 +64,9 @@ def statement(request: HttpRequest, player: Player) -> HttpResponse:
     return render(request, template, context)
 
 
-def _wallet(player: Player, cursor: str) -> tuple[list[dict[str, Any]], str]:
+def _wallet(player: Player, cursor: str, only: StatementFilter) -> tuple[list[dict[str, Any]], str]:
     before = int(cursor) if cursor.isdecimal() and len(cursor) <= 18 else None
-    found = wallet_statement(player=player.id, before=before, limit=LINES + 1)
+    found = wallet_statement(player=player.id, before=before, limit=LINES + 1, only=only)
     page = found[:LINES]
     times = times_of(player=player, language=get_language() or "en", at=now())
     background = background_of(player=player.id, times=times, lines=page)
