@@ -43,6 +43,11 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "rate_too_large": (422, _("This rate is too large.")),
     "rate_too_precise": (422, _("A rate has at most {decimals} decimals.")),
     "rate_in_past": (422, _("A rate can only take effect now or later.")),
+    "rate_in_future": (422, _("A rate can only be of today or of a day before.")),
+    "currencies_alike": (422, _("Choose two different currencies.")),
+    "exchange_rate_missing": (409, _("No rate for {currency} is kept for {day}. Enter one first.")),
+    "exchange_in_future": (422, _("An exchange can only be of today or of a day before.")),
+    "book_not_exchanged": (422, _("Only money at a bank or with a provider can be exchanged.")),
     "rate_exists": (409, _("Another rate for {currency} takes effect at the same moment.")),
     # Members
     "nickname_taken": (409, _("This nickname is taken. Choose another.")),
@@ -92,7 +97,10 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "month_unknown": (404, _("The journal has no tables of this month, or not any more.")),
     "month_not_over": (409, _("A month can be archived when it has been over for a month.")),
     "month_not_oldest": (409, _("Months are archived one after the other: an older one comes first.")),
-    "month_not_sealed": (409, _("This month is not folded and sealed yet. Let the worker run, then try again.")),
+    "month_not_sealed": (
+        409,
+        _("This month is not folded and sealed yet. Let the worker run, then try again."),
+    ),
     "entry_already_reversed": (409, _("This entry was reversed before.")),
     "reversal_exceeds_entry": (409, _("This is more than what is left of the entry to be reversed.")),
     "payment_hangs_on_entry": (

@@ -34,6 +34,7 @@ KINDS: dict[str, Text] = {
     "charge": _("charge"),
     "expiry": _("units expired"),
     "recognition": _("revenue recognised"),
+    "exchange": _("exchange of currencies"),
     "reversal": _("reversal"),
 }
 BOOKS: dict[str, Text] = {
@@ -41,6 +42,8 @@ BOOKS: dict[str, Text] = {
     "units_issued": _("Units issued"),
     "provider_clearing": _("Owed by payment providers"),
     "reseller_receivable": _("Owed by resellers"),
+    "bank": _("At the bank"),
+    "exchange": _("Exchanged for other currencies"),
     "wallet_funding": _("Paid for units in wallets"),
     "cards_sold": _("Cards sold, not activated"),
     "deferred_revenue": _("Service paid for, not delivered"),
@@ -66,6 +69,9 @@ DETAILS: dict[str, Text] = {
     "periods": _("Periods"),
     "purpose": _("Purpose"),
     "of": _("Reversal of"),
+    "sold": _("Currency that went"),
+    "bought": _("Currency that came"),
+    "rate": _("Rate"),
 }
 # Where the page of the document is that an entry of a kind refers to.
 _DOCUMENTS = {

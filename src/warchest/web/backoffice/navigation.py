@@ -106,6 +106,16 @@ NAVIGATION = [
             _page(_("Accounts"), "account_balance", "accounts", "books.read"),
             _page(_("Trial balance"), "balance", "trial-balance", "books.read"),
             _page(_("Owed for wallets"), "show_chart", "liability", "books.read"),
+            _page(_("Export the journal"), "download", "export-journal", "journal.export"),
+        ],
+    },
+    {
+        "title": _("Currencies"),
+        "separator": True,
+        "items": [
+            _page(_("Record an exchange"), "swap_horiz", "exchange", "money.exchange"),
+            _page(_("Currency rates"), "currency_exchange", "currency-rates", "rate.set"),
+            _page(_("Gains and losses on currencies"), "trending_up", "exchange-differences", "books.read"),
         ],
     },
     {
