@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import growth, journeys, ledger
 from bench.board import Board
-from bench.contender import ALL
+from bench.contender import PEERS_NAMED
 from bench.purchase import PLAYERS_MIN
 from bench.run import CONTENDERS, SECTIONS, Options, Run
 from bench.server import describe, durable_server
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         facts = dict(describe(server))
         board = measure(server, options)
     facts["peers"] = ", ".join(
-        f"{one.name} {one.version() if not one.missing() else 'missing'}" for one in ALL[2:]
+        f"{one.name} {one.version() if not one.missing() else 'missing'}" for one in PEERS_NAMED
     )
     facts["run"] = (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options.rounds} round(s) of {options.seconds:g} s"

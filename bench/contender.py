@@ -147,4 +147,5 @@ PGLEDGER_SQL = Contender("pgledger", "bench.contenders.pgledger", PEERS, put_in_
 TIGERBEETLE_SERVER = Contender(
     "TigerBeetle", "bench.contenders.tigerbeetle", PEERS, "tigerbeetle", TIGERBEETLE
 )
-ALL = (WARCHEST, JOURNEY, PGLEDGER_SQL, TIGERBEETLE_SERVER, HORDAK, NAIVE, PYTHON_ACCOUNTING)
+BARE = Contender("one row, no ledger", "bench.contenders.bare_commit", OURS, "psycopg")
+PEERS_NAMED = (PGLEDGER_SQL, TIGERBEETLE_SERVER, HORDAK, NAIVE, PYTHON_ACCOUNTING)

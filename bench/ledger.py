@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.board import Goal, Line
 from bench.contender import (
+    BARE,
     HORDAK,
     NAIVE,
     PGLEDGER_SQL,
@@ -55,6 +56,7 @@ def _callers() -> list[Timed]:
         )
         for threads in (1, 8, 32)
     ]
+    timed.append(Timed(Line(CALLERS, WARCHEST.name, _processes(8)), WARCHEST, {"processes": 8}))
     for contender in (PGLEDGER_SQL, TIGERBEETLE_SERVER, HORDAK, NAIVE, PYTHON_ACCOUNTING):
         # Two callers are what suits pgledger best on few cores; it is shown, though it is not eight.
         counts = (1, 2, 8) if contender == PGLEDGER_SQL else (1, 8)
@@ -70,6 +72,7 @@ def _callers() -> list[Timed]:
             "split",
         )
     )
+    timed.append(Timed(Line(CALLERS, BARE.name, _processes(8)), BARE, {"processes": 8}))
     return timed
 
 

@@ -16,6 +16,7 @@ import psycopg
 from bench import tigerbeetle_server
 from bench.board import Board, Line
 from bench.contender import (
+    BARE,
     HORDAK,
     JOURNEY,
     NAIVE,
@@ -89,7 +90,7 @@ class Run:
     def includes(self, contender: Contender) -> bool:
         """Ours always: without it there is nothing to compare."""
         asked = self.options.only & CONTENDERS.keys()
-        return not asked or contender in (WARCHEST, JOURNEY, *(CONTENDERS[name] for name in asked))
+        return not asked or contender in (WARCHEST, JOURNEY, BARE, *(CONTENDERS[name] for name in asked))
 
     def tell(self, text: str) -> None:
         """Where the run is, for whoever waits; the table alone goes to standard output."""

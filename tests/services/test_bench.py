@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from bench.__main__ import QUICK, measure
 from bench.board import Board, Goal, Line
-from bench.contender import PGLEDGER, TIGERBEETLE
+from bench.contender import BARE, PGLEDGER, TIGERBEETLE
 from bench.server import SETTINGS, describe, durable_server
 
 OURS = Line("purchases", "ours", "8 callers")
@@ -18,10 +18,8 @@ PEER = Line("purchases", "peer", "8 callers")
 class TestMeasuringOurs:
     @pytest.mark.slow
     def test_every_row_of_ours_has_a_figure_and_every_peer_says_why_it_has_none(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch
     ):
-        from dataclasses import replace
-
         for variable in (PGLEDGER, TIGERBEETLE):
             monkeypatch.delenv(variable, raising=False)
         tiny = replace(
@@ -38,11 +36,9 @@ class TestMeasuringOurs:
             board = measure(server, tiny)
         assert "fsync=on" in facts["settings"]
         assert SETTINGS["synchronous_commit"] == "on"
-        ours = {line for line in board.lines if line.who in ("Warchest", "full scan")}
+        ours = {line for line in board.lines if line.who in ("Warchest", "full scan", BARE.name)}
         assert {line: board.notes.get(line) for line in ours if not board.values.get(line)} == {}
         assert all(board.notes[line] for line in board.lines if line not in ours)
-        # Two round trips of the same books: the bench itself refuses a trial balance that differs by a cent.
-        assert any(line.what == "trial balance" for line in ours)
 
 
 class TestTheTable:
