@@ -16,6 +16,7 @@ from tests.builders.people import NOW, a_command, a_player, acting_as, an_admini
 from warchest.audit.contract import Audit, OperationFilter
 from warchest.charging.contract import WALLET_BOOK
 from warchest.journeys.activate_card import activate_card
+from warchest.journeys.exchange_money import exchange_money
 from warchest.journeys.hold_units import capture_hold, reserve_units
 from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.journeys.recognise_revenue import recognise_revenue
@@ -98,6 +99,21 @@ class TestReversing:
         mirror = reversed_by(Role.ACCOUNTANT, entry).answer.entry_id
         reversed_by(Role.ACCOUNTANT, mirror, reason="It was right after all")
         assert owed_by_the_kiosk() == -TEN
+        assert_books_prove()
+
+    @pytest.mark.parametrize("place", [("bank", "house bank"), ("provider_clearing", "acquirer")])
+    def test_undoes_an_exchange_that_was_recorded_wrong(self, place: tuple[str, str]) -> None:
+        book, owner = place
+        entry = exchange_money(
+            acting_as(an_administrator(Role.ACCOUNTANT)),
+            source=AccountRef(book, "USD", owner),
+            sold=Money.parse("11.00", "USD"),
+            target=AccountRef("bank", "EUR", "house bank"),
+            bought=TEN,
+            day=NOW.date(),
+        ).answer.entry_id
+        reversed_by(Role.ACCOUNTANT, entry)
+        assert not any(line.balance_minor for line in services.get(Ledger).trial_balance())
         assert_books_prove()
 
     def test_happens_once_whoever_asks_at_the_same_moment(self) -> None:

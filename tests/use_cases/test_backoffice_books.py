@@ -136,6 +136,14 @@ class TestEntry:
         account = page.select_one(f"a[href*='/account?'][href*='{player.id}']")
         assert "Units in wallets: Legible" in words(accountant.page(account["href"]))
 
+    def test_says_whether_it_is_sealed(self, accountant: Visitor, ledger: Ledger) -> None:
+        entry = a_correction("1.00", owner="kiosk")
+        assert "Sealed not yet" in words(accountant.page(f"/journal/{entry}"))
+        ledger.fold()
+        while ledger.seal():
+            pass
+        assert "Sealed yes" in words(accountant.page(f"/journal/{entry}"))
+
     def test_that_is_not_there_is_not_found(self, accountant: Visitor) -> None:
         assert accountant.get(f"/journal/{new_id()}").status_code == 404
 

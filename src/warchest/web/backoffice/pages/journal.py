@@ -143,6 +143,7 @@ def entry(request: HttpRequest, entry_id: UUID) -> HttpResponse:
         reverses=books.entry_link(found.reverses) if found.reverses else "",
         reversals=[(books.entry_link(one), one) for one in reversals],
         said=_said(found.reverses or entry_id) if reversals or found.reverses else [],
+        is_sealed=found.position <= ledger.sealing().position,
         can_reverse=may_reverse and refusal is None,
         obstacle=explain(refusal).text if refusal and not reversals else "",
     )
