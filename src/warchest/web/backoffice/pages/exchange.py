@@ -53,10 +53,10 @@ class Exchange:
 
 class ExchangeForm(forms.Form):
     day = day_field(gettext_lazy("Day"))
-    source = forms.ChoiceField(label=gettext_lazy("From"), initial=_BANK)
+    source = forms.ChoiceField(label=gettext_lazy("From account"), initial=_BANK)
     sold_amount = forms.CharField(label=gettext_lazy("Amount that went"), max_length=30)
     sold_currency = forms.ChoiceField(label=gettext_lazy("Currency"))
-    target = forms.ChoiceField(label=gettext_lazy("To"), initial=_BANK)
+    target = forms.ChoiceField(label=gettext_lazy("To account"), initial=_BANK)
     bought_amount = forms.CharField(label=gettext_lazy("Amount that came"), max_length=30, required=False)
     bought_currency = forms.ChoiceField(label=gettext_lazy("Currency"))
     rate = forms.DecimalField(
