@@ -74,8 +74,10 @@ def test_all_that_was_readable_stays_so(ledger: Ledger, two_months: tuple[EntryD
     assert_books_prove()
 
 
-def test_an_archived_entry_can_still_be_reversed(ledger: Ledger, two_months: tuple[EntryDraft, EntryDraft]) -> None:
-    january, february = two_months
+def test_an_archived_entry_can_still_be_reversed(
+    ledger: Ledger, two_months: tuple[EntryDraft, EntryDraft]
+) -> None:
+    _, february = two_months
     seal_all()
     archived(JANUARY)
     archived(FEBRUARY)
@@ -158,7 +160,7 @@ def test_sales_go_on_meanwhile(ledger: Ledger, two_months: tuple[EntryDraft, Ent
             seller.join()
 
     assert not failures
-    assert sum(
-        ledger.balance(account=purse(f"player{number}")).posted.minor for number in range(4)
-    ) == len(posted)
+    assert sum(ledger.balance(account=purse(f"player{number}")).posted.minor for number in range(4)) == len(
+        posted
+    )
     assert_books_prove()
