@@ -25,7 +25,7 @@ _HASH = """
            || int8send(s.entries) || int8send((extract(epoch FROM s.sealed_at) * 1000000)::bigint)
            || convert_to(s.ids::text, 'UTF8') || s.digests)"""
 
-_DIGEST = """
+DIGEST = """
     sha256(convert_to(json_build_array(
         e.position, (extract(epoch FROM e.occurred_at) * 1000000)::bigint,
         (extract(epoch FROM e.recorded_at) * 1000000)::bigint, e.id, e.reverses_id, e.cluster, e.kind, e.key, e.reference,
@@ -55,7 +55,7 @@ _OTHER_CONTENTS = f"""
     SELECT s.number, s.first_position, s.last_position
       FROM ledger_seal AS s
       LEFT JOIN LATERAL (
-           SELECT string_agg({_DIGEST}, '' ORDER BY e.position, e.id) AS digests
+           SELECT string_agg({DIGEST}, '' ORDER BY e.position, e.id) AS digests
              FROM ledger_everyentry AS e
             WHERE e.position >= s.first_position AND e.position <= s.last_position) AS journal ON true
      WHERE s.number > %(low)s AND s.number <= %(high)s AND journal.digests IS DISTINCT FROM s.digests
@@ -66,7 +66,7 @@ _DIFFERENCES = f"""
       FROM (SELECT i.id, i.place, s.first_position, substr(s.digests, 32 * i.place::int - 31, 32) AS digest
               FROM ledger_seal AS s, unnest(s.ids) WITH ORDINALITY AS i(id, place)
              WHERE s.number = %(number)s) AS sealed
-      FULL JOIN (SELECT e.id, e.position, {_DIGEST} AS digest FROM ledger_everyentry AS e
+      FULL JOIN (SELECT e.id, e.position, {DIGEST} AS digest FROM ledger_everyentry AS e
                   WHERE e.position >= %(first)s AND e.position <= %(last)s) AS e ON e.id = sealed.id
      WHERE sealed.digest IS DISTINCT FROM e.digest
      ORDER BY coalesce(e.position, sealed.first_position + sealed.place - 1)"""
