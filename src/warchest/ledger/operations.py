@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 from uuid import UUID
@@ -60,12 +60,10 @@ def post(*, entry: EntryDraft) -> Posted:
 def post_set(*, entries: Sequence[EntryDraft]) -> tuple[Outcome, ...]:
     reasons = [refusal(entry) for entry in entries]
     sound = [Draft(entry) for entry, reason in zip(entries, reasons, strict=True) if not reason]
-    if not sound:
-        answers = iter(())
-    elif services.database("ledger").in_atomic_block:
-        answers = iter(_post_here(sound))
-    else:
-        answers = iter(_batcher.post(sound))
+    answers: Iterator[Outcome] = iter(())
+    if sound:
+        joined = not services.database("ledger").in_atomic_block
+        answers = iter(_batcher.post(sound) if joined else _post_here(sound))
     return tuple(Refused(reason) if reason else next(answers) for reason in reasons)
 
 
