@@ -73,8 +73,11 @@ def grow(run: Run) -> None:
         if run.wants("growth"):
             for _ in range(run.options.rounds):
                 empty = run.fresh(WARCHEST, "bench_empty")
+                run.checkpoint()
                 _sell(run, _empty_line(size), empty, upkeep=True)
                 run.forget(empty, "bench_empty")
+                # What filling and folding left to be written is not the window's.
+                run.checkpoint()
                 _sell(run, _grown_line(size), grown, upkeep=True)
             _fold(run, grown)
         if run.wants("trial-balance"):

@@ -187,8 +187,7 @@ def _measure_both_logs(run: Run) -> None:
             callers = one.load.get("processes", 1) * one.load.get("threads", 1)
             each = max(run.options.wal_purchases // callers, one.load.get("batch", 1))
             if images == "on":
-                with run.superuser() as connection:
-                    connection.execute("CHECKPOINT")
+                run.checkpoint()
             answer = run.measure(line, one.contender, **one.load, seconds=0, warm_up_s=0, purchases=each)
             if answer:
                 run.board.add(line, answer["wal_bytes"] / answer["purchases"])

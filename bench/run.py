@@ -141,6 +141,10 @@ class Run:
     def superuser(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.server.superuser_dsn(), autocommit=True)
 
+    def checkpoint(self) -> None:
+        with self.superuser() as connection:
+            connection.execute("CHECKPOINT")
+
     def place(self, database: str, contender: Contender) -> Place:
         ours = contender in (WARCHEST, JOURNEY)
         return Place(
