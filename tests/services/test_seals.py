@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
+import hashlib
+import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -75,6 +80,26 @@ def tampered(superuser_dsn: str, *statements: str) -> None:
         superuser.execute("SET session_replication_role = replica")
         for statement in statements:
             superuser.execute(statement)
+
+
+class _Compact(list[int]):
+    """The server writes arrays of its own without spaces."""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, _Compact):
+        return json.dumps(value, separators=(",", ":"))
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _plain(value: object) -> object:
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 @pytest.fixture
@@ -181,6 +206,41 @@ class TestSealing:
 
         assert not list(seal_checks.chain())
         assert_books_prove()
+
+    def test_can_be_computed_by_anyone(self, ledger: Ledger, entries: list[str]) -> None:
+        odd = 'Zoë\t"\\ </script> \x7f \U0001f3ae'
+        draft = dataclasses.replace(
+            issue("anna", 5), reference=odd, details={"note": odd, "n": 10**15, "": ""}
+        )
+        ledger.post(entry=draft)
+        seal_all(ledger)
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT json_build_object('position', position, 'key', key, 'kind', kind, 'reference', reference,
+                                         'details', details::text, 'sides', sides, 'currencies', currencies,
+                                         'amounts', amounts, 'accounts', accounts), occurred_at, recorded_at
+                  FROM ledger_journalentry WHERE id = %s""",
+                [draft.id],
+            )
+            columns, occurred_at, recorded_at = cursor.fetchone()
+            cursor.execute(
+                "SELECT substr(digests, 32 * 7 + 1), previous, ids::text, sealed_at, digests, hash FROM ledger_seal"
+            )
+            digest, previous, ids, sealed_at, digests, block = map(_plain, cursor.fetchone())
+            cursor.execute("SELECT id, book_id, owner, currency FROM ledger_account")
+            accounts = {account[0]: list(account) for account in cursor.fetchall()}
+
+        written = [
+            columns["position"], _microseconds(occurred_at), _microseconds(recorded_at), str(draft.id), None, "main",
+            columns["kind"], columns["key"], odd, columns["details"], columns["sides"], columns["currencies"],
+            _Compact(columns["amounts"]), [accounts[number] for number in columns["accounts"]],
+        ]  # fmt: skip
+        assert digest == hashlib.sha256(_text(written).encode()).digest()
+        numbers = struct.pack(">5q", 1, 1, columns["position"], 8, _microseconds(sealed_at))
+        assert previous == bytes(32)
+        assert block == hashlib.sha256(previous + numbers + ids.encode() + digests).digest()
 
     @pytest.mark.parametrize(
         "statement",
