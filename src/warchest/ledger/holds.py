@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
+from warchest.ledger.beginning_again import begun_again
 from warchest.ledger.contract import AccountRef, Hold, HoldState, UnableToHold
 from warchest.ledger.models import Account as AccountRow
 from warchest.ledger.models import Hold as HoldRow
@@ -25,11 +26,15 @@ def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expi
     if row is None:
         # Nothing was ever posted to it: there is nothing to set aside.
         raise UnableToHold("insufficient_funds")
-    try:
+
+    def insert() -> None:
         with transaction.atomic(using=services.alias("ledger")):
             HoldRow.objects.create(
                 id=hold_id, account=row, amount_minor=amount.minor, reason=reason, expires_at=expires_at
             )
+
+    try:
+        begun_again(insert)
     except IntegrityError as error:
         violated = error.__cause__.diag.constraint_name  # type: ignore[union-attr]
         if violated == "balance_not_below_floor":
@@ -53,16 +58,23 @@ def release_for_capture(*, hold_id: UUID, amount: Money | None, at: datetime) ->
 
 
 def void(*, hold_id: UUID) -> Hold:
-    with transaction.atomic(using=services.alias("ledger"), savepoint=False):
-        found = _lock(hold_id)
-        if found.state is HoldState.VOIDED:
-            return found
-        _refuse_closed(found)
-        _close(hold_id, HoldState.VOIDED)
-        return find_hold(hold_id=hold_id)
+    def close() -> Hold:
+        with transaction.atomic(using=services.alias("ledger"), savepoint=False):
+            found = _lock(hold_id)
+            if found.state is HoldState.VOIDED:
+                return found
+            _refuse_closed(found)
+            _close(hold_id, HoldState.VOIDED)
+            return find_hold(hold_id=hold_id)
+
+    return begun_again(close)
 
 
 def lapse(*, at: datetime, hold_ids: Sequence[UUID] | None = None) -> tuple[UUID, ...]:
+    return begun_again(lambda: _lapse(at, hold_ids))
+
+
+def _lapse(at: datetime, hold_ids: Sequence[UUID] | None) -> tuple[UUID, ...]:
     with transaction.atomic(using=services.alias("ledger")):
         due = HoldRow.objects.filter(state=HoldState.OPEN, expires_at__lte=at)
         if hold_ids is not None:

@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 from uuid import UUID
 
-from django.db import DatabaseError, IntegrityError, OperationalError, transaction
-from psycopg import errors as postgres
+from django.db import DatabaseError, IntegrityError, transaction
 
 from warchest.ledger import entry_queries
 from warchest.ledger.batcher import Batcher
+from warchest.ledger.beginning_again import begun_again
 from warchest.ledger.contract import (
     AccountRef,
     Book,
@@ -32,8 +32,6 @@ from warchest.runtime.services import services
 
 Outcome = Posted | Refused
 
-_PASSING = (postgres.SerializationFailure, postgres.DeadlockDetected)
-_TRIES_MAX = 5
 # As archive.sql says them.
 _NOT_ARCHIVED = {
     "WC404": "month_unknown",
@@ -138,14 +136,8 @@ def archive_month(*, month: date) -> int:
 
 
 def _post_together(drafts: Sequence[Draft]) -> list[Outcome]:
-    """A ledger-only call: one statement, which is a transaction of its own, begun again where it got in another's way."""
-    for tries in range(1, _TRIES_MAX + 1):
-        try:
-            return _post_here(drafts)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, _PASSING) or tries == _TRIES_MAX:
-                raise
-    raise AssertionError("unreachable")
+    """A ledger-only call: one statement, which is a transaction of its own."""
+    return begun_again(lambda: _post_here(drafts))
 
 
 def _post_apart(drafts: Sequence[Draft]) -> list[Outcome]:
