@@ -34,6 +34,7 @@ def load(home: Home, sandbox: Sandbox, *, players: int, operations: int, seed: i
     opened_at = past.starts_at - timedelta(days=1)
     staff = house.take_on_staff(at=at)
     house.furnish(opened_at=opened_at)
+    house.keep_currency_rates(opened_at=opened_at, until=at)
     accountant = next(one for one in staff if one.role is Role.ACCOUNTANT)
     house.set_rates(accountant.command, opened_at=opened_at, changed_at=past.moment(RATE_CHANGE_DAY))
     desk = CardDesk(staff)

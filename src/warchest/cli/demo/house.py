@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from warchest.accounting.contract import Accounting
 from warchest.catalogue.contract import Catalogue
-from warchest.cli.demo.offers import PLANS, RATES, SERVICES, TAX_BPS
+from warchest.cli.demo.offers import CURRENCY_RATES, MOVES, PLANS, RATES, SERVICES, TAX_BPS
 from warchest.journeys.administer import TakenOn, issue_api_key, take_on_administrator
 from warchest.journeys.set_rate import set_rate
 from warchest.kernel.currency import INNER
@@ -57,6 +57,24 @@ def furnish(*, opened_at: datetime) -> None:
             amount, currency = text.split()
             catalogue.add_price(
                 plan_id=plan.id, amount=Money.parse(amount, currency), valid_from=opened_at, at=opened_at
+            )
+
+
+def keep_currency_rates(*, opened_at: datetime, until: datetime) -> None:
+    """What a euro was in the other currencies, on the first day and at the beginning of each month."""
+    days = [opened_at.date()]
+    while (month := (days[-1].replace(day=1) + timedelta(days=32)).replace(day=1)) <= until.date():
+        days.append(month)
+    for number, day in enumerate(days):
+        for code, first in CURRENCY_RATES.items():
+            moved = Decimal(first) * (1000 + MOVES[number % len(MOVES)]) / 1000
+            services.get(Accounting).set_currency_rate(
+                base="EUR",
+                quote=code,
+                quote_per_base=moved.quantize(Decimal("0.0001")),
+                rate_date=day,
+                source="ECB",
+                at=until,
             )
 
 

@@ -25,6 +25,10 @@ RATES = {
     "PLN": ("23", "23.5"),
 }
 
+# What one euro was at first; each month it moves by some thousandths of that.
+CURRENCY_RATES = {"USD": "1.0753", "GBP": "0.8547", "JPY": "161.29", "CHF": "0.9615", "PLN": "4.3478"}
+MOVES = (0, 4, 9, 6, 13, 11, 18, 22, 17, 25, 31, 28, 34)
+
 # Standard rates of value added tax in hundredths of a per cent: Your Europe, "VAT rules and rates", as of January 2026;
 # then the United Kingdom, Switzerland, Norway and Japan. The United States have none at this level.
 TAX_BPS = {

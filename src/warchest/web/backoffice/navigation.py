@@ -115,7 +115,7 @@ NAVIGATION = [
         "items": [
             _page(_("Record an exchange"), "swap_horiz", "exchange", "money.exchange"),
             _page(_("Currency rates"), "currency_exchange", "currency-rates", "rate.set"),
-            _page(_("Gains and losses on currencies"), "trending_up", "exchange-differences", "books.read"),
+            _page(_("Gains and losses"), "trending_up", "exchange-differences", "books.read"),
         ],
     },
     {

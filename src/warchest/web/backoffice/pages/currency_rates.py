@@ -30,11 +30,11 @@ def currency_choices() -> list[tuple[str, str]]:
 
 
 class CurrencyRateForm(forms.Form):
-    base = forms.ChoiceField(label=gettext_lazy("One"))
+    base = forms.ChoiceField(label=gettext_lazy("One unit of"))
     quote_per_base = forms.DecimalField(
-        label=gettext_lazy("Rate"), max_digits=24, decimal_places=10, min_value=0
+        label=gettext_lazy("Was worth"), max_digits=24, decimal_places=10, min_value=0
     )
-    quote = forms.ChoiceField(label=gettext_lazy("Currency"))
+    quote = forms.ChoiceField(label=gettext_lazy("In currency"))
     rate_date = day_field(gettext_lazy("Day"))
     source = forms.CharField(
         label=gettext_lazy("Who says so"),
