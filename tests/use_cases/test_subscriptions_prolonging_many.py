@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -12,7 +15,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 
 from tests.builders.books import assert_books_prove
 from tests.builders.house import ARENA_MONTH, ARENA_YEAR
@@ -354,4 +357,69 @@ class TestTrouble:
         assert outcomes.count("done") == 12 * 4
         assert outcomes.count("insufficient_funds") == 12 * 7 - 12 * 4
         assert {available(player) for player in players} == {"0.00"}
+        assert_books_prove()
+
+
+class TestCallersOfOneProcess:
+    def test_who_come_while_another_is_served_are_served_together(self) -> None:
+        """Ten callers wait for the same wallet; when it is free, those who waited share statements and commits."""
+        player = a_player(with_units="3000")
+        ends: list[object] = []
+        holding, waiting = threading.Event(), threading.Barrier(11)
+
+        def hold_wallet() -> None:
+            with transaction.atomic():
+                services.get(Charging).consume(
+                    player=player.id, units=Money.parse("1", "XCR"), reference="x", at=NOW
+                )
+                holding.set()
+                waiting.wait(10)
+                time.sleep(0.3)
+                transaction.set_rollback(True)
+            connections.close_all()
+
+        def buy(number: int) -> None:
+            command, purchase = asks(player)
+            waiting.wait(10)
+            try:
+                ends.append(
+                    prolong_subscription(
+                        replace(command, at=NOW + timedelta(milliseconds=number)),
+                        player=purchase.player,
+                        plan=purchase.plan,
+                        periods=1,
+                    ).answer.charged.major
+                )
+            except UnableToSpend as refusal:
+                ends.append(refusal.reason)
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=hold_wallet)]
+        threads += [threading.Thread(target=buy, args=(number,)) for number in range(10)]
+        for thread in threads[:1]:
+            thread.start()
+        assert holding.wait(10)
+        for thread in threads[1:]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (ends.count("500.00"), ends.count("insufficient_funds")) == (6, 4)
+        sets = rows(
+            "SELECT count(DISTINCT xmin::text) FROM runtime_operation WHERE name = 'subscriptions.prolong'"
+        )
+        assert sets[0][0] <= 4
+        assert_books_prove()
+
+    def test_whose_moments_are_far_apart_are_not_one_set(self) -> None:
+        """As when a past is filled in: each is done at its own moment, with the prices that were in force."""
+        player = a_player(with_units="2000")
+        moments = [NOW + timedelta(days=40), NOW, NOW + timedelta(days=1)]
+        ends = prolong_subscriptions._joined(
+            [(replace(a_command(), at=at), Purchase(player.id, ARENA_MONTH, 1)) for at in moments]
+        )
+        late, first, second = done(ends)
+        assert first.starts_at == NOW
+        assert second.starts_at == first.ends_at
+        assert late.starts_at == second.ends_at
         assert_books_prove()

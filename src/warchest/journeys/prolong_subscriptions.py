@@ -71,6 +71,10 @@ class _Deal:
     owed: Sequence[OwedCommission] = ()
 
     @property
+    def at(self) -> datetime:
+        return self.case.command.at
+
+    @property
     def place(self) -> Place:
         return Place(self.buyer.id, self.offer.online_service.id)
 
@@ -94,7 +98,7 @@ def prolong_subscriptions(tx: CaseSet[Purchase, Prolonged]) -> None:
     grants = tx.get(Subscriptions).grant_set(grants=[_grant(deal) for deal in deals], locked=locked)
     for deal, granted in zip(deals, grants, strict=True):
         deal.granted = granted
-    commissions = tx.get(Referrals).earn_set(sales=[_sale(deal) for deal in deals], at=tx.at)
+    commissions = tx.get(Referrals).earn_set(sales=[_sale(deal) for deal in deals])
     for deal, owed in zip(deals, commissions, strict=True):
         deal.owed = owed
     entries = [_entry(tx.get(Accounting), deal) for deal in deals]
@@ -128,7 +132,11 @@ def _agreed(tx: CaseSet[Purchase, Prolonged]) -> list[_Deal]:
         case.about("player", asked.player, plan=str(asked.plan), periods=asked.periods)
         try:
             buyer, offer = checked(
-                buyers.get(asked.player), tx.get(Catalogue), plan=asked.plan, periods=asked.periods, at=tx.at
+                buyers.get(asked.player),
+                tx.get(Catalogue),
+                plan=asked.plan,
+                periods=asked.periods,
+                at=case.command.at,
             )
             charge = offer.price_units * asked.periods
             if asked.charge_shown is not None and asked.charge_shown != charge:
@@ -151,7 +159,7 @@ def _paid(tx: CaseSet[Purchase, Prolonged], deals: Sequence[_Deal]) -> list[_Dea
         if isinstance(slices, UnableToSpend):
             deal.case.refuse(slices)
         else:
-            deal.taxed = taxed_by_currency(tx.get(Accounting), slices, country=deal.buyer.country, at=tx.at)
+            deal.taxed = taxed_by_currency(tx.get(Accounting), slices, country=deal.buyer.country, at=deal.at)
             paid.append(deal)
     return paid
 
@@ -167,7 +175,7 @@ def _grant(deal: _Deal) -> GrantDraft:
         net=deal.net,
         entry_id=deal.entry_id,
         reference=str(deal.grant_id),
-        at=deal.case.command.at,
+        at=deal.at,
     )
 
 
@@ -178,6 +186,7 @@ def _sale(deal: _Deal) -> Sale:
         buyer=deal.buyer.id,
         entry_id=deal.entry_id,
         base=deal.net,
+        at=deal.at,
     )
 
 
@@ -187,7 +196,7 @@ def _entry(accounting: Accounting, deal: _Deal) -> EntryDraft:
         id=deal.entry_id,
         key=f"subscription:{deal.grant_id}",
         kind="subscription",
-        occurred_at=deal.case.command.at,
+        occurred_at=deal.at,
         legs=(
             *accounting.spend_legs(player=deal.buyer.id, units=deal.charge, taxed=deal.taxed),
             *accounting.commission_legs(owed=deal.owed),

@@ -120,6 +120,7 @@ class Sale:
     buyer: UUID
     entry_id: UUID
     base: Sequence[Money]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Referrals(Protocol):
         """Put a new version in force from a moment on. Raises UnableToPlanCommissions."""
         ...
 
-    def earn_set(self, *, sales: Sequence[Sale], at: datetime) -> tuple[tuple[OwedCommission, ...], ...]:
+    def earn_set(self, *, sales: Sequence[Sale]) -> tuple[tuple[OwedCommission, ...], ...]:
         """Commissions of purchases, on every level of the plan in force, by the tree as it stands.
 
         Each base is split by the plan's rates, the house keeping the rest, so that the parts sum to the whole; a level

@@ -66,16 +66,15 @@ def add_commission_plan(*, rates_bps: Sequence[int], valid_from: datetime, at: d
     return queries.plan_of(row)
 
 
-def earn_set(*, sales: Sequence[Sale], at: datetime) -> tuple[tuple[OwedCommission, ...], ...]:
-    plan = queries.commission_plan(at=at)
+def earn_set(*, sales: Sequence[Sale]) -> tuple[tuple[OwedCommission, ...], ...]:
     owed: list[list[OwedCommission]] = [[] for _ in sales]
-    # One for each sale and currency: which sale it is, and what each level gets.
-    parts = [
-        (number, sale, base, rules.shares(base, rates_bps=plan.rates_bps)[0])
-        for number, sale in enumerate(sales)
-        for base in sale.base
-        if base
-    ]
+    # One for each sale and currency: which sale it is, and what each level of the plan gets.
+    parts = []
+    for number, sale in enumerate(sales):
+        plan = queries.commission_plan(at=sale.at)
+        for base in sale.base:
+            shares, _kept = rules.shares(base, rates_bps=plan.rates_bps)
+            parts.append((number, sale, base, plan, shares))
     if parts:
         wanted = [
             {
@@ -86,14 +85,14 @@ def earn_set(*, sales: Sequence[Sale], at: datetime) -> tuple[tuple[OwedCommissi
                 "rates_bps": plan.rates_bps,
                 "base_minor": base.minor,
                 "currency": base.currency.code,
-                "earned_at": at,
+                "earned_at": sale.at,
                 "ids": [new_id() for _ in shares],
                 "amounts_minor": [share.minor for share in shares],
             }
-            for _, sale, base, shares in parts
+            for _, sale, base, plan, shares in parts
         ]
         for place, sponsors in statements.rows("referrals", _EARN, [statements.document(wanted)]):
-            number, _, _, shares = parts[place - 1]
+            number, _, _, _, shares = parts[place - 1]
             owed[number] += [
                 OwedCommission(sponsor=sponsor, amount=share)
                 # There may be fewer sponsors above than the plan has levels.

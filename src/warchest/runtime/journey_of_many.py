@@ -8,20 +8,20 @@
     prolong_subscriptions.one(command, Purchase(...)).answer
 
 Each case is accepted or refused by itself, has its own key, its own facts and its own line in the record of operations;
-one statement does each step for all of them, and one commit makes all of it true. A set of one is the same as a journey.
-
-All commands of a set are of one moment, so that one price list and one set of rates is in force for it.
+one statement does each step for all of them, and one commit makes all of it true. A set of one is the same as a journey:
+``one`` raises refusals as a journey does. Callers of one process who come while another is served are served together.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from warchest.kernel.errors import UnableTo
 from warchest.runtime import idempotency, wire
+from warchest.runtime.batcher import Batcher
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.ending import Ending
 from warchest.runtime.journey import (
@@ -33,7 +33,7 @@ from warchest.runtime.journey import (
     repeated_while_busy,
     request_fingerprint,
 )
-from warchest.runtime.transactions import Telling, Work, business_transaction
+from warchest.runtime.transactions import Telling, Work, business_transaction, refuse_nesting
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -57,12 +57,18 @@ class Case(Telling, Generic[A, R]):
 
 
 class CaseSet(Work, Generic[A, R]):
-    """What a journey of many works with: its cases, in the order in which they were asked for, and their moment."""
+    """What a journey of many works with: its cases, in the order in which they were asked for.
+
+    ``at`` is the moment at which the set is done: the latest of the commands', which are less than a second apart.
+    """
 
     def __init__(self, cases: Sequence[Case[A, R]], *, at: datetime) -> None:
         self.cases = cases
         self.at = at
 
+
+APART = timedelta(seconds=1)
+"""The commands of a set are less than this apart: so it is done at one moment, by which terms end and rates change."""
 
 Asked = tuple[Command, A]
 Ended = Done[R] | UnableTo
@@ -75,6 +81,7 @@ class JourneyOfMany(Generic[A, R]):
         self.name = name
         self.body = body
         self._answers = answers
+        self._callers: Batcher[Asked[A], Ended[R]] = Batcher(self._joined)
         functools.update_wrapper(self, body)
 
     def __call__(self, asked: Sequence[Asked[A]]) -> tuple[Ended[R], ...]:
@@ -83,7 +90,8 @@ class JourneyOfMany(Generic[A, R]):
         A key that comes twice is done once, and answered twice. Raises TryAgain when the database could not put it in
         order with what others did at the same time; then nothing was done, and the same call may succeed later.
         """
-        if len({command.at for command, _ in asked}) > 1:
+        moments = [command.at for command, _ in asked]
+        if moments and max(moments) - min(moments) >= APART:
             raise ValueError("the commands of a set are of one moment")
         fingerprints = [request_fingerprint(what) for _, what in asked]
         first: dict[tuple[str, str], int] = {}
@@ -106,10 +114,24 @@ class JourneyOfMany(Generic[A, R]):
 
     def one(self, command: Command, asked: A) -> Done[R]:
         """Do it for one, as a journey does. Raises what refuses it, UnableToUseKey, and TryAgain."""
-        (end,) = self._ends([(command, asked)], [request_fingerprint(asked)])
+        refuse_nesting()
+        (end,) = self._callers.do([(command, asked)])
         if isinstance(end, UnableTo):
             raise end
         return end
+
+    def _joined(self, asked: Sequence[Asked[A]]) -> Sequence[Ended[R]]:
+        """What several callers ask for, in as few sets as their moments allow."""
+        ends: dict[int, Ended[R]] = {}
+        numbers = sorted(range(len(asked)), key=lambda number: asked[number][0].at)
+        while numbers:
+            first = asked[numbers[0]][0].at
+            near = [number for number in numbers if asked[number][0].at - first < APART]
+            numbers = numbers[len(near) :]
+            # In the order in which they came.
+            near.sort()
+            ends.update(zip(near, self([asked[number] for number in near]), strict=True))
+        return [ends[number] for number in range(len(asked))]
 
     def _end_of(
         self, number: int, first: int, fingerprints: Sequence[bytes], ends: dict[int, Ended[R]]
@@ -147,7 +169,7 @@ class JourneyOfMany(Generic[A, R]):
 
     def _once(self, asked: Sequence[Asked[A]], fingerprints: Sequence[bytes]) -> Sequence[Ended[R]]:
         cases = [Case[A, R](command, what) for command, what in asked]
-        work = CaseSet[A, R]([], at=asked[0][0].at)
+        work = CaseSet[A, R]([], at=max(command.at for command, _ in asked))
         try:
             with business_transaction(work):
                 claimed = idempotency.claim(

@@ -58,14 +58,18 @@ class Transaction(Work, Telling):
 @contextmanager
 def business_transaction(work: W) -> Iterator[W]:
     """One atomic unit of work over all services. Only journeys open one, and never inside another."""
-    if _open.get() is not None:
-        raise RuntimeError("a journey cannot begin inside another")
+    refuse_nesting()
     token = _open.set(work)
     try:
         with transaction.atomic(using=COORDINATOR, durable=True):
             yield work
     finally:
         _open.reset(token)
+
+
+def refuse_nesting() -> None:
+    if _open.get() is not None:
+        raise RuntimeError("a journey cannot begin inside another")
 
 
 @contextmanager

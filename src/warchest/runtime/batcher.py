@@ -1,0 +1,105 @@
+"""Callers who come at the same moment, joined into one set with one commit.
+
+A commit waits for the disk; what waits meanwhile may as well go together. There is no thread of its own and no delay: the
+first caller is served at once, those who come while it is at work wait, and the first of them then takes all of them
+along. So a lone caller is as quick as without, and many share the price of one commit and of its statements.
+
+Only for what is asked outside of a transaction: what belongs to one is done there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+_SET_MAX = 500
+
+
+class _Call(Generic[T, A]):
+    """What one caller asks for. ``leads``: it has been handed a lane, and must do the work of those who wait."""
+
+    __slots__ = ("answers", "asked", "done", "error", "leads", "woken")
+
+    def __init__(self, asked: Sequence[T]) -> None:
+        self.asked = asked
+        self.answers: Sequence[A] = ()
+        self.error: BaseException | None = None
+        self.done = self.leads = False
+        self.woken = threading.Event()
+
+    def finish(self, *, answers: Sequence[A] = (), error: BaseException | None = None) -> None:
+        self.answers, self.error, self.done = answers, error, True
+        self.woken.set()
+
+
+class Batcher(Generic[T, A]):
+    """Hands what all who call at once ask for to ``do_all``, in one call of one of them."""
+
+    def __init__(self, do_all: Callable[[Sequence[T]], Sequence[A]], *, lanes: int = 2) -> None:
+        """``lanes``: so many sets are on their way at once, so that one is made up while another is committed."""
+        self._do_all = do_all
+        self._free_lanes = lanes
+        self._lock = threading.Lock()
+        self._waiting: list[_Call[T, A]] = []
+
+    def do(self, asked: Sequence[T]) -> Sequence[A]:
+        """Answers in the order of ``asked``. Raises what ``do_all`` raises for these."""
+        call = _Call[T, A](asked)
+        with self._lock:
+            self._waiting.append(call)
+            if self._free_lanes:
+                self._free_lanes -= 1
+                call.leads = True
+        while call.leads or not call.done:
+            if call.leads:
+                call.leads = False
+                self._lead()
+            else:
+                call.woken.wait()
+                call.woken.clear()
+        if call.error:
+            raise call.error
+        return call.answers
+
+    def _lead(self) -> None:
+        """Do one set of those who wait, then hand the lane on."""
+        try:
+            self._do(self._take())
+        finally:
+            with self._lock:
+                if self._waiting:
+                    self._waiting[0].leads = True
+                    self._waiting[0].woken.set()
+                else:
+                    self._free_lanes += 1
+
+    def _take(self) -> list[_Call[T, A]]:
+        with self._lock:
+            size = upto = 0
+            while upto < len(self._waiting) and size < _SET_MAX:
+                size += len(self._waiting[upto].asked)
+                upto += 1
+            taken, self._waiting = self._waiting[:upto], self._waiting[upto:]
+        return taken
+
+    def _do(self, calls: list[_Call[T, A]]) -> None:
+        if not calls:
+            return
+        try:
+            answers = self._do_all([one for call in calls for one in call.asked])
+        except BaseException as error:
+            if len(calls) == 1:
+                calls[0].finish(error=error)
+            else:
+                # One caller's failure must not be another's: now everybody stands alone. Their keys make it safe.
+                for call in calls:
+                    self._do([call])
+            return
+        start = 0
+        for call in calls:
+            call.finish(answers=answers[start : start + len(call.asked)])
+            start += len(call.asked)
