@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -19,7 +20,8 @@ from threading import Event
 
 import psycopg
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.db import DatabaseError, connection, connections, transaction
 from structlog.testing import capture_logs
 
@@ -295,6 +297,14 @@ class TestSigning:
             line = ledger.sign_head(at=NOW)
         assert signed.read_text().splitlines()[-1] == line
         assert [entry["head"] for entry in logged if entry["event"] == "journal_sealed"] == [line]
+
+    def test_can_be_checked_by_anyone(self, signed: Path) -> None:
+        for line in signed.read_text().splitlines():
+            (file,) = signed.parent.glob("*.pem")
+            key = load_pem_public_key(file.read_bytes())
+            assert isinstance(key, Ed25519PublicKey)
+            head, signature = re.fullmatch(r'(.*),"signature":"([0-9a-f]{128})"}', line).groups()
+            key.verify(bytes.fromhex(signature), f"warchest ledger head 1\n{head}}}".encode())
 
     def test_makes_up_for_a_head_that_a_crash_kept_from_the_file(self, ledger: Ledger, signed: Path) -> None:
         for _ in range(2):

@@ -8,6 +8,8 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from tests.builders.api import an_api_client, call
+from tests.builders.people import a_player
+from warchest.jobs import books
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -44,6 +46,18 @@ class TestHealth:
         line = 'warchest_api_requests_total{method="GET",route="api/v1/players/<player_id>",status="404"}'
         assert line in told.content.decode()
         assert "warchest_api_latency_seconds_bucket" in told.content.decode()
+
+    def test_what_the_books_are_behind_is_told(self):
+        a_player(with_units="5")
+        behind = Client().get("/metrics").content.decode().splitlines()
+        books.fold_journal()
+        books.seal_journal()
+        done = Client().get("/metrics").content.decode().splitlines()
+        for figure in ("unfolded_positions", "unsealed_positions"):
+            assert f"warchest_ledger_{figure} 0.0" not in behind
+            assert f"warchest_ledger_{figure} 0.0" in done
+        assert "warchest_ledger_unsealed_age_seconds 0.0" in done
+        assert "warchest_ledger_unsigned_blocks 0.0" in done
 
 
 @pytest.mark.use_case("INT-11")

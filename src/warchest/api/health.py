@@ -16,11 +16,14 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
 )
 
+from warchest.ledger.contract import Ledger
+from warchest.runtime.command import now
 from warchest.runtime.roles import Role
 from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions
@@ -53,7 +56,38 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(generate_latest(registry) + _books(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _books() -> bytes:
+    """How far the books' background work is behind, as it is at this moment; nothing where the database does not answer.
+
+    Everybody's figures and no process's own, so they are in a registry of their own.
+    """
+    registry = CollectorRegistry()
+
+    def tell(name: str, says: str, value: float) -> None:
+        Gauge(name, says, registry=registry).set(value)
+
+    try:
+        ledger = services.get(Ledger)
+        folding, sealing = ledger.folding(), ledger.sealing()
+    except Error:
+        return b""
+    oldest = sealing.oldest_unsealed_at
+    tell("warchest_ledger_unfolded_positions", "Positions that are not folded into postings", folding.behind)
+    tell("warchest_ledger_unsealed_positions", "Positions that are not sealed into the chain", sealing.behind)
+    tell(
+        "warchest_ledger_unsealed_age_seconds",
+        "Age of the oldest entry that is not sealed",
+        max((now() - oldest).total_seconds(), 0) if oldest else 0,
+    )
+    tell(
+        "warchest_ledger_unsigned_blocks",
+        "Sealed blocks behind the newest signed head",
+        sealing.number - sealing.signed,
+    )
+    return generate_latest(registry)
 
 
 def jwks(request: HttpRequest) -> HttpResponse:

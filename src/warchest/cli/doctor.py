@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import stat
 import sys
@@ -43,6 +44,7 @@ def examine() -> Iterator[Finding]:
         return
     yield True, f"Configuration: {path() if path().exists() else 'defaults (no file)'}"
     yield from _secrets()
+    yield from _heads(found)
     yield from _addresses(found)
     yield from _plugins(found)
     yield from _database()
@@ -57,6 +59,21 @@ def _secrets() -> Iterator[Finding]:
         yield False, f"Others can read {', '.join(sorted(open_to_others))} in {folder}: chmod 600 them."
     else:
         yield True, f"Secrets: {folder}, readable by their owner alone"
+
+
+def _heads(found: Configuration) -> Iterator[Finding]:
+    if not found.heads.folder:
+        yield (
+            True,
+            (
+                f"Heads of the journal's chain: {home() / 'heads'}; in a folder of another machine"
+                " ([heads] folder) they would also outlast this one"
+            ),
+        )
+    elif os.access(found.heads.folder, os.W_OK):
+        yield True, f"Heads of the journal's chain: {found.heads.folder}"
+    else:
+        yield False, f"The heads of the journal's chain cannot be written to {found.heads.folder}."
 
 
 def _addresses(found: Configuration) -> Iterator[Finding]:

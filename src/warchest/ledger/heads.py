@@ -73,9 +73,13 @@ def own_file() -> Path:
     return folder() / f"{configuration().heads.name or socket.gethostname()}.jsonl"
 
 
-def public_key_pem() -> bytes:
-    """The key that checks the signatures of this house, for anyone."""
-    return _signing_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+def publish_key() -> Path:
+    """The key that checks our signatures, for anyone: a file beside the heads, named by its fingerprint."""
+    file = folder() / f"{key_fingerprint()}.pem"
+    if not file.exists():
+        key = _signing_key().public_key()
+        file.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return file
 
 
 def key_fingerprint() -> str:

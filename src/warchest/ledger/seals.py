@@ -42,6 +42,7 @@ def sign_head(*, at: datetime) -> str | None:
             return None
         line = heads.sign(head)
         heads.append(opened, line)
+        heads.publish_key()
     _keep(file.name, head.number, line)
     # Whoever gathers logs elsewhere has a further witness.
     log.info("journal_sealed", head=line.decode())
