@@ -1,0 +1,162 @@
+"""Callers joined into sets: what befalls one of them befalls no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import Error, connection, connections
+
+from tests.builders.books import assert_books_prove
+from tests.services.test_ledger import entry, issue, ledger, units
+from warchest.ledger.batcher import Batcher
+from warchest.ledger.contract import Ledger, credit, debit
+
+__all__ = ["ledger"]
+
+
+class Post:
+    """Stands for the database: the first set waits until it is let go, so that all others must join."""
+
+    def __init__(self) -> None:
+        self.sets: list[tuple[str, ...]] = []
+        self.threads_that_fail: set[int] = set()
+        self.has_begun, self.may_go = threading.Event(), threading.Event()
+
+    def __call__(self, drafts: Sequence[str]) -> Sequence[str]:
+        if not self.has_begun.is_set():
+            self.has_begun.set()
+            assert self.may_go.wait(10)
+        self.sets.append(tuple(drafts))
+        if "unsound" in drafts or threading.get_ident() in self.threads_that_fail:
+            raise ValueError("cannot be posted")
+        return [draft.upper() for draft in drafts]
+
+
+class Crowd:
+    """One who is at work, and others who wait for him one behind the other."""
+
+    def __init__(self) -> None:
+        self.post = Post()
+        self.batcher: Batcher[str, str] = Batcher(self.post, lanes=1)
+        self.threads = ThreadPoolExecutor(8)
+        self.first = self.threads.submit(self.batcher.post, ["first"])
+        assert self.post.has_begun.wait(10)
+
+    def join(self, *drafts: str):
+        waiting = len(self.batcher._waiting)
+        answer = self.threads.submit(self.batcher.post, drafts)
+        while len(self.batcher._waiting) == waiting:
+            pass
+        return answer
+
+    def go(self) -> None:
+        self.post.may_go.set()
+        self.threads.shutdown(wait=True)
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    return Crowd()
+
+
+class TestBatcher:
+    def test_joins_all_who_wait(self, crowd: Crowd) -> None:
+        answers = [crowd.join("one"), crowd.join("two", "three")]
+        crowd.go()
+
+        assert [list(answer.result()) for answer in answers] == [["ONE"], ["TWO", "THREE"]]
+        assert crowd.post.sets == [("first",), ("one", "two", "three")]
+
+    def test_tells_only_the_one_whose_fault_it_is(self, crowd: Crowd) -> None:
+        sound, unsound, other = crowd.join("one"), crowd.join("unsound"), crowd.join("two")
+        crowd.go()
+
+        assert list(sound.result()) == ["ONE"]
+        assert list(other.result()) == ["TWO"]
+        with pytest.raises(ValueError):
+            unsound.result()
+
+    def test_lets_others_post_by_themselves_where_the_leader_cannot(self, crowd: Crowd) -> None:
+        def lead() -> Sequence[str]:
+            crowd.post.threads_that_fail.add(threading.get_ident())
+            return crowd.batcher.post(["leader"])
+
+        leader = crowd.threads.submit(lead)
+        while not crowd.batcher._waiting:
+            pass
+        others = [crowd.join("one"), crowd.join("two")]
+        crowd.go()
+
+        assert [list(answer.result()) for answer in others] == [["ONE"], ["TWO"]]
+        with pytest.raises(ValueError):
+            leader.result()
+
+    def test_hands_the_lane_on_where_the_next_leader_was_interrupted(self, crowd: Crowd) -> None:
+        gone = crowd.join("gone")
+        call = crowd.batcher._waiting[0]
+        call.woken = InterruptedWhenWoken(call.woken)
+        other = crowd.join("one")
+        crowd.go()
+
+        assert isinstance(gone.exception(), KeyboardInterrupt)
+        assert list(other.result()) == ["ONE"]
+        assert list(crowd.batcher.post(["later"])) == ["LATER"]
+
+
+class InterruptedWhenWoken(threading.Event):
+    def __init__(self, waited_for: threading.Event) -> None:
+        super().__init__()
+        self.set = waited_for.set  # type: ignore[method-assign]
+
+    def clear(self) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("database")
+class TestPost:
+    def test_of_many_at_once_fails_only_for_him_whose_connection_died(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 1))
+        meet = threading.Barrier(12)
+
+        def pay(number: int) -> bool:
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+                    if number % 4 == 0:
+                        connection.connection.close()
+                meet.wait()
+                for _ in range(10):
+                    ledger.post(entry=issue("anna", 1))
+                return True
+            except Error:
+                return False
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(12) as threads:
+            paid = list(threads.map(pay, range(12)))
+        # Where another leads, even he is served.
+        assert [number for number, done in enumerate(paid) if not done and number % 4] == []
+        assert_books_prove()
+
+    def test_of_many_at_once_fails_only_for_him_whose_entry_cannot_be_kept(self, ledger: Ledger) -> None:
+        meet = threading.Barrier(6)
+
+        def pay(number: int) -> bool:
+            key = f"k{number}" * (100 if number == 3 else 1)
+            meet.wait()
+            try:
+                ledger.post(entry=entry(debit("issued", units(1)), credit("purse", units(1)), key=key))
+                return True
+            except Error:
+                return False
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(6) as threads:
+            paid = list(threads.map(pay, range(6)))
+        assert [number for number, done in enumerate(paid) if not done] == [3]
+        assert_books_prove()
