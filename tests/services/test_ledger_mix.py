@@ -1,0 +1,52 @@
+"""Everything at once, from many connections: nobody is told of a deadlock, and the books prove at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from uuid import UUID
+
+import pytest
+
+from tests.simulation import callers
+from tests.simulation.callers import Caller
+from tests.simulation.checks import Answer, assert_everything_is_as_answered
+from tests.sweep import Sweep
+
+CONNECTIONS = 16
+
+
+class Answers:
+    """Who was answered what, over all callers of this process."""
+
+    def __init__(self) -> None:
+        self.all: list[Answer] = []
+        self.holds: list[UUID] = []
+
+    def posted(self, key: str, entry_id: UUID) -> None:
+        self.all.append((key, entry_id))
+
+    def held(self, hold_id: UUID) -> None:
+        self.holds.append(hold_id)
+
+
+@pytest.mark.timeout(0)
+def test_sixteen_at_once_leave_the_books_proved(
+    lasting_database: Callable[[], AbstractContextManager[str]], sweep: Sweep
+) -> None:
+    for seed in sweep.seeds(short=1):
+        with lasting_database():
+            answers, players = Answers(), callers.prepare()
+            crowd = [
+                Caller(seed=seed * CONNECTIONS + number, players=players, notes=answers)
+                for number in range(CONNECTIONS)
+            ]
+            until = time.monotonic() + (60 if sweep.is_long else 4)
+            with ThreadPoolExecutor(CONNECTIONS) as threads:
+                ends = [threads.submit(caller.run, until=until) for caller in crowd]
+            for end in ends:
+                end.result()
+            print(f"{sum(caller.done for caller in crowd)} done, {len(answers.all)} posted")
+            assert_everything_is_as_answered(answers.all, holds=answers.holds)
