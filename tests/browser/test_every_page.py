@@ -29,6 +29,8 @@ PLAYERS_PAGES = {
     "services": "/services",
     "subscriptions": "/subscriptions",
     "statement": "/statement",
+    "statement-chosen": "/statement?direction=out&from_day=2020-01-01",
+    "statement-none": "/statement?to_day=2020-01-01",
     "statement-payments": "/statement?show=payments",
     "statement-cards": "/statement?show=cards",
     "invite": "/invite",
@@ -186,6 +188,51 @@ class TestBackOffice:
             except AssertionError as found:
                 faults.append(str(found))
         assert not faults, "\n".join(faults)
+
+    def test_the_way_from_a_figure_to_the_document_has_no_fault(self, olivia: tuple[str, Page, Eyes]) -> None:
+        """One click each: the trial balance, a book's accounts, an account's entries, an entry."""
+        scheme, page, eyes = olivia
+        page.goto("/trial-balance")
+        main = page.get_by_role("main")
+        main.get_by_role("link", name="Units in wallets", exact=True).click()
+        page.wait_for_url("**/accounts?*")
+        eyes.look(page, f"backoffice-accounts-of-book-{scheme}")
+        main.get_by_role("link", name="Units in wallets, XCR").first.click()
+        page.wait_for_url("**/account?*")
+        eyes.look(page, f"backoffice-account-{scheme}")
+        main.locator("table.wb-books tbody a").first.click()
+        main.get_by_role("heading", name="Legs").wait_for()
+        eyes.look(page, f"backoffice-entry-{scheme}")
+        page.evaluate("document.documentElement.dir = 'rtl'")
+        eyes.look(page, f"backoffice-entry-rtl-{scheme}", sizes=(PHONE,))
+
+    @pytest.mark.parametrize(
+        "path", ["/trial-balance", "/owed-for-wallets", "/journal?owner=Sable", "/accounts?book=tax_payable"]
+    )
+    def test_the_books_stand_from_right_to_left_as_well(
+        self, olivia: tuple[str, Page, Eyes], path: str
+    ) -> None:
+        scheme, page, eyes = olivia
+        page.goto(path)
+        page.evaluate("document.documentElement.dir = 'rtl'")
+        eyes.look(page, f"backoffice-{path.strip('/').partition('?')[0]}-rtl-{scheme}", sizes=(PHONE,))
+
+    def test_a_reversal_is_looked_at_before_it_is_booked(self, olivia: tuple[str, Page, Eyes]) -> None:
+        scheme, page, eyes = olivia
+        page.goto("/exchange")
+        page.get_by_label("Amount that went").fill("5.00")
+        page.get_by_label("Amount that came").fill("4.50")
+        page.get_by_role("button", name="Look at the entry").click()
+        page.get_by_role("button", name="Book the exchange").click()
+        page.goto("/journal?kind=exchange")
+        page.locator("table.wb-books tbody a").first.click()
+        page.get_by_role("link", name="Reverse this entry").click()
+        page.get_by_role("button", name="Book the reversal").wait_for()
+        eyes.look(page, f"backoffice-reverse-entry-{scheme}")
+        page.get_by_label("Why").fill("The statement of another month")
+        page.get_by_role("button", name="Book the reversal").click()
+        page.get_by_text("This is its mirror image.").wait_for()
+        eyes.look(page, f"backoffice-reversal-{scheme}")
 
 
 def words(page: Page) -> set[str]:

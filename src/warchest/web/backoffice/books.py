@@ -65,6 +65,7 @@ SIDES: dict[str, Text] = {Side.DEBIT: _("Debit"), Side.CREDIT: _("Credit")}
 DETAILS: dict[str, Text] = {
     "provider": _("Provider"),
     "serial": _("Serial"),
+    "online_service": _("Online service"),
     "plan": _("Plan"),
     "periods": _("Periods"),
     "purpose": _("Purpose"),

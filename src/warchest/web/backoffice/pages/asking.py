@@ -36,7 +36,7 @@ class MomentForm(forms.Form):
     at = forms.DateTimeField(
         label=gettext_lazy("At the moment (UTC)"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         validators=[MinValueValidator(_FIRST), MaxValueValidator(_LAST)],
     )
 

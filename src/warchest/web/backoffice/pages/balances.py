@@ -23,6 +23,7 @@ from warchest.web.backoffice import books, charts
 from warchest.web.backoffice.frame import needs, page
 from warchest.web.backoffice.pages.asking import MomentForm, usual_moments
 from warchest.web.portal.templatetags.portal import money as written
+from warchest.web.portal.templatetags.portal import unit
 
 WEEKS = 12
 _FUNDING_BOOK = "wallet_funding"
@@ -67,13 +68,13 @@ def trial_balance(request: HttpRequest) -> HttpResponse:
 
 
 def _row(line: TrialLine, at: datetime | None) -> Row:
-    unit = currency(line.currency)
+    kept_in = currency(line.currency)
     asked = {"book": line.book, "currency": line.currency, **books.moment(at)}
     return Row(
         books.Place(books.book_name(line.book), f"{reverse('backoffice:accounts')}?{urlencode(asked)}"),
-        Money(line.debit_minor, unit),
-        Money(line.credit_minor, unit),
-        Money(line.balance_minor, unit),
+        Money(line.debit_minor, kept_in),
+        Money(line.credit_minor, kept_in),
+        Money(line.balance_minor, kept_in),
     )
 
 
@@ -117,7 +118,7 @@ def liability(request: HttpRequest) -> HttpResponse:
             charts.line(title=_sentence(book, amounts), moments=moments, amounts=amounts)
             for (book, _code), amounts in series.items()
         ],
-        columns=[(books.book_name(book), code) for book, code in places],
+        columns=[unit(amounts[-1]) for amounts in series.values()],
         weeks=[
             (
                 moment,

@@ -73,7 +73,7 @@ class ExchangeForm(forms.Form):
         label=gettext_lazy("Reference"),
         max_length=_REFERENCE_LENGTH_MAX,
         required=False,
-        help_text=gettext_lazy("Of the bank's or the provider's statement."),
+        help_text=gettext_lazy("Of the bank's statement."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -146,16 +146,11 @@ class ConfirmedForm(forms.Form):
 
 
 def _places() -> list[tuple[str, str]]:
-    """Where money lies that can be exchanged: the bank, and every bank account and provider that the books know."""
-    ledger = services.get(Ledger)
-    known = {
-        (one.account.book, one.account.owner)
-        for book in ("bank", "provider_clearing")
-        for one in ledger.accounts(book=book, limit=_PLACES_MAX)
-    }
+    """Where money lies that can be exchanged: the bank, and every account of ours there that the books know."""
+    known = {one.account.owner for one in services.get(Ledger).accounts(book="bank", limit=_PLACES_MAX)}
     return [
-        (f"{book}|{owner}", ": ".join(filter(None, [str(books.book_name(book)), owner])))
-        for book, owner in sorted(known | {("bank", "")})
+        (f"bank|{owner}", ": ".join(filter(None, [str(books.book_name("bank")), owner])))
+        for owner in sorted(known | {""})
     ]
 
 
