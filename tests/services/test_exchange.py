@@ -51,7 +51,7 @@ def a_rate(day: str, base: str, quote_per_base: str, quote: str) -> None:
 
 
 def book(day: str, *legs: tuple[str, str, str]) -> None:
-    """Legs as (side, book, amount)."""
+    """Legs as (side, book/owner, amount)."""
     sides = {"Dr": debit, "Cr": credit}
     services.get(Ledger).post(
         entry=EntryDraft(
@@ -59,7 +59,10 @@ def book(day: str, *legs: tuple[str, str, str]) -> None:
             key=str(new_id()),
             kind="test",
             occurred_at=datetime.fromisoformat(f"{day}T12:00:00Z"),
-            legs=tuple(sides[side](name, money(amount)) for side, name, amount in legs),
+            legs=tuple(
+                sides[side](name.partition("/")[0], money(amount), owner=name.partition("/")[2])
+                for side, name, amount in legs
+            ),
         )
     )
 
@@ -140,9 +143,10 @@ class TestExchange:
         assert refused.value.reason == reason
         assert services.get(Ledger).count_entries() == 0
 
-    def test_touches_no_wallet(self) -> None:
+    @pytest.mark.parametrize("place", ["wallet_funding", "provider_clearing", "deferred_revenue"])
+    def test_touches_what_is_at_the_bank_alone(self, place: str) -> None:
         with pytest.raises(UnableToExchange) as refused:
-            an_exchange("2026-03-10", "1.00 EUR", "1.00 USD", place="wallet_funding")
+            an_exchange("2026-03-10", "1.00 EUR", "1.00 USD", place=place)
         assert refused.value.reason == "book_not_exchanged"
 
     def test_is_the_accountants(self) -> None:
@@ -267,7 +271,13 @@ class TestDifferences:
 
     def test_a_provider_that_settles_in_another_currency_realises(self) -> None:
         book("2026-03-10", ("Dr", "provider_clearing", "100.00 USD"), ("Cr", "wallet_funding", "100.00 USD"))
-        an_exchange("2026-03-20", "100.00 USD", "93.00 EUR", place="provider_clearing")
+        book(
+            "2026-03-20",
+            ("Dr", "exchange/EUR-USD", "100.00 USD"),
+            ("Cr", "provider_clearing", "100.00 USD"),
+            ("Dr", "bank", "93.00 EUR"),
+            ("Cr", "exchange/EUR-USD", "93.00 EUR"),
+        )
 
         assert told(differences(MARCH, APRIL)) == [
             "provider_clearing: 0.00 USD to 0.00 USD, realised 3.00, unrealised 0.00"

@@ -31,5 +31,6 @@ MONETARY_BOOKS = frozenset(
     {"bank", "provider_clearing", "reseller_receivable", "tax_payable", "commission_on_hold"}
 )
 
-# Where money lies that can be exchanged: at a bank, or with a provider that settles in another currency.
-EXCHANGED_BOOKS = frozenset({"bank", "provider_clearing"})
+# Where money lies that an accountant may say was exchanged. What a provider exchanges before it pays out is part of its
+# settlement: what it owes us is what our payments make of it, and `warchest prove` holds it to that.
+EXCHANGED_BOOKS = frozenset({"bank"})

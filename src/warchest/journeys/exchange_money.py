@@ -1,4 +1,4 @@
-"""Money at a bank or a provider was exchanged for another currency, and the books are told."""
+"""Money at a bank was exchanged for another currency, and the books are told."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "currencies_alike": (422, _("Choose two different currencies.")),
     "exchange_rate_missing": (409, _("No rate for {currency} is kept for {day}. Enter one first.")),
     "exchange_in_future": (422, _("An exchange can only be of today or of a day before.")),
-    "book_not_exchanged": (422, _("Only money at a bank or with a provider can be exchanged.")),
+    "book_not_exchanged": (422, _("Only money at a bank can be exchanged.")),
     "rate_exists": (409, _("Another rate for {currency} takes effect at the same moment.")),
     # Members
     "nickname_taken": (409, _("This nickname is taken. Choose another.")),
