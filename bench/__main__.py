@@ -27,6 +27,9 @@ QUICK = Options(
     quick=True,
 )
 
+HEADING = "\n## One run\n"
+"""Of the section that ``--page`` writes anew, and that is the page's last."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
@@ -42,13 +45,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     if options.quick:
         facts["run"] += ": a smoke run, whose figures mean little"
-    for name, fact in facts.items():
-        print(f"- {name}: {fact}")
-    print()
-    board.print()
+    told = "".join(f"- {name}: {fact}\n" for name, fact in facts.items()) + f"\n{board.table()}\n"
+    print(told, end="")
     if asked.json:
         text = json.dumps({"facts": facts} | board.as_json(), indent=2, ensure_ascii=False)
         asked.json.write_text(text + "\n")
+    if asked.page:
+        above, _, _ = asked.page.read_text().partition(HEADING)
+        asked.page.write_text(f"{above.rstrip()}\n{HEADING}\nAn example, no promise.\n\n{told}")
 
 
 def measure(server: EmbeddedPostgres, options: Options) -> Board:
@@ -91,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--postings", type=_sizes, help="sizes at which growth is measured (0,1M,10M)")
     parser.add_argument("--50M", dest="fifty_million", action="store_true", help="and at 50 million postings")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument("--page", type=Path, help="write the table to the end of this page too")
     parser.add_argument(
         "--folder", type=Path, help="where the temporary server lies: on a real disk (/var/tmp)"
     )

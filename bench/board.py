@@ -71,8 +71,8 @@ class Board:
             return "not measured"
         return "met" if median(ratios) >= goal.times else "not met"
 
-    def print(self) -> None:
-        """As a Markdown table. A goal stands on the line of ours that it is about, further goals on lines below."""
+    def table(self) -> str:
+        """In Markdown. A goal stands on the line of ours that it is about, further goals on lines below."""
         rows = [
             ("measured", "who", "how", "median", "range; last round", "ratio (range)", "against", "goal", "")
         ]
@@ -82,12 +82,12 @@ class Board:
             rows.append((line.what, line.who, line.how, *self._value_cells(line), *first))
             rows += [("", "", "", "", "", *cells) for cells in others]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        for number, row in enumerate(rows):
-            print(
-                "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-            )
-            if number == 0:
-                print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+        lines = [
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+            for row in rows
+        ]
+        lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+        return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
         return {

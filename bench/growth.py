@@ -14,6 +14,7 @@ GROWTH = "purchases as the books grow, a checkpoint and a vacuum in between"
 ALONG = "purchases while the projector folds along"
 KEEPING_UP = "folded meanwhile"
 TRIAL_BALANCE = "trial balance"
+PROMISED_FROM = 10_000_000
 SALES: dict[str, Any] = {"processes": 2, "batch": 1000}
 HOW = "batches of 1000, 2 callers (2 processes)"
 
@@ -57,7 +58,9 @@ def declare(run: Run) -> None:
         for size in sizes:
             ours, scan = _trial_lines(size)
             run.board.declare(ours, scan)
-            run.board.goals.append(Goal((ours,), (scan,), 100, less=True))
+            # A scan of small books is quick by itself.
+            times = 100 if size >= PROMISED_FROM else None
+            run.board.goals.append(Goal((ours,), (scan,), times, less=True))
 
 
 def grow(run: Run) -> None:

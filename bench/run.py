@@ -53,7 +53,7 @@ class Options:
     rounds: int = 3
     seconds: float = 5.0
     players: int = PLAYERS
-    journey_players: int = 5_000
+    journey_players: int = 4_000
     postings: tuple[int, ...] = (0, 1_000_000, 10_000_000)
     wal_purchases: int = 2_000
     only: frozenset[str] = frozenset()

@@ -53,8 +53,8 @@ def describe(server: EmbeddedPostgres) -> Mapping[str, str]:
             for name in (*SETTINGS, "wal_sync_method", "data_checksums")
         }
     return {
-        "machine": f"{os.cpu_count()} cores ({_processor()}), {_memory_gib()} GiB, {platform.platform()}",
-        "disk": f"{_file_system(server.home)} under {server.home.parent}",
+        "machine": f"{os.cpu_count()} cores ({_processor()}), {_memory_gib()} GiB, {platform.system()} {_release()}",
+        "disk": _file_system(server.home) or "unknown",
         "postgresql": postgres.split(" on ")[0],
         "settings": ", ".join(f"{name}={value}" for name, value in in_force.items()),
         "python": platform.python_version(),
@@ -80,6 +80,10 @@ def _file_system(folder: Path) -> str:
         if folder.resolve() == Path(point) or Path(point) in folder.resolve().parents
     ]
     return max(above)[1] if above else ""
+
+
+def _release() -> str:
+    return ".".join(platform.release().split(".")[:2])
 
 
 def _processor() -> str:
