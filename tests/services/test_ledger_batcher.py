@@ -11,8 +11,8 @@ from django.db import Error, connection, connections
 
 from tests.builders.books import assert_books_prove
 from tests.services.test_ledger import entry, issue, ledger, units
-from warchest.ledger.batcher import Batcher
 from warchest.ledger.contract import Ledger, credit, debit
+from warchest.runtime.batcher import Batcher
 
 __all__ = ["ledger"]
 
@@ -42,12 +42,12 @@ class Crowd:
         self.post = Post()
         self.batcher: Batcher[str, str] = Batcher(self.post, lanes=1)
         self.threads = ThreadPoolExecutor(8)
-        self.first = self.threads.submit(self.batcher.post, ["first"])
+        self.first = self.threads.submit(self.batcher.do, ["first"])
         assert self.post.has_begun.wait(10)
 
     def join(self, *drafts: str):
         waiting = len(self.batcher._waiting)
-        answer = self.threads.submit(self.batcher.post, drafts)
+        answer = self.threads.submit(self.batcher.do, drafts)
         while len(self.batcher._waiting) == waiting:
             pass
         return answer
@@ -82,7 +82,7 @@ class TestBatcher:
     def test_lets_others_post_by_themselves_where_the_leader_cannot(self, crowd: Crowd) -> None:
         def lead() -> Sequence[str]:
             crowd.post.threads_that_fail.add(threading.get_ident())
-            return crowd.batcher.post(["leader"])
+            return crowd.batcher.do(["leader"])
 
         leader = crowd.threads.submit(lead)
         while not crowd.batcher._waiting:
@@ -103,7 +103,7 @@ class TestBatcher:
 
         assert isinstance(gone.exception(), KeyboardInterrupt)
         assert list(other.result()) == ["ONE"]
-        assert list(crowd.batcher.post(["later"])) == ["LATER"]
+        assert list(crowd.batcher.do(["later"])) == ["LATER"]
 
 
 class InterruptedWhenWoken(threading.Event):

@@ -11,7 +11,6 @@ from uuid import UUID
 from django.db import DatabaseError, IntegrityError, transaction
 
 from warchest.ledger import entry_queries
-from warchest.ledger.batcher import Batcher
 from warchest.ledger.beginning_again import begun_again
 from warchest.ledger.contract import (
     AccountRef,
@@ -28,6 +27,7 @@ from warchest.ledger.contract import (
 from warchest.ledger.models import Book as BookRow
 from warchest.ledger.packing import POST, Draft, columns, refusal, runs
 from warchest.runtime import statements
+from warchest.runtime.batcher import Batcher
 from warchest.runtime.services import services
 
 Outcome = Posted | Refused
@@ -61,7 +61,7 @@ def post_set(*, entries: Sequence[EntryDraft]) -> tuple[Outcome, ...]:
     answers: Iterator[Outcome] = iter(())
     if sound:
         joined = not services.database("ledger").in_atomic_block
-        answers = iter(_batcher.post(sound) if joined else _post_here(sound))
+        answers = iter(_batcher.do(sound) if joined else _post_here(sound))
     return tuple(Refused(reason) if reason else next(answers) for reason in reasons)
 
 

@@ -20,15 +20,16 @@ _SET_MAX = 500
 
 
 class _Call(Generic[T, A]):
-    """What one caller asks for. ``leads``: it has been handed a lane, and must do the work of those who wait."""
+    """What one caller asks for. ``leads``: it has been handed a lane, and must do the work of those who wait. ``alone``: it
+    must do its own, since a set of which it was a part failed."""
 
-    __slots__ = ("answers", "asked", "done", "error", "leads", "woken")
+    __slots__ = ("alone", "answers", "asked", "done", "error", "leads", "woken")
 
     def __init__(self, asked: Sequence[T]) -> None:
         self.asked = asked
         self.answers: Sequence[A] = ()
         self.error: BaseException | None = None
-        self.done = self.leads = False
+        self.done = self.leads = self.alone = False
         self.woken = threading.Event()
 
     def finish(self, *, answers: Sequence[A] = (), error: BaseException | None = None) -> None:
@@ -54,13 +55,21 @@ class Batcher(Generic[T, A]):
             if self._free_lanes:
                 self._free_lanes -= 1
                 call.leads = True
-        while call.leads or not call.done:
-            if call.leads:
-                call.leads = False
-                self._lead()
-            else:
-                call.woken.wait()
-                call.woken.clear()
+        try:
+            while call.leads or not call.done:
+                if call.leads:
+                    call.leads = False
+                    self._lead()
+                elif call.alone:
+                    call.alone = False
+                    self._do([call])
+                else:
+                    call.woken.wait()
+                    call.woken.clear()
+        except BaseException:
+            # Interrupted: nobody must wait for it.
+            self._leave(call)
+            raise
         if call.error:
             raise call.error
         return call.answers
@@ -71,11 +80,21 @@ class Batcher(Generic[T, A]):
             self._do(self._take())
         finally:
             with self._lock:
-                if self._waiting:
-                    self._waiting[0].leads = True
-                    self._waiting[0].woken.set()
-                else:
-                    self._free_lanes += 1
+                self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._waiting:
+            self._waiting[0].leads = True
+            self._waiting[0].woken.set()
+        else:
+            self._free_lanes += 1
+
+    def _leave(self, call: _Call[T, A]) -> None:
+        with self._lock:
+            if call in self._waiting:
+                self._waiting.remove(call)
+            if call.leads:
+                self._hand_on()
 
     def _take(self) -> list[_Call[T, A]]:
         with self._lock:
@@ -95,9 +114,13 @@ class Batcher(Generic[T, A]):
             if len(calls) == 1:
                 calls[0].finish(error=error)
             else:
-                # One caller's failure must not be another's: now everybody stands alone. Their keys make it safe.
+                # One caller's failure must not be another's, and be it that its connection died: now everybody stands
+                # alone, each on its own. Their keys make it safe.
                 for call in calls:
-                    self._do([call])
+                    call.alone = True
+                    call.woken.set()
+            if not isinstance(error, Exception):
+                raise
             return
         start = 0
         for call in calls:
