@@ -46,6 +46,8 @@ BEGIN
                      AND i.inhrelid::regclass::text < 'ledger_journalentry_' || label) THEN
         RAISE EXCEPTION USING MESSAGE = 'an older month comes first', ERRCODE = 'WC411';
     END IF;
+    -- Before it is looked at: who is posting into it just now must have ended, and is seen.
+    EXECUTE format('LOCK TABLE %I IN SHARE MODE', 'ledger_journalentry_' || label);
     EXECUTE format('SELECT coalesce(max(position), 0), count(*) FROM %I', 'ledger_journalentry_' || label)
        INTO last, size;
     IF last > (SELECT position FROM ledger_watermark)
