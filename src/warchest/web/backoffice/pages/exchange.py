@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from warchest.accounting.contract import Accounting, ExchangeDifferences, UnableToConvert
+from warchest.accounting.contract import Accounting, ExchangeDifferences, MonetaryItem, UnableToConvert
 from warchest.journeys.exchange_money import exchange_money
 from warchest.journeys.refusals import explain
 from warchest.kernel.currency import currency
@@ -266,6 +268,12 @@ def differences(request: HttpRequest) -> HttpResponse:
         found=found,
         obstacle=obstacle,
         functional=services.get(Accounting).functional_currency(),
-        items=[(books.book_name(item.book), item) for item in found.items] if found else [],
+        items=[(_accounts_of(item, found.until), item) for item in found.items] if found else [],
         total=found.realised + found.unrealised if found else None,
     )
+
+
+def _accounts_of(item: MonetaryItem, at: datetime) -> books.Place:
+    """A book in one currency, leading to its accounts as they stood at the end of the period."""
+    asked = {"book": item.book, "currency": item.closing.currency.code, **books.moment(at)}
+    return books.Place(books.book_name(item.book), f"{reverse('backoffice:accounts')}?{urlencode(asked)}")
