@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
-import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -27,6 +26,7 @@ from structlog.testing import capture_logs
 
 from tests.builders.books import assert_books_prove
 from tests.builders.people import NOW
+from tests.builders.tampering import with_all_rights
 from tests.services.test_ledger import issue, ledger
 from tests.services.test_ledger_interleavings import posted_but_not_committed
 from warchest.jobs import books
@@ -75,13 +75,6 @@ def journal_ids() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT id::text FROM ledger_journalentry ORDER BY position")
         return [identity for (identity,) in cursor.fetchall()]
-
-
-def tampered(superuser_dsn: str, *statements: str) -> None:
-    with psycopg.connect(superuser_dsn) as superuser:
-        superuser.execute("SET session_replication_role = replica")
-        for statement in statements:
-            superuser.execute(statement)
 
 
 class _Compact(list[int]):
@@ -414,11 +407,11 @@ class TestAlarm:
         self.refused(ledger, "heads_file_damaged")
 
     def test_when_the_last_block_is_gone(self, ledger: Ledger, signed: Path, superuser_dsn: str) -> None:
-        tampered(superuser_dsn, "DELETE FROM ledger_seal WHERE number = 3")
+        with_all_rights(superuser_dsn, "DELETE FROM ledger_seal WHERE number = 3")
         self.refused(ledger, "sealed_block_missing")
 
     def test_when_the_last_block_is_another(self, ledger: Ledger, signed: Path, superuser_dsn: str) -> None:
-        tampered(superuser_dsn, "UPDATE ledger_seal SET hash = sha256('x') WHERE number = 3")
+        with_all_rights(superuser_dsn, "UPDATE ledger_seal SET hash = sha256('x') WHERE number = 3")
         self.refused(ledger, "head_differs")
 
     def test_when_the_chain_does_not_lead_there(
@@ -426,5 +419,5 @@ class TestAlarm:
     ) -> None:
         ledger.post(entry=issue("anna", 1))
         seal_all(ledger)
-        tampered(superuser_dsn, "UPDATE ledger_seal SET previous = sha256('x') WHERE number = 4")
+        with_all_rights(superuser_dsn, "UPDATE ledger_seal SET previous = sha256('x') WHERE number = 4")
         self.refused(ledger, "chain_broken")

@@ -50,6 +50,7 @@ class TestDoctor:
             ("[web]\nport = 'many'\n", "Expected `int`"),
             ("[providers.moon]\n", "no plug-in of this name is installed"),
             ("[web]\nhost = '0.0.0.0'\n", "without https"),
+            ("[heads]\nfolder = '/nowhere'\n", "cannot be written to /nowhere"),
         ],
     )
     def test_knows_what_people_get_wrong(self, warchest, configuration: str, sentence: str) -> None:

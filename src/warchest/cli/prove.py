@@ -33,8 +33,10 @@ def prove() -> int:
         broken += bool(checked.places)
     for line in _figures():
         click.echo(line)
-    verdict = f"{broken} rules are broken." if broken else "The books are proved."
-    click.echo(f"{verdict} {len(invariants.kept())} rules were checked.")
+    rules = len(invariants.kept())
+    click.echo(
+        f"Broken: {broken} of {rules} rules." if broken else f"The books are proved. All {rules} rules hold."
+    )
     return broken
 
 
@@ -53,7 +55,7 @@ def _figures() -> list[str]:
     left = max(entries - sealing.entries, 0)
     return [
         f"entries   {entries}",
-        f"sealed    {sealing.entries} in {sealing.number} blocks, up to position {sealing.position}"
+        f"sealed    {sealing.entries}, up to position {sealing.position} in block {sealing.number}"
         + (f" at {sealing.sealed_at:%Y-%m-%d %H:%M:%S} UTC" if sealing.sealed_at else ""),
         f"signed    {f'up to block {sealing.signed}' if sealing.signed else 'no head'}",
         f"unsealed  {left}" + (f", the oldest {_age(sealing.oldest_unsealed_at)}" if left else ""),
