@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from warchest.ledger.contract import Entry, Side
@@ -32,29 +32,32 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SIDES = {Side.DEBIT: "debit", Side.CREDIT: "credit"}
 
 
-def rows(entries: Iterable[Entry]) -> Iterator[str]:
+def table(entries: Iterable[Entry]) -> str:
     """The legs of each entry in their order, numbered from one. Amounts are positive, in major units."""
-    for entry in entries:
-        of_entry = (
-            entry.position,
-            entry.id,
-            _text(entry.key),
-            _text(entry.kind),
-            _moment(entry.occurred_at),
-            _moment(entry.recorded_at),
-            _text(entry.reference),
-            entry.reverses or "",
+    return _written(row for entry in entries for row in _rows(entry))
+
+
+def _rows(entry: Entry) -> Iterator[Sequence[object]]:
+    of_entry = (
+        entry.position,
+        entry.id,
+        _text(entry.key),
+        _text(entry.kind),
+        _moment(entry.occurred_at),
+        _moment(entry.recorded_at),
+        _text(entry.reference),
+        entry.reverses or "",
+    )
+    for number, leg in enumerate(entry.legs, 1):
+        yield (
+            *of_entry,
+            number,
+            _text(leg.book),
+            _text(leg.owner),
+            leg.amount.currency.code,
+            _SIDES[leg.side],
+            leg.amount.major,
         )
-        for number, leg in enumerate(entry.legs, 1):
-            yield _row(
-                *of_entry,
-                number,
-                _text(leg.book),
-                _text(leg.owner),
-                leg.amount.currency.code,
-                _SIDES[leg.side],
-                leg.amount.major,
-            )
 
 
 def _moment(moment: datetime) -> str:
@@ -66,10 +69,10 @@ def _text(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _row(*cells: object) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+def _written(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
 
 
-HEADER = _row(*COLUMNS)
+HEADER = _written([COLUMNS])

@@ -11,7 +11,7 @@ from warchest.ledger.contract import Entry, Ledger
 from warchest.runtime.configuration import configuration
 from warchest.runtime.services import services
 from warchest.views.journal_beancount import BeancountText
-from warchest.views.journal_csv import HEADER, rows
+from warchest.views.journal_csv import HEADER, table
 
 PORTION = 1000
 """So many entries are read at once."""
@@ -71,7 +71,7 @@ def export(*, extent: Extent, format: Format, with_balances: bool = False) -> It
     if format is Format.CSV:
         yield HEADER
         for portion in _portions(extent):
-            yield "".join(rows(portion))
+            yield table(portion)
         return
     text = BeancountText(
         cluster=services.cluster,
