@@ -133,10 +133,13 @@ class Run:
         self.tell(f"{line.what} · {line.who} · {line.how}: {rate:,.0f} /s, p99 {answer['p99_ms']:.1f} ms")
         return answer
 
-    def time(self, line: Line, contender: Contender, *, variant: str = "", **load: Any) -> None:
+    def time(
+        self, line: Line, contender: Contender, *, variant: str = "", **load: Any
+    ) -> Mapping[str, Any] | None:
         if answer := self.measure(line, contender, variant=variant, **load):
             self.board.add(line, answer["purchases"] / answer["seconds"])
             self.board.note(line, f"p99 {answer['p99_ms']:,.1f} ms, callers took {answer['cores']:.1f} cores")
+        return answer
 
     def superuser(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.server.superuser_dsn(), autocommit=True)

@@ -8,7 +8,7 @@ In the variant ``sets`` a batch goes through the journey of many; each of its pu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import count
 from multiprocessing import get_context
@@ -112,5 +112,21 @@ class _Caller:
         let_go()
 
 
+def footprint(place: Place) -> Mapping[str, int]:
+    """Bytes on disk of each app's tables, and how many purchases they hold."""
+    import psycopg
+
+    with psycopg.connect(place.dsn, autocommit=True) as connection:
+        connection.execute("VACUUM")
+        sizes = connection.execute(
+            "SELECT split_part(relname, '_', 1), sum(pg_total_relation_size(oid))::bigint FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace GROUP BY 1"
+        ).fetchall()
+        (purchases,) = connection.execute(
+            "SELECT count(*) FROM ledger_journalentry WHERE kind = 'subscription'"
+        ).fetchone()
+    return dict(sizes) | {"purchases": purchases}
+
+
 if __name__ == "__main__":
-    serve(prepare, _Caller, set_up=set_up, let_go=let_go)
+    serve(prepare, _Caller, footprint, set_up=set_up, let_go=let_go)
