@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from threading import Event
 from typing import TypeVar
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
@@ -355,3 +356,22 @@ class TestArchiving:
         assert ledger.folding().behind == 0
         assert_books_prove()
         assert not archived or ledger.statement(account=purse("anna"))[0].amount == units(2)
+
+
+class TestMonths:
+    def test_takes_an_entry_whose_month_gets_its_table_just_then(
+        self, ledger: Ledger, superuser_dsn: str
+    ) -> None:
+        month = date(2031, 5, 1)
+        early = in_month(issue("anna", 1), month)
+        with psycopg.connect(superuser_dsn) as opening, ThreadPoolExecutor(1) as thread:
+            opening.execute("SELECT ledger_ensure_months(%s, %s)", [month, month])
+            answer = thread.submit(closing(lambda: ledger.post(entry=early)))
+            with connection.cursor() as cursor:
+                while not waits(cursor):
+                    assert not answer.done()
+            opening.commit()
+            assert answer.result() == Posted(early.id)
+        assert_books_prove()
+        fold_all(ledger)
+        assert_books_prove()

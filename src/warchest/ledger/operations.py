@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 from uuid import UUID
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from psycopg import errors as postgres
 
 from warchest.ledger import entry_queries
 from warchest.ledger.beginning_again import begun_again
@@ -151,11 +152,17 @@ def _post_apart(drafts: Sequence[Draft]) -> list[Outcome]:
 def _post_here(drafts: Sequence[Draft]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for portion in runs(drafts):
+        try:
+            rows = statements.rows("ledger", POST, columns(portion, cluster=services.cluster))
+        except IntegrityError as error:
+            cause = error.__cause__
+            if isinstance(cause, postgres.CheckViolation) and not cause.diag.constraint_name:
+                # Its month got a table while it was on its way into the one for the rest: now it will find it.
+                raise OperationalError(str(error)) from postgres.SerializationFailure(str(error))
+            raise
         outcomes += [
             Refused(reason) if outcome == "refused" else Posted(entry_id, replayed=outcome == "replayed")
-            for outcome, entry_id, reason in statements.rows(
-                "ledger", POST, columns(portion, cluster=services.cluster)
-            )
+            for outcome, entry_id, reason in rows
         ]
     return outcomes
 
