@@ -64,6 +64,7 @@ class _Deal:
     buyer: Player
     offer: Offer
     charge: Money
+    place: Place
     grant_id: UUID = field(default_factory=new_id)
     entry_id: UUID = field(default_factory=new_id)
     taxed: Sequence[Taxed] = ()
@@ -73,10 +74,6 @@ class _Deal:
     @property
     def at(self) -> datetime:
         return self.case.command.at
-
-    @property
-    def place(self) -> Place:
-        return Place(self.buyer.id, self.offer.online_service.id)
 
     @property
     def net(self) -> list[Money]:
@@ -144,7 +141,7 @@ def _agreed(tx: CaseSet[Purchase, Prolonged]) -> list[_Deal]:
         except UnableTo as refusal:
             case.refuse(refusal)
         else:
-            deals.append(_Deal(case, buyer, offer, charge))
+            deals.append(_Deal(case, buyer, offer, charge, Place(buyer.id, offer.online_service.id)))
     return deals
 
 

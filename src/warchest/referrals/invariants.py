@@ -20,6 +20,10 @@ _LOOPS = """
         SELECT n.player FROM reached JOIN referrals_node AS n ON n.sponsor_id = reached.player)
     SELECT player FROM referrals_node EXCEPT SELECT player FROM reached"""
 
+_STRAYS = """
+    SELECT c.id FROM referrals_commission AS c LEFT JOIN referrals_commissionplan AS p ON p.version = c.plan_id
+     WHERE p.rates_bps[c.level] IS DISTINCT FROM c.rate_bps ORDER BY c.id"""
+
 
 def _on_hold_and_books() -> Iterable[str]:
     booked = services.get(Ledger).book_sums_by_owner(book=ON_HOLD_BOOK)
@@ -46,11 +50,23 @@ def _loops() -> Iterable[str]:
             yield f"player {player} has an upline without a beginning"
 
 
+def _strays() -> Iterable[str]:
+    with services.database("referrals").cursor() as cursor:
+        cursor.execute(_STRAYS)
+        for (commission,) in cursor.fetchall():
+            yield f"commission {commission} was not earned by the rate of its plan"
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "commissions_on_hold_explained",
         "Commissions on hold are what the books owe each sponsor, in each currency",
         _on_hold_and_books,
+    ),
+    Invariant(
+        "commissions_by_plans",
+        "Every commission was earned by its level's rate in a plan that exists",
+        _strays,
     ),
     Invariant("tree_without_loops", "Every upline begins with a player whom nobody invited", _loops),
 )

@@ -51,7 +51,9 @@ class Commission(models.Model):
     sale = models.UUIDField()
     entry_id = models.UUIDField()
     level = models.SmallIntegerField()
-    plan = models.ForeignKey(CommissionPlan, on_delete=models.PROTECT)
+    # Plans are never deleted. A foreign key would lock the one row of the plan in force five times a sale, for all sales at
+    # once; the check ``commissions_by_plans`` looks at more than it would.
+    plan = models.ForeignKey(CommissionPlan, on_delete=models.PROTECT, db_constraint=False)
     base_minor = models.BigIntegerField()
     rate_bps = models.IntegerField()
     amount_minor = models.BigIntegerField()

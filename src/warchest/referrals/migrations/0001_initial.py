@@ -58,7 +58,9 @@ class Migration(migrations.Migration):
                 (
                     "plan",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, to="referrals.commissionplan"
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="referrals.commissionplan",
                     ),
                 ),
             ],
