@@ -146,26 +146,6 @@ class Reference(models.Model):
     entry_id = models.UUIDField()
 
 
-class Posting(models.Model):
-    """A leg of the journal, indexed for reading. Only the projector writes here (``sql/fold.sql``)."""
-
-    # Django asks for one column; what is unique is position and leg.
-    position = models.BigIntegerField(primary_key=True)
-    leg = models.SmallIntegerField()
-    entry = models.ForeignKey(
-        JournalEntry, on_delete=models.DO_NOTHING, related_name="postings", db_constraint=False
-    )
-    account = models.ForeignKey(Account, on_delete=models.DO_NOTHING, db_constraint=False)
-    side = models.CharField(max_length=1)
-    amount_minor = models.BigIntegerField()
-    occurred_at = models.DateTimeField()
-    net_after_minor = models.BigIntegerField()
-
-    class Meta:
-        managed = False
-        db_table = "ledger_posting"
-
-
 class Hold(models.Model):
     """Money set aside on an account with a floor, until captured, let go or lapsed."""
 

@@ -44,21 +44,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Posting",
-            fields=[
-                ("position", models.BigIntegerField(primary_key=True, serialize=False)),
-                ("leg", models.SmallIntegerField()),
-                ("side", models.CharField(max_length=1)),
-                ("amount_minor", models.BigIntegerField()),
-                ("occurred_at", models.DateTimeField()),
-                ("net_after_minor", models.BigIntegerField()),
-            ],
-            options={
-                "db_table": "ledger_posting",
-                "managed": False,
-            },
-        ),
-        migrations.CreateModel(
             name="EntryKey",
             fields=[
                 ("key", models.CharField(max_length=120, primary_key=True, serialize=False)),

@@ -27,7 +27,7 @@ def day_field(label: Any) -> forms.DateField:
     return forms.DateField(
         label=label,
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         validators=[MinValueValidator(_FIRST.date()), MaxValueValidator(_LAST.date())],
     )
 
