@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 
 import click
 
+from warchest.kernel.currency import INNER, currency_codes
 from warchest.runtime.configuration import (
     Configuration,
     UnableToReadConfiguration,
@@ -43,11 +44,20 @@ def examine() -> Iterator[Finding]:
         yield False, f"The configuration can't be used. {error}"
         return
     yield True, f"Configuration: {path() if path().exists() else 'defaults (no file)'}"
+    yield from _community(found)
     yield from _secrets()
     yield from _heads(found)
     yield from _addresses(found)
     yield from _plugins(found)
     yield from _database()
+
+
+def _community(found: Configuration) -> Iterator[Finding]:
+    code = found.community.functional_currency
+    if code in currency_codes() and code != INNER.code:
+        yield True, f"The books' functional currency: {code}"
+    else:
+        yield False, f"community.functional_currency is {code!r}, which is no currency of ISO 4217."
 
 
 def _secrets() -> Iterator[Finding]:
