@@ -28,6 +28,7 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, EntryDraft, Ledger, credit, debit
 from warchest.members.contract import Role, UnableToAdminister
+from warchest.runtime.configuration import Community, Configuration
 from warchest.runtime.services import services
 
 MARCH, APRIL, MAY = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5))
@@ -324,6 +325,19 @@ class TestDifferences:
         assert told(differences(MARCH, APRIL)) == [
             "bank: 0 JPY to 16000 JPY, realised 0.00, unrealised 10.00",
             "bank: 0.00 USD to 0.00 USD, realised 0.00, unrealised 0.00",
+        ]
+
+    def test_are_told_in_the_currency_of_the_house(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        swiss = Configuration(community=Community(functional_currency="CHF"))
+        monkeypatch.setattr("warchest.accounting.currency_rates.configuration", lambda: swiss)
+        a_rate("2026-02-01", "EUR", "0.50", "CHF")
+        an_exchange("2026-03-10", "45.00 CHF", "100.00 USD")
+        book("2026-03-11", ("Dr", "bank", "10.00 EUR"), ("Cr", "revenue", "10.00 EUR"))
+
+        # A dollar is 0.95 euros, and these are 0.475 francs; a euro is half a franc throughout.
+        assert told(differences(MARCH, APRIL)) == [
+            "bank: 0.00 EUR to 10.00 EUR, realised 0.00, unrealised 0.00",
+            "bank: 0.00 USD to 100.00 USD, realised 0.00, unrealised 2.50",
         ]
 
     def test_wallets_revenue_and_units_are_left_alone(self) -> None:
