@@ -19,8 +19,8 @@ from warchest.runtime.postgres import EmbeddedPostgres
 
 QUICK = Options(
     rounds=1,
-    seconds=1.0,
-    players=5_000,
+    seconds=0.5,
+    players=2_000,
     journey_players=200,
     postings=(0, 100_000),
     wal_purchases=400,

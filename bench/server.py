@@ -47,9 +47,9 @@ def durable_server(parent: Path | None) -> Iterator[EmbeddedPostgres]:
 def describe(server: EmbeddedPostgres) -> Mapping[str, str]:
     """The machine, the versions and the settings in force, as a reader of figures needs them."""
     with psycopg.connect(server.superuser_dsn(), autocommit=True) as connection:
-        (postgres,) = connection.execute("SELECT version()").fetchone()
+        ((postgres,),) = connection.execute("SELECT version()").fetchall()
         in_force = {
-            name: connection.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
+            name: connection.execute("SELECT current_setting(%s)", [name]).fetchall()[0][0]
             for name in (*SETTINGS, "wal_sync_method", "data_checksums")
         }
     return {

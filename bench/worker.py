@@ -66,7 +66,7 @@ def serve(
             else:
                 done = steps[name](place, **request)
             let_go()
-            answer = {"answer": done or {}}
+            answer: dict[str, Any] = {"answer": done or {}}
         except Exception as error:  # whatever it is, it is for the table's reader
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
@@ -124,7 +124,7 @@ class _Log:
         import psycopg
 
         with psycopg.connect(self._dsn, autocommit=True) as connection:
-            (position,) = connection.execute(
+            ((position,),) = connection.execute(
                 "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
-            ).fetchone()
+            ).fetchall()
         return position

@@ -55,7 +55,9 @@ def prepare(place: Place) -> None:
 class _Caller:
     def __init__(self, place: Place) -> None:
         self._connection = psycopg.connect(place.dsn, autocommit=True)
-        accounts = dict(self._connection.execute("SELECT name, id FROM pgledger_accounts").fetchall())
+        accounts: dict[str, str] = dict(
+            self._connection.execute("SELECT name, id FROM pgledger_accounts").fetchall()
+        )
         self._players = [accounts[f"player-{number}"] for number in range(place.players)]
         self._houses = [
             tuple(accounts[f"{name}-{number}"] for name in ("revenue", "tax", "commission"))
@@ -79,10 +81,10 @@ def footprint(place: Place) -> Mapping[str, int]:
     """Bytes on disk of what is written a purchase, and how many postings (entries) they hold."""
     with psycopg.connect(place.dsn, autocommit=True) as connection:
         connection.execute("VACUUM pgledger_transfers, pgledger_entries")
-        journal, postings = connection.execute(
+        ((journal, postings),) = connection.execute(
             "SELECT pg_total_relation_size('pgledger_transfers') + pg_total_relation_size('pgledger_entries'),"
             " (SELECT count(*) FROM pgledger_entries)"
-        ).fetchone()
+        ).fetchall()
     return {"journal": journal, "postings": postings}
 
 

@@ -28,7 +28,7 @@ def _engine(place: Place) -> Any:
         username=parts["user"],
         password=parts.get("password"),
         host=parts["host"],
-        port=int(parts["port"]),
+        port=int(parts["port"] or 5432),
         database=parts["dbname"],
     )
     return create_engine(url, pool_size=1)

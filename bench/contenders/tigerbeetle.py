@@ -8,6 +8,7 @@ that fits. It keeps its own durable file, so PostgreSQL plays no part. The serve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from bench.purchase import COMMISSIONS_MINOR, OPENING_MINOR, REVENUE_MINOR, TAX_MINOR, Purchase
 from bench.worker import Place, serve
@@ -19,7 +20,7 @@ REVENUE, TAX, COMMISSION, BANK = 1, 2, 3, 4
 FIRST_PLAYER = 10
 
 
-def _client(place: Place) -> object:
+def _client(place: Place) -> Any:
     import tigerbeetle as tb
 
     return tb.ClientSync(cluster_id=0, replica_addresses=place.address)
@@ -109,7 +110,7 @@ def _transfers(purchase: Purchase) -> Iterator[object]:
         yield _transfer(COMMISSION, FIRST_PLAYER + sponsor, minor, linked=level < last)
 
 
-def _refuse_other_than(results: Sequence[object], status: object) -> None:
+def _refuse_other_than(results: Sequence[Any], status: object) -> None:
     if others := [result for result in results if result.status != status]:
         raise ValueError(f"{len(others)} of {len(results)} were refused, the first with {others[0].status}")
 

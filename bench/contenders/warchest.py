@@ -116,7 +116,7 @@ def footprint(place: Place) -> Mapping[str, int]:
 
     _vacuum(place)
     with psycopg.connect(place.dsn, autocommit=True) as connection:
-        sizes = dict(
+        sizes: dict[str, int] = dict(
             connection.execute(
                 "SELECT coalesce(above.relname, own.relname),"
                 " sum(pg_total_relation_size(own.oid))::bigint FROM pg_class own"
@@ -124,9 +124,9 @@ def footprint(place: Place) -> Mapping[str, int]:
                 " WHERE own.relname LIKE 'ledger\\_%' AND own.relkind = 'r' GROUP BY 1"
             ).fetchall()
         )
-        (entries,) = connection.execute(
+        ((entries,),) = connection.execute(
             "SELECT count(*) FROM ledger_journalentry WHERE kind = 'purchase'"
-        ).fetchone()
+        ).fetchall()
     journal = sum(sizes.get(table, 0) for table in JOURNAL)
     return {"journal": journal, "beside": sum(sizes.values()) - journal, "postings": entries * POSTINGS}
 

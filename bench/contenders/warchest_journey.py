@@ -122,9 +122,9 @@ def footprint(place: Place) -> Mapping[str, int]:
             "SELECT split_part(relname, '_', 1), sum(pg_total_relation_size(oid))::bigint FROM pg_class"
             " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace GROUP BY 1"
         ).fetchall()
-        (purchases,) = connection.execute(
+        ((purchases,),) = connection.execute(
             "SELECT count(*) FROM ledger_journalentry WHERE kind = 'subscription'"
-        ).fetchone()
+        ).fetchall()
     return dict(sizes) | {"purchases": purchases}
 
 
