@@ -397,6 +397,15 @@ class TestAlarm:
         signed.unlink()
         self.refused(ledger, "heads_file_missing")
 
+    def test_until_a_file_that_is_lost_for_good_has_a_successor(
+        self, ledger: Ledger, signed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        signed.unlink()
+        monkeypatch.setattr(heads, "configuration", lambda: Configuration(heads=Heads(name="second")))
+
+        assert ledger.sign_head(at=NOW)
+        assert_books_prove()
+
     @pytest.mark.parametrize("left", [0, 1, 2])
     def test_when_the_file_has_lost_its_end(self, ledger: Ledger, signed: Path, left: int) -> None:
         signed.write_bytes(b"".join(signed.read_bytes().splitlines(keepends=True)[:left]))
