@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import growth, journeys, ledger
 from bench.board import Board
-from bench.contender import PEERS_NAMED
+from bench.contender import PEERS_NAMED, StepFailed
 from bench.purchase import PLAYERS_MIN
 from bench.run import CONTENDERS, SECTIONS, Options, Run
 from bench.server import describe, durable_server
@@ -53,6 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
     if asked.page:
         above, _, _ = asked.page.read_text().partition(HEADING)
         asked.page.write_text(f"{above.rstrip()}\n{HEADING}\nAn example, no promise.\n\n{told}")
+    if board.failures:
+        sys.exit("\n".join(["Not all could be measured:", *board.failures]))
 
 
 def measure(server: EmbeddedPostgres, options: Options) -> Board:
@@ -62,9 +64,13 @@ def measure(server: EmbeddedPostgres, options: Options) -> Board:
         ledger.declare(run)
         growth.declare(run)
         journeys.declare(run)
-        ledger.take_rounds(run)
-        journeys.take_rounds(run)
-        growth.grow(run)
+        for section in (ledger.take_rounds, journeys.take_rounds, growth.grow):
+            try:
+                section(run)
+            except StepFailed as failed:
+                # What was measured until then is worth its table.
+                board.failures.append(str(failed))
+                run.tell(f"failed: {failed}")
     return board
 
 

@@ -39,6 +39,8 @@ class Board:
     goals: list[Goal] = field(default_factory=list)
     values: dict[Line, list[float]] = field(default_factory=dict)
     notes: dict[Line, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    """What ended a section early; a peer that merely cannot be had is none."""
 
     def declare(self, *lines: Line) -> None:
         self.lines += [line for line in lines if line not in self.lines]
@@ -122,7 +124,7 @@ class Board:
     def _value_cells(self, line: Line) -> tuple[str, str]:
         values, note = self.values.get(line), self.notes.get(line, "")
         if not values:
-            return "missing", note or "not asked for"
+            return "missing", note or ("a step before failed" if self.failures else "not asked for")
         spread = f"{_figure(min(values))}–{_figure(max(values))}" if len(values) > 1 else "once"
         return f"{_figure(median(values))} {line.unit}", f"{spread}{'; ' if note else ''}{note}"
 

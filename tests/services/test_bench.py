@@ -34,6 +34,7 @@ class TestMeasuringOurs:
         with durable_server(None) as server:
             facts = describe(server)
             board = measure(server, tiny)
+        assert board.failures == []
         assert "fsync=on" in facts["settings"]
         assert SETTINGS["synchronous_commit"] == "on"
         ours = {line for line in board.lines if line.who in ("Warchest", "full scan", BARE.name)}
