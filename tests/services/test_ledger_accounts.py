@@ -9,7 +9,18 @@ import pytest
 from tests.builders.people import NOW
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.ledger.contract import AccountRef, Book, BookKind, EntryDraft, Ledger, Leg, Side, credit, debit
+from warchest.ledger.contract import (
+    AccountRef,
+    Book,
+    BookKind,
+    EntryDraft,
+    EntryFilter,
+    Ledger,
+    Leg,
+    Side,
+    credit,
+    debit,
+)
 from warchest.runtime.services import services
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -81,3 +92,30 @@ def test_open_holds_of_one_owner_are_those_of_nobody_else(ledger: Ledger) -> Non
         account = AccountRef("purse", "EUR", owner)
         ledger.hold(hold_id=new_id(), account=account, amount=eur("1.00"), reason=owner, expires_at=LATER)
     assert [hold.reason for hold in ledger.open_holds(book="purse", owner="ben")] == ["ben"]
+
+
+class TestFindingEntries:
+    """Whatever legs are few or many: the two ways of finding them answer the same."""
+
+    @pytest.mark.parametrize("few", [5000, 1])
+    @pytest.mark.parametrize("is_folded", [True, False])
+    def test_answers_the_same_on_either_way(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, few: int, is_folded: bool
+    ) -> None:
+        if is_folded:
+            ledger.fold()
+        monkeypatch.setattr("warchest.ledger.entry_queries._FEW_LEGS", few)
+        post(
+            debit("shelf", Money.parse("3.00", "USD")), credit("shelf", Money.parse("3.00", "USD"), owner="x")
+        )
+        for only, owners in (
+            (EntryFilter(book="purse"), ["anna", "cleo", "ben", "anna"]),
+            (EntryFilter(owner="anna"), ["anna", "anna"]),
+            (EntryFilter(amount=eur("3.00")), ["anna"]),
+            (EntryFilter(amount=eur("4.00"), book="purse"), ["ben"]),
+            (EntryFilter(amount=eur("4.00"), owner="anna"), []),
+            (EntryFilter(book="shelf", owner="x"), ["x"]),
+            (EntryFilter(book="shelf", occurred_until=LATER), ["x", "cleo", "ben", "anna"]),
+        ):
+            found = ledger.find_entries(only=only)
+            assert [next(leg.owner for leg in entry.legs if leg.owner) for entry in found] == owners, only

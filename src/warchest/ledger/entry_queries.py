@@ -55,13 +55,17 @@ _OF_REFERENCE = """
               UNION ALL
              SELECT t.id FROM ledger_everyentry AS t
               WHERE t.position > (SELECT w.position FROM ledger_watermark AS w) AND t.reference = %(reference)s)"""
-_WITH_LEG = """
-    e.id IN (SELECT l.entry_id
-               FROM (SELECT p.entry_id, p.account_id, p.amount_minor FROM ledger_everyposting AS p
-                      UNION ALL
-                     SELECT t.entry_id, t.account_id, t.amount_minor FROM ledger_tail AS t) AS l
-              WHERE {legs})"""
-_ACCOUNTS = "SELECT a.id FROM ledger_account AS a WHERE {accounts}"
+_LEGS = """
+    SELECT l.entry_id
+      FROM (SELECT p.entry_id, p.account_id, p.amount_minor FROM ledger_everyposting AS p
+             UNION ALL
+            SELECT t.entry_id, t.account_id, t.amount_minor FROM ledger_tail AS t) AS l
+     WHERE {legs}"""
+_HAS_LEG = """
+    EXISTS (SELECT FROM unnest(e.accounts, e.amounts) AS l(account_id, amount_minor)
+              JOIN ledger_account AS a ON a.id = l.account_id WHERE {legs})"""
+# So many legs are looked up one by one. Of more, the newest entries are found sooner from the journal's end.
+_FEW_LEGS = 5000
 
 
 def find_entries(*, only: EntryFilter, before: UUID | None = None, limit: int = 50) -> tuple[Entry, ...]:
@@ -89,21 +93,36 @@ def find_entries(*, only: EntryFilter, before: UUID | None = None, limit: int = 
         *given("e.occurred_at < %(occurred_until)s", "occurred_until", only.occurred_until),
         *given(_OF_REFERENCE, "reference", only.reference),
     ]
-    narrow = given("l.amount_minor = %(amount)s", "amount", only.amount and only.amount.minor)
+    amounts = given("l.amount_minor = %(amount)s", "amount", only.amount and only.amount.minor)
     if accounts:
-        of_accounts = _ACCOUNTS.format(accounts=" AND ".join(accounts))
-        if narrow or only.owner is not None:
-            conditions.append(
-                _WITH_LEG.format(legs=" AND ".join([*narrow, f"l.account_id IN ({of_accounts})"]))
+        if only.book or only.owner is not None:
+            of_accounts = (
+                f"l.account_id IN (SELECT a.id FROM ledger_account AS a WHERE {' AND '.join(accounts)})"
             )
         else:
-            # A whole book may have millions of legs: its newest entries are found soonest from the journal's end.
-            conditions.append(f"e.accounts && ARRAY({of_accounts})")
+            # Asked leg by leg: of one currency there are too many accounts to begin with them.
+            of_accounts = (
+                "(SELECT a.currency FROM ledger_account AS a WHERE a.id = l.account_id) = %(currency)s"
+            )
+        legs = _LEGS.format(legs=" AND ".join([*amounts, of_accounts]))
+        few = None if only.reference else _entries_of_few(legs, values)
+        if few is not None:
+            conditions += given("e.id = ANY (%(few)s)", "few", few)
+        else:
+            conditions.append(_HAS_LEG.format(legs=" AND ".join([*amounts, *accounts])))
     return _read(
         f"SELECT {_COLUMNS} FROM ledger_everyentry AS e WHERE {' AND '.join(conditions) or 'true'}"
         " ORDER BY e.id DESC LIMIT %(limit)s",
         values,
     )
+
+
+def _entries_of_few(legs: str, values: Mapping[str, object]) -> list[UUID] | None:
+    """The entries of the legs; None where these are not few."""
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute(f"{legs} LIMIT {_FEW_LEGS + 1}", values)
+        found = [entry_id for (entry_id,) in cursor.fetchall()]
+    return found if len(found) <= _FEW_LEGS else None
 
 
 def count_entries() -> int:
