@@ -14,6 +14,7 @@ from django.db import connections, transaction
 
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import NOW, a_command, a_player
+from warchest.jobs.books import seal_journal
 from warchest.journeys.hold_units import capture_hold, reserve_units, void_hold
 from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.kernel.errors import UnableTo
@@ -32,6 +33,7 @@ from warchest.ledger.contract import (
     credit,
     debit,
 )
+from warchest.runtime import invariants
 from warchest.runtime.journey import journey
 from warchest.runtime.services import services
 from warchest.runtime.transactions import Transaction
@@ -254,6 +256,13 @@ class Caller:
 
     def seal(self) -> None:
         self.ledger.seal(entries_max=self.chance.choice([1, 7, 1000]))
+
+    def seal_and_sign(self) -> None:
+        seal_journal()
+
+    def prove(self) -> None:
+        broken = [checked for checked in invariants.check_all() if checked.places]
+        assert not broken, broken
 
     def read(self) -> None:
         """Whatever runs beside, what is read at one moment is true at that moment."""
