@@ -88,6 +88,9 @@ class TestStatement:
             ("occurred_until=2026-03-15T12:00:00Z", []),
             ("occurred_until=2026-03-15T13:00:01%2B01:00", ["100.00"]),
             ("occurred_from=2026-03-15T12:00:01Z", ["-10.00"]),
+            ("occurred_from=2026-03-15T23:59:00%2B23:59", ["-10.00", "100.00"]),
+            ("occurred_from=9999-12-31T23:59:59-23:00", []),
+            ("occurred_from=0001-01-01T00:00:00%2B23:00", ["-10.00", "100.00"]),
         ):
             page = call(client, "GET", f"/players/{player.id}/statement?{asked}").json()
             assert [line["amount"]["amount"] for line in page["items"]] == amounts, asked

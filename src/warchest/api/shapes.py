@@ -19,6 +19,15 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC, which the database reads whatever the offset was; at the ends of time, the end."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        end = datetime.min if moment.year == 1 else datetime.max
+        return end.replace(tzinfo=UTC)
+
+
 Moment = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str),

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from warchest.api.authentication import needs
 from warchest.api.pages import LIMIT, Cursor, Limit, Page, cut, place
 from warchest.api.players import found_player, player_identity
-from warchest.api.shapes import Amount, Id, Moment
+from warchest.api.shapes import Amount, Id, Moment, in_utc
 from warchest.charging.contract import Charging, Lot, Source, UnableToSpend, Wallet, WalletState
 from warchest.ledger.contract import StatementFilter
 from warchest.members.contract import Scope, UnableToFindPlayer
@@ -32,8 +32,9 @@ Kinds = Annotated[
 Direction = Annotated[
     Literal["in", "out"] | None, Query(description="Only what came in, or only what went out")
 ]
-From = Annotated[AwareDatetime | None, Query(description="Only what occurred at this moment or later")]
-Until = Annotated[AwareDatetime | None, Query(description="Only what occurred before this moment")]
+_Asked = Annotated[AwareDatetime, AfterValidator(in_utc)]
+From = Annotated[_Asked | None, Query(description="Only what occurred at this moment or later")]
+Until = Annotated[_Asked | None, Query(description="Only what occurred before this moment")]
 
 
 class LotShape(BaseModel):

@@ -46,8 +46,6 @@ _KEPT_ELSEWHERE: tuple[tuple[Collection[str], str], ...] = (
     ({ON_HOLD_BOOK}, "commission_hangs_on_entry"),
     ({WALLET_BOOK, "wallet_funding"}, "wallet_hangs_on_entry"),
 )
-# Kinds that accountants write by hand. Where these touch what providers owe us, no payment says so.
-_WRITTEN_BY_HAND = frozenset({"exchange"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,6 @@ def obstacle(entry: Entry, *, is_reversed: bool) -> UnableTo | None:
     if is_reversed:
         return UnableToPost("entry_already_reversed")
     touched = {leg.book for leg in entry.legs}
-    if (entry.details.get("of") if entry.kind == "reversal" else entry.kind) in _WRITTEN_BY_HAND:
-        touched.discard("provider_clearing")
     return next(
         (UnableToReverse(reason) for books, reason in _KEPT_ELSEWHERE if not touched.isdisjoint(books)), None
     )

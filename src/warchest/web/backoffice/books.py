@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from warchest.members.contract import Members
 from warchest.runtime.services import services
 from warchest.web.backoffice.templatetags.backoffice import country
 
-Text = str | Promise
+Text: TypeAlias = str | Promise
 
 _READER = "reader"
 _LENGTH_OF_ID = 36

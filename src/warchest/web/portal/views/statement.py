@@ -33,7 +33,8 @@ LINES = 30
 @for_players
 def statement(request: HttpRequest, player: Player) -> HttpResponse:
     show, cursor = request.GET.get("show", ""), request.GET.get("before", "")
-    form, chosen = None, {}
+    form: StatementForm | None = None
+    chosen: dict[str, str] = {}
     match show:
         case "payments":
             lines, next_cursor = _payments(player, cursor)
@@ -46,8 +47,8 @@ def statement(request: HttpRequest, player: Player) -> HttpResponse:
             lines, next_cursor = _wallet(player, cursor, only) if only else ([], "")
             chosen = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
     here = reverse("portal:statement")
-    query = {"show": show, **chosen, "before": next_cursor}
-    query = urlencode({name: value for name, value in query.items() if value})
+    following = {"show": show, **chosen, "before": next_cursor}
+    query = urlencode({name: value for name, value in following.items() if value})
     context: dict[str, Any] = {
         "days": by_day(lines),
         "next_url": f"{here}?{query}" if next_cursor else None,
