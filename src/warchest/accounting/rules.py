@@ -77,12 +77,11 @@ def transfer_legs(*, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, 
 
 
 def commission_legs(*, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
-    costs: dict[str, Money] = {}
+    costs: dict[str, list[Money]] = {}
     for line in owed:
-        unit = line.amount.currency
-        costs[unit.code] = costs.get(unit.code, Money.zero(unit)) + line.amount
+        costs.setdefault(line.amount.currency.code, []).append(line.amount)
     return _without_zero(
-        *(debit("commission_cost", cost) for cost in costs.values()),
+        *(debit("commission_cost", sum(rest, first)) for first, *rest in costs.values()),
         *(credit("commission_on_hold", line.amount, owner=line.sponsor) for line in owed),
     )
 

@@ -62,21 +62,24 @@ def lock_set(*, places: Sequence[Place]) -> dict[Place, Subscription]:
 
 
 def grant_set(*, grants: Sequence[GrantDraft], locked: Mapping[Place, Subscription]) -> tuple[Granted, ...]:
-    standing = dict(locked)
-    done = tuple(_granted(draft, standing) for draft in grants)
-    now = {place: standing[place] for place in (draft.place for draft in grants)}
+    changed: dict[Place, Subscription] = {}
+    done: list[Granted] = []
+    for draft in grants:
+        granted = _granted(draft, changed.get(draft.place) or locked.get(draft.place))
+        changed[draft.place] = granted.subscription
+        done.append(granted)
     statements.rows(
         "subscriptions",
         _GRANT,
         [
-            statements.document([now[place] for place in now if place not in locked]),
-            statements.document([now[place] for place in now if place in locked]),
+            statements.document([now for place, now in changed.items() if place not in locked]),
+            statements.document([now for place, now in changed.items() if place in locked]),
             statements.document(
                 [_row_of(granted, draft) for granted, draft in zip(done, grants, strict=True)]
             ),
         ],
     )
-    return done
+    return tuple(done)
 
 
 def grant(
@@ -131,9 +134,8 @@ def recognise(*, day: date, at: datetime) -> Earned:
     return Earned(day=day, run=run, amounts=amounts)
 
 
-def _granted(draft: GrantDraft, standing: dict[Place, Subscription]) -> Granted:
-    """What a grant adds to the subscription as it stands, which from now on stands so."""
-    before = standing.get(draft.place)
+def _granted(draft: GrantDraft, before: Subscription | None) -> Granted:
+    """What a grant adds to the subscription as it stands."""
     period, anchor_day = rules.next_term(
         at=draft.at,
         ends_at=before.ends_at if before else None,
@@ -142,7 +144,7 @@ def _granted(draft: GrantDraft, standing: dict[Place, Subscription]) -> Granted:
         zone=draft.zone,
     )
     goes_on = before is not None and before.ends_at > draft.at
-    standing[draft.place] = after = Subscription(
+    after = Subscription(
         id=before.id if before else new_id(),
         player=draft.place.player,
         online_service=draft.place.online_service,
