@@ -10,12 +10,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 
 from tests.builders.books import assert_books_prove
 from tests.builders.people import NOW
 from warchest.kernel.ids import new_id
-from warchest.kernel.money import Money
+from warchest.kernel.money import CurrencyMismatch, Money
 from warchest.ledger.contract import (
     AccountRef,
     Book,
@@ -126,6 +126,15 @@ class TestPost:
         with pytest.raises(UnableToPost, match="entry_key_reused"):
             ledger.post(entry=issue("anna", 101, key="k"))
 
+    def test_keeps_no_reference_that_folding_could_not_take(self, ledger: Ledger) -> None:
+        long = dataclasses.replace(issue("anna", 100), reference="r" * 81)
+
+        with pytest.raises(IntegrityError, match="entry_texts_short"):
+            ledger.post(entry=long)
+        ledger.post(entry=dataclasses.replace(long, reference="r" * 80))
+        assert ledger.fold() == 1
+        assert_books_prove()
+
     def test_leaves_a_refused_entrys_key_free(self, ledger: Ledger) -> None:
         with pytest.raises(UnableToPost, match="insufficient_funds"):
             ledger.post(entry=move("anna", "ben", 1, key="k"))
@@ -221,6 +230,18 @@ class TestHold:
         with pytest.raises(UnableToHold, match="hold_closed"):
             ledger.void(hold_id=hold)
         assert_books_prove()
+
+    def test_sets_nothing_aside_in_another_currency(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 100))
+
+        with pytest.raises(CurrencyMismatch):
+            ledger.hold(
+                hold_id=new_id(),
+                account=purse("anna"),
+                amount=Money.parse("0.01", "EUR"),
+                reason="match",
+                expires_at=NOW,
+            )
 
     def test_lapses_by_itself(self, ledger: Ledger) -> None:
         ledger.post(entry=issue("anna", 100))

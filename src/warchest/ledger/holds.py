@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from warchest.kernel.currency import currency
-from warchest.kernel.money import Money
+from warchest.kernel.money import CurrencyMismatch, Money
 from warchest.ledger.beginning_again import begun_again
 from warchest.ledger.contract import AccountRef, Hold, HoldState, UnableToHold
 from warchest.ledger.models import Account as AccountRow
@@ -20,6 +20,8 @@ from warchest.runtime.services import services
 
 
 def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime) -> Hold:
+    if amount.currency.code != account.currency:
+        raise CurrencyMismatch(f"{amount} of an account in {account.currency}")
     row = AccountRow.objects.filter(
         book_id=account.book, owner=account.owner, currency=account.currency
     ).first()

@@ -63,7 +63,9 @@ CREATE TABLE ledger_journalentry (
     accounts int[] NOT NULL,
     amounts bigint[] NOT NULL,
     CONSTRAINT entry_balanced CHECK (ledger_is_balanced(sides, amounts, currencies)),
-    CONSTRAINT entry_legs_whole CHECK (cardinality(accounts) = cardinality(amounts))
+    CONSTRAINT entry_legs_whole CHECK (cardinality(accounts) = cardinality(amounts)),
+    -- What the index of references could not take would stop all folding behind it.
+    CONSTRAINT entry_texts_short CHECK (length(kind) <= 40 AND length(reference) <= 80)
 ) PARTITION BY RANGE (id);
 
 -- The indexed legs, unfolded from the journal up to the watermark. `net_after_minor` is debits less credits of the
