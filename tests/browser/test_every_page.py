@@ -207,7 +207,7 @@ class TestBackOffice:
         eyes.look(page, f"backoffice-entry-rtl-{scheme}", sizes=(PHONE,))
 
     @pytest.mark.parametrize(
-        "path", ["/trial-balance", "/owed-for-wallets", "/journal?owner=Sable", "/accounts?book=tax_payable"]
+        "path", ["/trial-balance", "/owed-for-wallets", "/journal?owner=sab", "/accounts?book=tax_payable"]
     )
     def test_the_books_stand_from_right_to_left_as_well(
         self, olivia: tuple[str, Page, Eyes], path: str

@@ -1,4 +1,4 @@
-"""What must work where scripts do not: topping up, activating a card, prolonging."""
+"""What must work where scripts do not: topping up, activating a card, prolonging, looking back."""
 
 from __future__ import annotations
 
@@ -67,6 +67,23 @@ def test_buys_and_prolongs(juniper: tuple[Page, Eyes]) -> None:
     page.get_by_text("You paid 300 credits.").wait_for()
     eyes.look(page, "without-script-home")
     assert credits(page) == before - 600
+
+
+@pytest.mark.use_case("CHG-11")
+def test_chooses_lines_of_the_statement(juniper: tuple[Page, Eyes]) -> None:
+    page, eyes = juniper
+    page.goto("/statement")
+    page.get_by_text("Choose lines").click()
+    page.get_by_label("In or out").select_option("What went out")
+    page.get_by_label("From").fill("2020-01-01")
+    page.get_by_role("button", name="Show", exact=True).click()
+    assert "direction=out" in page.url and "from_day=2020-01-01" in page.url
+    assert page.get_by_label("In or out").input_value() == "out"
+    signs = {amount[0] for amount in page.locator("summary .amount").all_inner_texts()}
+    assert signs == {"\N{MINUS SIGN}"}
+    eyes.look(page, "without-script-statement")
+    page.get_by_role("link", name="Show all lines").click()
+    assert page.get_by_text("+").count()
 
 
 @pytest.mark.use_case("USR-18")
