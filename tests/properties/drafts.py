@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
@@ -32,8 +33,13 @@ details = st.sampled_from([{}, {"plan": "arena"}, {"plan": "arena", "periods": 2
 minors = st.integers(1, 20)
 # Midnight itself, and the moments beside it.
 MIDNIGHT = NOW.replace(hour=0)
-moments = st.sampled_from(
-    [MIDNIGHT + timedelta(days=day, microseconds=beside) for day in (-1, 0, 1, 40) for beside in (-1, 0, 1)]
+# It is the same moment wherever it is told.
+zones = st.sampled_from([UTC, ZoneInfo("Pacific/Auckland"), ZoneInfo("America/New_York")])
+moments = st.builds(
+    lambda day, beside, zone: (MIDNIGHT + timedelta(days=day, microseconds=beside)).astimezone(zone),
+    st.sampled_from([-1, 0, 1, 40]),
+    st.sampled_from([-1, 0, 1]),
+    zones,
 )
 # Entries of other months than this one, of months that have no table, and with ids of another version.
 months = st.sampled_from([0, 0, 0, 0, 0, 0, -1, 1, -400, None])
