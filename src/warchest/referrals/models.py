@@ -52,8 +52,8 @@ class Commission(models.Model):
     entry_id = models.UUIDField()
     level = models.SmallIntegerField()
     # Plans are never deleted. A foreign key would lock the one row of the plan in force five times a sale, for all sales at
-    # once; the check ``commissions_by_plans`` looks at more than it would.
-    plan = models.ForeignKey(CommissionPlan, on_delete=models.PROTECT, db_constraint=False)
+    # once; the check ``commissions_by_plans`` looks at more than it would. Nobody asks for a plan's commissions.
+    plan = models.ForeignKey(CommissionPlan, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     base_minor = models.BigIntegerField()
     rate_bps = models.IntegerField()
     amount_minor = models.BigIntegerField()

@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
                     "plan",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         to="referrals.commissionplan",
                     ),

@@ -148,6 +148,7 @@ class Migration(migrations.Migration):
                 (
                     "grant",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="deferrals",
                         to="subscriptions.grant",
