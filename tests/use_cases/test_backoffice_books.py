@@ -71,11 +71,14 @@ class TestJournal:
             ({"amount": "31.17", "currency": "USD"}, []),
             ({"amount": "31.17", "currency": "EUR", "from_day": "2026-02-11"}, [other]),
             ({"amount": "31.17", "currency": "EUR", "to_day": "2026-02-10"}, [one]),
+            ({"amount": "31.17", "owner": "kiosk-1"}, [one]),
             ({"book": "reseller_receivable", "owner": "kiosk-2"}, [other]),
             ({"owner": "kiosk-1", "kind": "correction"}, [one]),
             ({"owner": "kiosk-1", "kind": "top_up"}, []),
         ):
             assert found(accountant.page("/journal", **asked)) == [str(entry) for entry in entries], asked
+        chosen = accountant.page("/journal", owner="kiosk-1").select("#id_currency option[selected]")
+        assert [one["value"] for one in chosen] == ["EUR"]
         for text in ("bookworm", "Bookworm@example.org", str(player.id)):
             (entry,) = found(accountant.page("/journal", owner=text, kind="top_up"))
             assert services.get(Ledger).entry(entry_id=UUID(entry)).kind == "top_up"

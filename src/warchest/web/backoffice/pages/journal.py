@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from warchest.accounting.contract import Accounting
 from warchest.audit.contract import Audit, Operation, OperationFilter
 from warchest.journeys.refusals import explain
 from warchest.journeys.reverse_entry import REASON_LENGTH_MAX, obstacle, reverse_entry
@@ -50,7 +51,6 @@ class JournalForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency"].choices = [(code, code) for code in currency_codes()]
-        self.fields["currency"].initial = "EUR"
         kinds = {**books.KINDS}
         if (other := self.data.get("kind", "")).isidentifier():
             kinds.setdefault(other, books.kind_name(other))
@@ -61,9 +61,9 @@ class JournalForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         if said.get("amount"):
-            code = said.get("currency") or "EUR"
+            code, language = said.get("currency", ""), get_language() or "en"
             try:
-                said["money"] = read_amount(said["amount"], code, language=get_language() or "en")
+                said["money"] = read_amount(said["amount"], code, language=language)
             except UnableTo as refusal:
                 self.add_error("amount", explain(refusal).text)
         return said
@@ -84,7 +84,8 @@ class JournalForm(forms.Form):
 
 @needs()
 def journal(request: HttpRequest) -> HttpResponse:
-    form = JournalForm(request.GET or None, initial={"currency": "EUR"})
+    usual = {"currency": services.get(Accounting).functional_currency()}
+    form = JournalForm({**usual, **request.GET.dict()} if request.GET else None, initial=usual)
     found: tuple[Entry, ...] = ()
     meant = Whose()
     if not form.is_bound:
