@@ -27,9 +27,7 @@ _ACCOUNTS = """
                   GROUP BY l.account_id) AS leg ON leg.account_id = page.id
      ORDER BY page.book_id, page.owner, page.currency"""
 _TAIL = "SELECT t.account_id, t.side, t.amount_minor, t.occurred_at FROM ledger_tail AS t"
-_ALL = (
-    f"SELECT p.account_id, p.side, p.amount_minor, p.occurred_at FROM ledger_everyposting AS p UNION ALL {_TAIL}"
-)
+_ALL = f"SELECT p.account_id, p.side, p.amount_minor, p.occurred_at FROM ledger_everyposting AS p UNION ALL {_TAIL}"
 
 
 def accounts(
