@@ -13,6 +13,7 @@ import pytest
 from tests.simulation import callers
 from tests.simulation.callers import Caller
 from tests.simulation.checks import Answer, assert_everything_is_as_answered
+from tests.simulation.house import a_house
 from tests.sweep import Sweep
 
 CONNECTIONS = 16
@@ -62,3 +63,16 @@ def test_sixteen_at_once_leave_the_books_proved(
                 end.result()
             print(f"{sum(caller.done for caller in crowd)} done, {len(answers.all)} posted")
             assert_everything_is_as_answered(answers.all, holds=answers.holds)
+
+
+@pytest.mark.timeout(0)
+def test_so_do_many_processes(sweep: Sweep) -> None:
+    if not sweep.is_long:
+        pytest.skip("takes a minute: --sweep=SECONDS")
+    with a_house() as house:
+        for seed in sweep.seeds(short=1):
+            for number, role in enumerate(["call"] * 5 + ["fold", "fold", "seal", "seal"]):
+                house.employ(role, seed=seed * 1000 + number)
+            time.sleep(60)
+            house.dismiss_all()
+            assert house.tell("check") == 0, f"seed {seed}: see what was said above"
