@@ -32,7 +32,7 @@ def a_command(
 ) -> Command:
     return Command(
         actor=actor or Actor(ActorKind.API_CLIENT, "tests"),
-        key=key or f"test-{next(_numbers)}-{new_id().hex[:12]}",
+        key=key or f"test-{next(_numbers)}-{new_id().hex[-12:]}",
         at=at,
         channel=channel,
     )
