@@ -13,7 +13,8 @@ PURCHASE = "the product's own purchase, as a journey"
 UNIT = "the bare unit of work, in turn with journeys"
 
 _ONE = Line(PURCHASE, "Warchest", "1 caller (1 process)")
-_EIGHT = Line(PURCHASE, "Warchest", "8 callers (8 processes)")
+_EIGHT = Line(PURCHASE, "Warchest", "8 callers (2 processes of 4 threads, as the web server has them)")
+_APART = Line(PURCHASE, "Warchest", "8 callers (8 processes, whom nothing can join)")
 _SETS = Line(PURCHASE, "Warchest", "in sets of 500, 2 callers (2 processes)")
 _PEER = Line(UNIT, PGLEDGER_SQL.name, "8 callers (8 processes)")
 _LOGS = {
@@ -27,10 +28,11 @@ _DISK = Line(
 
 def declare(run: Run) -> None:
     if run.wants("journey"):
-        run.board.declare(_ONE, _EIGHT, _SETS, _PEER, *_LOGS.values(), _DISK)
+        run.board.declare(_ONE, _EIGHT, _APART, _SETS, _PEER, *_LOGS.values(), _DISK)
         run.board.goals += [
             Goal((_ONE,), (_PEER,), None),
             Goal((_EIGHT,), (_PEER,), 3),
+            Goal((_APART,), (_PEER,), None),
             Goal((_SETS,), (_PEER,), 10),
         ]
 
@@ -41,9 +43,11 @@ def take_rounds(run: Run) -> None:
     journey = run.entrant(JOURNEY)
     before = {} if journey.why_not else journey.step("footprint")
     eight: dict[str, Any] = {"processes": 8}
+    joined: dict[str, Any] = {"processes": 2, "threads": 4}
     for _ in range(run.options.rounds):
         run.time(_ONE, JOURNEY)
-        for line, variant, load in ((_EIGHT, "", eight), (_SETS, "sets", {"processes": 2, "batch": 500})):
+        run.time(_APART, JOURNEY, **eight)
+        for line, variant, load in ((_EIGHT, "", joined), (_SETS, "sets", {"processes": 2, "batch": 500})):
             if answer := run.time(line, JOURNEY, variant=variant, **load):
                 run.board.add(_LOGS[line], answer["wal_bytes"] / answer["purchases"])
         run.time(_PEER, PGLEDGER_SQL, **eight)
