@@ -79,7 +79,7 @@ class TestActivation:
             Source.SCRATCH_CARD,
             "1000.00 XCR",
             "10.00 EUR",
-            card.serial,
+            f"card:{card.serial}",
         )
         assert answer.entry_id is not None
         entry = services.get(Ledger).entry(entry_id=answer.entry_id)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from django.db.models import Count, Exists, F, OuterRef, Q
 
 from warchest.cards import queries, rules
 from warchest.cards.contract import LIABILITY_BOOK
 from warchest.cards.models import Batch, Card, PrintFile
-from warchest.ledger.contract import Ledger
+from warchest.ledger.contract import Difference, Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
 
@@ -23,10 +24,38 @@ def _liability_differs() -> Iterator[str]:
         owed = batch.face_minor * (batch.quantity - activated.get(batch.id, 0))
         found = booked.pop((str(batch.id), batch.face_currency), 0)
         if found != owed:
-            yield f"batch {batch}: {owed} {batch.face_currency} minor are not activated, the books say {found}"
+            yield (
+                f"batch {batch}: {owed} {batch.face_currency} minor are not activated, the books say {found};"
+                f" {_first_difference(batch, str(batch.id), batch.face_currency)}"
+            )
     for (owner, currency), minor in booked.items():
         if minor:
-            yield f"the books hold {minor} {currency} minor of cards for {owner or 'nobody'}, which delivered none"
+            yield (
+                f"the books hold {minor} {currency} minor of cards for {owner or 'nobody'}, which delivered none;"
+                f" {_first_difference(None, owner, currency)}"
+            )
+
+
+def _first_difference(batch: Batch | None, owner: str, currency: str) -> Difference:
+    return services.get(Ledger).first_difference(
+        book=LIABILITY_BOOK, accounts={(owner, currency)}, kept=partial(_kept, batch)
+    )
+
+
+def _kept(batch: Batch | None, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    """What delivering a batch made us owe, and what each activation took away."""
+    if batch is None:
+        return
+    yield Kept(
+        entry=f"batch-delivered:{batch.id}",
+        minor=batch.face_minor * batch.quantity,
+        record=f"the delivery of batch {batch}",
+    )
+    cards = Card.objects.filter(batch=batch, state="activated").order_by("activated_at", "serial")
+    if entries is not None:
+        cards = cards.filter(serial__in=[entry.reference for entry in entries])
+    for serial, entry_id in cards.values_list("serial", "entry_id").iterator():
+        yield Kept(entry=entry_id or "", minor=-batch.face_minor, record=f"card {serial}")
 
 
 def _activated_without_entry() -> Iterator[str]:

@@ -78,7 +78,8 @@ class LotTerms:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """``units`` and ``consideration`` are what is left; ``issued`` is how many units it began with.
+    """``units`` and ``consideration`` are what is left; ``issued`` is how many units it began with. ``reference`` is the key
+    of the journal entry that brought them.
 
     ``reserved`` is how many of the units are set aside by holds. ``opened_at`` is when the units came into the house, and
     ``origin`` the lot that they came in by: both stay as they are when units are moved or given back, which opens a lot.
@@ -109,7 +110,8 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What one spend asks for: ``units`` (more than zero) of a player's wallet. ``reference`` names it."""
+    """What one spend asks for: ``units`` (more than zero) of a player's wallet. ``reference`` names it: the key of its
+    journal entry."""
 
     player: UUID
     units: Money
@@ -126,10 +128,15 @@ class CapturedHold:
 
 @dataclass(frozen=True, slots=True)
 class ExpiredLot:
-    """``units`` and ``consideration`` left the wallet with the lot's term; ``left`` is what holds still keep of it."""
+    """``units`` and ``consideration`` left the wallet with the lot's term; ``left`` is what holds still keep of it.
+
+    ``reference`` is the key under which to book it. A lot expires in as many steps as holds let go of it after its term:
+    each leaves less, and has a key of its own.
+    """
 
     id: UUID
     player: UUID
+    reference: str
     units: Money
     consideration: Money
     left: Money
@@ -153,6 +160,10 @@ class Wallet:
     @property
     def available(self) -> Money:
         return self.posted - self.held - self.expired
+
+
+# A ``reference`` is everywhere the key of the journal entry that is posted in the same transaction: by it a difference
+# between lots and the books is traced to its first entry.
 
 
 class Charging(Protocol):

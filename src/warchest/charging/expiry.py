@@ -41,11 +41,13 @@ def expire(*, lot_ids: Sequence[UUID], at: datetime) -> tuple[ExpiredLot, ...]:
             if lot.lot_id not in owners or lot.expires_at is None or lot.expires_at > at or not over:
                 continue
             paid = rules.share(lot.consideration_minor, part=over, whole=lot.units_minor)
-            takings.append(Taking(new_id(), f"expiry:{lot.lot_id}", Cut(lot, over, paid)))
+            reference = f"expiry:{lot.lot_id}:{lot.reserved_minor}"
+            takings.append(Taking(new_id(), reference, Cut(lot, over, paid)))
             expired.append(
                 ExpiredLot(
                     id=lot.lot_id,
                     player=owner,
+                    reference=reference,
                     units=Money.units(over),
                     consideration=Money(paid, currency(lot.currency)),
                     left=Money.units(lot.reserved_minor),

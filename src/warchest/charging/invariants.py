@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
 from warchest.charging.contract import WALLET_BOOK
-from warchest.ledger.contract import Ledger
+from warchest.kernel.currency import INNER
+from warchest.ledger.contract import Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant
 from warchest.runtime.services import services
+
+_FUNDING_BOOK = "wallet_funding"
+_IS_ID = re.compile("[0-9a-f-]{36}")
+
+
+# What is kept of each entry, by its key: a lot begins with what is left of it and what was taken, a slice takes away.
+_KEPT = """
+    SELECT kept.reference, sum(kept.{column})::bigint, min(kept.record)
+      FROM (SELECT lot.reference, lot.units_left_minor + coalesce(taken.units, 0) AS units,
+                   lot.consideration_left_minor + coalesce(taken.consideration, 0) AS consideration,
+                   'lot ' || lot.id AS record
+              FROM charging_lot AS lot
+              LEFT JOIN LATERAL (SELECT sum(units_minor) AS units, sum(consideration_minor) AS consideration
+                                   FROM charging_lotslice WHERE lot_id = lot.id) AS taken ON true
+             WHERE {lots} {of_lots}
+             UNION ALL
+            SELECT slice.reference, -slice.units_minor, -slice.consideration_minor, 'slice ' || slice.id
+              FROM charging_lotslice AS slice JOIN charging_lot AS lot ON lot.id = slice.lot_id
+             WHERE {lots} {of_slices}) AS kept
+     GROUP BY kept.reference HAVING sum(kept.{column}) <> 0 ORDER BY min(kept.record)"""
+
+
+def _kept(column: str, lots: str, value: object, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    of = "" if entries is None else "AND {}.reference = ANY (%(keys)s)"
+    query = _KEPT.format(column=column, lots=lots, of_lots=of.format("lot"), of_slices=of.format("slice"))
+    with services.database("charging").chunked_cursor() as cursor:
+        cursor.execute(query, {"value": value, "keys": [entry.key for entry in entries or ()]})
+        for key, minor, record in cursor:
+            yield Kept(entry=key, minor=minor, record=record)
+
+
+def _units_kept(player: str, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    # The books could name an owner who is none.
+    wallet = UUID(player) if _IS_ID.fullmatch(player) else None
+    return _kept("units", "lot.wallet_id = %(value)s", wallet, entries)
 
 
 def _lots_equal_balances() -> Iterator[str]:
@@ -23,7 +61,17 @@ def _lots_equal_balances() -> Iterator[str]:
     }
     for player in sorted(lots.keys() | books.keys()):
         if lots.get(player, 0) != books.get(player, 0):
-            yield f"wallet {player}: lots hold {lots.get(player, 0)} minor units, the ledger {books.get(player, 0)}"
+            first = services.get(Ledger).first_difference(
+                book=WALLET_BOOK, accounts={(player, INNER.code)}, kept=partial(_units_kept, player)
+            )
+            yield (
+                f"wallet {player}: lots hold {lots.get(player, 0)} minor units,"
+                f" the ledger {books.get(player, 0)}; {first}"
+            )
+
+
+def _consideration_kept(unit: str, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    return _kept("consideration", "lot.currency = %(value)s", unit, entries)
 
 
 def _consideration_equals_liability() -> Iterator[str]:
@@ -34,13 +82,16 @@ def _consideration_equals_liability() -> Iterator[str]:
         lots = dict(cursor.fetchall())
     books = {
         currency: total
-        for (_, currency), total in services.get(Ledger).book_sums_by_owner(book="wallet_funding").items()
+        for (_, currency), total in services.get(Ledger).book_sums_by_owner(book=_FUNDING_BOOK).items()
     }
     for currency in sorted(lots.keys() | books.keys()):
         if lots.get(currency, 0) != books.get(currency, 0):
+            first = services.get(Ledger).first_difference(
+                book=_FUNDING_BOOK, accounts={("", currency)}, kept=partial(_consideration_kept, currency)
+            )
             yield (
                 f"{currency}: lots carry a consideration of {lots.get(currency, 0)} minor units,"
-                f" wallet funding is {books.get(currency, 0)}"
+                f" wallet funding is {books.get(currency, 0)}; {first}"
             )
 
 

@@ -21,7 +21,8 @@ class Wallet(models.Model):
 class Lot(models.Model):
     """Units that came in together, and what was paid for them.
 
-    ``…_left`` only ever shrink, ``reserved_minor`` follows the reservations; the rest never changes.
+    ``…_left`` only ever shrink, ``reserved_minor`` follows the reservations; the rest never changes. ``reference`` is the
+    key of the journal entry that brought them, as that of a slice is the key of the one that took it.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -80,6 +81,7 @@ class Lot(models.Model):
             ),
         ]
         indexes = [
+            models.Index(name="lot_reference", fields=["reference"]),
             models.Index(name="lot_open", fields=["wallet"], condition=Q(is_open=True)),
             models.Index(
                 name="lot_term",
@@ -110,6 +112,7 @@ class LotSlice(models.Model):
             CheckConstraint(
                 name="slice_positive", condition=Q(units_minor__gt=0, consideration_minor__gte=0)
             ),
+            CheckConstraint(name="slice_names_entry", condition=~Q(reference="")),
             CheckConstraint(name="slice_use_known", condition=Q(use__in=["spend", "transfer", "expiry"])),
         ]
         indexes = [models.Index(fields=["reference"], name="slice_reference")]

@@ -75,7 +75,7 @@ def _activate(tx: Transaction, *, player: UUID, code_hash: str, client_address: 
     if entry_id is not None:
         entry = EntryDraft(
             id=entry_id,
-            key=f"card:{card.serial}",
+            key=_key(card),
             kind="card_activated",
             occurred_at=tx.command.at,
             legs=legs,
@@ -98,6 +98,11 @@ def _activate(tx: Transaction, *, player: UUID, code_hash: str, client_address: 
     )
     wallet = tx.get(Ledger).balance(account=AccountRef(WALLET_BOOK, INNER.code, str(player)))
     return Activated(serial=card.serial, gave=card.gives, units=units, entry_id=entry_id, wallet=wallet)
+
+
+def _key(card: ClaimedCard) -> str:
+    """The key of the entry that books the activation."""
+    return f"card:{card.serial}"
 
 
 def _give(tx: Transaction, holder: Player, card: ClaimedCard) -> tuple[Money, tuple[Leg, ...], UUID | None]:
@@ -127,7 +132,7 @@ def _fund(tx: Transaction, holder: Player, card: ClaimedCard, worth: Worth) -> t
         units=units,
         consideration=card.face if card.paid else Money.zero(card.face.currency),
         source=Source.SCRATCH_CARD if card.paid else Source.PROMOTION,
-        reference=card.serial,
+        reference=_key(card),
         # Cards are sold for cash by others: there is nothing that a refund could go back to.
         terms=LotTerms(refundable=False),
         at=tx.command.at,

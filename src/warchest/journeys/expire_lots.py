@@ -33,8 +33,7 @@ def expire_lots(tx: Transaction, *, lots: tuple[UUID, ...]) -> tuple[Expiry, ...
     entries = [
         EntryDraft(
             id=expiry.entry_id,
-            # A lot expires in as many steps as holds let go of it after its term: each leaves less.
-            key=f"expiry:{expiry.lot.id}:{expiry.lot.left.minor}",
+            key=expiry.lot.reference,
             kind="expiry",
             occurred_at=at,
             legs=accounting.expiry_legs(

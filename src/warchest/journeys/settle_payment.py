@@ -35,19 +35,20 @@ def settle(tx: Transaction, *, payment_id: UUID, report: Report) -> Payment:
 
 
 def _credit(tx: Transaction, *, payment: Payment, report: Report) -> Payment:
+    key = f"top-up:{payment.id}"
     lot = tx.get(Charging).fund(
         lot_id=new_id(),
         player=payment.player,
         units=payment.units,
         consideration=payment.amount,
         source=Source.CARD_PAYMENT,
-        reference=str(payment.id),
+        reference=key,
         terms=LotTerms(refundable=True),
         at=tx.command.at,
     )
     entry = EntryDraft(
         id=new_id(),
-        key=f"top-up:{payment.id}",
+        key=key,
         kind="top_up",
         occurred_at=tx.command.at,
         legs=tx.get(Accounting).top_up_legs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -311,6 +311,39 @@ class Sealing:
     oldest_unsealed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What another app keeps of one entry: ``minor``, over all accounts that are compared, positive on the book's own side.
+
+    ``entry`` is the entry's id or its key; ``record`` says what it is that is kept, where no such entry is to be found.
+    """
+
+    entry: UUID | str
+    minor: int
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first entry, in the order of the books, of which accounts and another app say something else: what the entry
+    posted to the accounts, and what is kept of it. Where no entry does, ``record`` is the first that has no entry."""
+
+    entry: Entry | None = None
+    booked_minor: int = 0
+    kept_minor: int = 0
+    record: str = ""
+
+    def __str__(self) -> str:
+        if self.entry:
+            return (
+                f"first at entry {self.entry.id} (position {self.entry.position}),"
+                f" which books {self.booked_minor}, while {self.kept_minor} are kept of it"
+            )
+        if self.record:
+            return f"{self.record} of {self.kept_minor} has no entry"
+        return "no entry differs by itself"
+
+
 class Ledger(Protocol):
     def define_books(self, *, books: Sequence[Book]) -> None:
         """Add books to the chart; one that is there stays as it is. Accounts open by themselves when first posted to."""
@@ -447,6 +480,20 @@ class Ledger(Protocol):
 
     def book_sums_by_owner(self, *, book: str) -> Mapping[tuple[str, str], int]:
         """Per (owner, currency) the balance of a book's accounts in minor units, positive on the book's own side."""
+        ...
+
+    def first_difference(
+        self,
+        *,
+        book: str,
+        accounts: Collection[tuple[str, str]],
+        kept: Callable[[Sequence[Entry] | None], Iterable[Kept]],
+    ) -> Difference:
+        """Walk the entries of accounts of a book, given by (owner, currency), beside what another app keeps of them.
+
+        For where sums were found to differ: it reads every entry of the accounts. ``kept`` is asked for what is kept of
+        some entries, and once (None) for all there is; it answers each entry once, and may leave out what is zero.
+        """
         ...
 
     def fold(self, *, entries_max: int = 10_000) -> int:

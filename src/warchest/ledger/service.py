@@ -1,6 +1,6 @@
 """The ledger as this process offers it."""
 
-from warchest.ledger import account_queries, entry_queries, holds, operations, queries, seals
+from warchest.ledger import account_queries, comparison, entry_queries, holds, operations, queries, seals
 
 
 class LocalLedger:
@@ -35,4 +35,5 @@ class LocalLedger:
     accounts = staticmethod(account_queries.accounts)
     books = staticmethod(account_queries.books)
     book_sums_by_owner = staticmethod(queries.book_sums_by_owner)
+    first_difference = staticmethod(comparison.first_difference)
     folding = staticmethod(queries.folding)

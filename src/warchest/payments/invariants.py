@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from django.db.models import Exists, OuterRef, Sum
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
-from warchest.ledger.contract import Entry, Ledger, Side
+from warchest.ledger.contract import Entry, Kept, Ledger, Side
 from warchest.payments.contract import Direction
 from warchest.payments.models import Message as MessageRow
 from warchest.payments.models import Payment as PaymentRow
@@ -33,7 +34,7 @@ def _paid() -> Mapping[tuple[str, str], int]:
 
 
 # What stands in provider clearing is the sum of these: what increases it counts positive. Refunds, disputes, fees and
-# settlements add theirs, negative.
+# settlements add theirs, negative. Each also answers in ``_kept``, entry by entry.
 _CLEARING_PARTS: tuple[Callable[[], Mapping[tuple[str, str], int]], ...] = (_paid,)
 
 
@@ -47,7 +48,18 @@ def _clearing_equals_payments() -> Iterator[str]:
     for provider, code in sorted(expected.keys() | books.keys()):
         owed, booked = expected[provider, code], books.get((provider, code), 0)
         if owed != booked:
-            yield f"{provider} {code}: payments make {owed} minor units, provider clearing is {booked}"
+            first = services.get(Ledger).first_difference(
+                book=_CLEARING, accounts={(provider, code)}, kept=partial(_kept, provider, code)
+            )
+            yield f"{provider} {code}: payments make {owed} minor units, provider clearing is {booked}; {first}"
+
+
+def _kept(provider: str, code: str, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    rows = PaymentRow.objects.filter(credited_at__isnull=False, provider=provider, currency=code)
+    if entries is not None:
+        rows = rows.filter(journal_entry__in=[entry.id for entry in entries])
+    for row in rows.order_by("id").iterator():
+        yield Kept(entry=row.journal_entry or "", minor=row.amount_minor, record=f"payment {row.id}")
 
 
 def _credited_in_one_entry() -> Iterator[str]:

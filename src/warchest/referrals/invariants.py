@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from django.db.models import Sum
 
-from warchest.ledger.contract import Ledger
+from warchest.ledger.contract import Entry, Kept, Ledger
 from warchest.referrals.contract import ON_HOLD_BOOK, CommissionState
 from warchest.referrals.models import Commission as CommissionRow
 from warchest.runtime.invariants import Invariant
 from warchest.runtime.services import services
+
+_IS_ID = re.compile("[0-9a-f-]{36}")
 
 # Whoever has a sponsor and cannot be reached from one who has none hangs in a loop.
 _LOOPS = """
@@ -37,10 +41,24 @@ def _on_hold_and_books() -> Iterable[str]:
     for place in sorted(booked.keys() | earned.keys()):
         if booked.get(place, 0) != earned.get(place, 0):
             sponsor, unit = place
+            first = services.get(Ledger).first_difference(
+                book=ON_HOLD_BOOK, accounts={place}, kept=partial(_kept, sponsor, unit)
+            )
             yield (
                 f"sponsor {sponsor}, {unit}: commissions on hold are {earned.get(place, 0)} minor units,"
-                f" the book {ON_HOLD_BOOK} holds {booked.get(place, 0)}"
+                f" the book {ON_HOLD_BOOK} holds {booked.get(place, 0)}; {first}"
             )
+
+
+def _kept(sponsor: str, unit: str, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    if not _IS_ID.fullmatch(sponsor):
+        return  # The books could name an owner who is none.
+    rows = CommissionRow.objects.filter(state=CommissionState.ON_HOLD, sponsor=sponsor, currency=unit)
+    if entries is not None:
+        rows = rows.filter(entry_id__in=[entry.id for entry in entries])
+    sums = rows.values_list("entry_id").annotate(minor=Sum("amount_minor")).order_by("entry_id")
+    for entry_id, minor in sums.iterator():
+        yield Kept(entry=entry_id, minor=int(minor), record=f"the commission of entry {entry_id}")
 
 
 def _loops() -> Iterable[str]:

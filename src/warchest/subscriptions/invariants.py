@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from uuid import UUID
 
-from warchest.ledger.contract import Ledger
+from warchest.ledger.contract import Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant
 from warchest.runtime.services import services
 from warchest.subscriptions import queries
 from warchest.subscriptions.contract import DEFERRED_BOOK
+from warchest.subscriptions.models import Recognition as RecognitionRow
 
 # The latest stretch is covered by its terms without a gap: they never overlap, so their lengths must sum to its own.
 _BROKEN_STRETCHES = """
@@ -33,17 +37,57 @@ _RECOGNISED = """
            USING (currency)
      WHERE coalesce(d.minor, 0) <> coalesce(r.minor, 0)"""
 
+# What a deferral began with, as far as its entry goes: what is left of it, and what the runs since must have recognised.
+_KEPT = """
+    SELECT coalesce(g.entry_id::text, ''), 'grant ' || g.id,
+           d.net_minor - d.recognised_minor
+               + CASE WHEN d.ends_at <= run.until THEN d.net_minor
+                      WHEN d.starts_at < run.until
+                      THEN div(d.net_minor * floor(extract(epoch FROM run.until - d.starts_at)),
+                               floor(extract(epoch FROM d.ends_at - d.starts_at)))::bigint
+                      ELSE 0 END
+      FROM subscriptions_deferral AS d
+      JOIN subscriptions_grant AS g ON g.id = d.grant_id
+      LEFT JOIN LATERAL (SELECT (max(r.day) + 1)::timestamp AT TIME ZONE 'UTC' AS until
+                           FROM subscriptions_recognition AS r WHERE r.recorded_at >= g.recorded_at) AS run ON true
+     WHERE d.currency = %(currency)s {of}
+     ORDER BY g.id"""
+_OF_ENTRIES = "AND (g.id = ANY (%(grants)s) OR g.source <> 'paid' AND g.entry_id = ANY (%(entries)s))"
+_GRANT_IN_KEY = re.compile("subscription:([0-9a-f-]{36})")
+
+
+def _deferred_kept(unit: str, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    values = {
+        "currency": unit,
+        "grants": [UUID(key[1]) for entry in entries or () if (key := _GRANT_IN_KEY.fullmatch(entry.key))],
+        "entries": [entry.id for entry in entries or ()],
+    }
+    with services.database("subscriptions").chunked_cursor() as cursor:
+        cursor.execute(_KEPT.format(of="" if entries is None else _OF_ENTRIES), values)
+        for entry, grant, minor in cursor:
+            yield Kept(entry=UUID(entry) if entry else "", minor=int(minor), record=grant)
+    runs = RecognitionRow.objects.filter(currency=unit).order_by("day", "run")
+    for day, run, minor in runs.values_list("day", "run", "amount_minor"):
+        key = f"recognise:{day.isoformat()}" + (f":{run}" if run > 1 else "")
+        yield Kept(entry=key, minor=-minor, record=f"the run {run} of {day}")
+
 
 def _deferred_and_books() -> Iterable[str]:
     booked: Counter[str] = Counter()
-    for (_, unit), minor in services.get(Ledger).book_sums_by_owner(book=DEFERRED_BOOK).items():
+    accounts = services.get(Ledger).book_sums_by_owner(book=DEFERRED_BOOK)
+    for (_, unit), minor in accounts.items():
         booked[unit] += minor
     deferred = queries.deferred()
     for unit in sorted(booked.keys() | deferred.keys()):
         if booked[unit] != deferred.get(unit, 0):
+            first = services.get(Ledger).first_difference(
+                book=DEFERRED_BOOK,
+                accounts={account for account in accounts if account[1] == unit},
+                kept=partial(_deferred_kept, unit),
+            )
             yield (
                 f"{unit}: grants defer {deferred.get(unit, 0)} minor units,"
-                f" the book {DEFERRED_BOOK} holds {booked[unit]}"
+                f" the book {DEFERRED_BOOK} holds {booked[unit]}; {first}"
             )
 
 

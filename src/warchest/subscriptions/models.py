@@ -57,6 +57,10 @@ class Grant(models.Model):
             CheckConstraint(name="grant_source_known", condition=Q(source__in=_SOURCES)),
             CheckConstraint(name="grant_ends_later", condition=Q(ends_at__gt=F("starts_at"))),
         ]
+        # A sale's entry names the grant in its key: no sale has to be found by its entry, and none pays for the index.
+        indexes = [
+            models.Index(fields=["entry_id"], condition=~Q(source=GrantSource.PAID.value), name="grant_entry")
+        ]
 
 
 class Deferral(models.Model):

@@ -146,6 +146,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="lotslice",
             constraint=models.CheckConstraint(
+                condition=models.Q(("reference", ""), _negated=True), name="slice_names_entry"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="lotslice",
+            constraint=models.CheckConstraint(
                 condition=models.Q(("use__in", ["spend", "transfer", "expiry"])), name="slice_use_known"
             ),
         ),
@@ -154,6 +160,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("units_minor__gt", 0)), name="reservation_positive"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="lot",
+            index=models.Index(fields=["reference"], name="lot_reference"),
         ),
         migrations.AddIndex(
             model_name="lot",

@@ -23,6 +23,9 @@ CREATE TRIGGER begin_whole BEFORE INSERT ON charging_lot FOR EACH ROW
 CREATE TRIGGER promotion_stays BEFORE INSERT ON charging_lot FOR EACH ROW
     WHEN (NEW.source = 'promotion' AND NEW.payable_out)
     EXECUTE FUNCTION charging_refuse('what nobody paid for is never paid out');
+CREATE TRIGGER names_entry BEFORE INSERT ON charging_lot FOR EACH ROW
+    WHEN (NEW.reference = '')
+    EXECUTE FUNCTION charging_refuse('a lot names the journal entry that brings it');
 CREATE TRIGGER has_origin BEFORE INSERT ON charging_lot FOR EACH ROW
     WHEN ((NEW.from_slice_id IS NULL) <> (NEW.origin_id = NEW.id))
     EXECUTE FUNCTION charging_refuse('a lot is its own origin, or made of a slice of another');

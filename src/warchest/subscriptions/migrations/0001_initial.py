@@ -190,6 +190,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="grant_ends_later"
             ),
         ),
+        migrations.AddIndex(
+            model_name="grant",
+            index=models.Index(
+                condition=models.Q(("source", "paid"), _negated=True), fields=["entry_id"], name="grant_entry"
+            ),
+        ),
         run_file(__file__, "constraints.sql"),
         run_file(__file__, "grants.sql"),
         append_only("subscriptions_grant", "subscriptions_recognition", "subscriptions_entitlementchange"),
