@@ -171,8 +171,16 @@ class WalletsModel:
             lot = self.lots[lot_id]
             if lot.is_over(at) and (over := lot.unreserved):
                 slice_ = lot.take(over)
-                left = Money.units(lot.units)
-                done.add(ExpiredLot(lot_id, lot.player, slice_.units, slice_.consideration, left))
+                done.add(
+                    ExpiredLot(
+                        id=lot_id,
+                        player=lot.player,
+                        reference=f"expiry:{lot_id}:{lot.units}",
+                        units=slice_.units,
+                        consideration=slice_.consideration,
+                        left=Money.units(lot.units),
+                    )
+                )
         return done
 
     def give_back(
