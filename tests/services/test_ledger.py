@@ -17,6 +17,7 @@ from tests.builders.people import NOW
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import CurrencyMismatch, Money
 from warchest.ledger.contract import (
+    AMOUNT_MINOR_MAX,
     AccountRef,
     Book,
     BookKind,
@@ -243,6 +244,34 @@ class TestHold:
                 expires_at=NOW,
             )
 
+    @pytest.mark.parametrize(
+        ("account", "amount", "reason"),
+        [
+            (purse("anna"), 0, "amount_not_positive"),
+            (purse("anna"), -1, "amount_not_positive"),
+            (AccountRef("issued", "XCR"), 1, "book_without_floor"),
+            (AccountRef("moon", "XCR"), 1, "insufficient_funds"),
+        ],
+    )
+    def test_refuses_what_cannot_be_held(
+        self, ledger: Ledger, account: AccountRef, amount: int, reason: str
+    ) -> None:
+        ledger.post(entry=issue("anna", 100))
+
+        with pytest.raises(UnableToHold, match=reason):
+            ledger.hold(hold_id=new_id(), account=account, amount=units(amount), reason="x", expires_at=NOW)
+
+    def test_answers_the_same_id_once_and_refuses_another_amount_under_it(self, ledger: Ledger) -> None:
+        ledger.post(entry=issue("anna", 100))
+        hold = new_id()
+        first = ledger.hold(hold_id=hold, account=purse("anna"), amount=units(10), reason="x", expires_at=NOW)
+
+        assert first == ledger.hold(
+            hold_id=hold, account=purse("anna"), amount=units(10), reason="x", expires_at=NOW
+        )
+        with pytest.raises(UnableToHold, match="hold_id_reused"):
+            ledger.hold(hold_id=hold, account=purse("anna"), amount=units(11), reason="x", expires_at=NOW)
+
     def test_lapses_by_itself(self, ledger: Ledger) -> None:
         ledger.post(entry=issue("anna", 100))
         hold = new_id()
@@ -322,6 +351,20 @@ class TestDatabaseRefuses:
                 " cluster, kind, 'x', reference, details, sides, currencies, accounts, ARRAY[5, 6]"
                 " FROM ledger_journalentry"
             )
+
+
+class TestFold:
+    def test_sums_outgrow_64_bits(self, ledger: Ledger) -> None:
+        most = units(AMOUNT_MINOR_MAX)
+        legs = [debit("issued", most), credit("revenue", most)] * 500
+        ledger.post_set(entries=[entry(*legs) for _ in range(20)])
+
+        assert ledger.fold(entries_max=0) == 1
+        assert ledger.fold() == 19
+        assert ledger.balance(account=AccountRef("issued", "XCR")).posted.minor == 20 * 500 * AMOUNT_MINOR_MAX
+        assert ledger.statement(account=AccountRef("issued", "XCR"))[0].balance_after.minor > 2**63
+        ledger.post(entry=entry(*legs))
+        assert ledger.balance(account=AccountRef("issued", "XCR")).posted.minor == 21 * 500 * AMOUNT_MINOR_MAX
 
 
 class TestMonths:

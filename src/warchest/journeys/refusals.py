@@ -85,6 +85,8 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "wallet_frozen": (403, _("This wallet is frozen. Our support can tell you why.")),
     "wallet_unknown": (404, _("There is no such wallet.")),
     "hold_unknown": (404, _("There is no such hold.")),
+    "hold_id_reused": (422, _("This hold was made before with other contents.")),
+    "book_without_floor": (422, _("Nothing can be set aside on this account.")),
     "hold_closed": (409, _("This hold is closed already.")),
     "hold_expired": (409, _("This hold has expired.")),
     "capture_exceeds_hold": (422, _("This is more than what was held, or nothing.")),

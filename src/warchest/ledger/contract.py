@@ -47,7 +47,9 @@ class UnableToHold(UnableTo):
             "hold_closed",
             "hold_expired",
             "capture_exceeds_hold",
-            "book_unknown",
+            "amount_not_positive",
+            "book_without_floor",  # nothing can be set aside of an account without an exact balance
+            "hold_id_reused",  # the id was used for a hold of another account or amount
         }
     )
 

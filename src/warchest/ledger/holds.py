@@ -22,6 +22,8 @@ from warchest.runtime.services import services
 def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime) -> Hold:
     if amount.currency.code != account.currency:
         raise CurrencyMismatch(f"{amount} of an account in {account.currency}")
+    if amount.minor <= 0:
+        raise UnableToHold("amount_not_positive")
     row = AccountRow.objects.filter(
         book_id=account.book, owner=account.owner, currency=account.currency
     ).first()
@@ -41,10 +43,14 @@ def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expi
         violated = error.__cause__.diag.constraint_name  # type: ignore[union-attr]
         if violated == "balance_not_below_floor":
             raise UnableToHold("insufficient_funds") from None
-        if violated == "ledger_hold_pkey":
-            return find_hold(hold_id=hold_id)
-        raise
-    return find_hold(hold_id=hold_id)
+        if violated == "hold_needs_floor":
+            raise UnableToHold("book_without_floor") from None
+        if violated != "ledger_hold_pkey":
+            raise
+    found = find_hold(hold_id=hold_id)
+    if (found.account, found.amount) != (account, amount):
+        raise UnableToHold("hold_id_reused")
+    return found
 
 
 def release_for_capture(*, hold_id: UUID, amount: Money | None, at: datetime) -> Hold:

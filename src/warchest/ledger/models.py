@@ -32,8 +32,9 @@ class Account(models.Model):
     owner = models.CharField(max_length=64, blank=True, db_collation="C")
     currency = models.CharField(max_length=3)
     opened_at = models.DateTimeField(db_default=Now())
-    debit_minor = models.BigIntegerField()
-    credit_minor = models.BigIntegerField()
+    # Sums outgrow the 64 bits of an amount: a full one would keep all the books from being folded.
+    debit_minor = models.DecimalField(max_digits=30, decimal_places=0)
+    credit_minor = models.DecimalField(max_digits=30, decimal_places=0)
 
     class Meta:
         constraints = [UniqueConstraint(fields=["book", "owner", "currency"], name="account_once")]

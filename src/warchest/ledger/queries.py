@@ -45,7 +45,7 @@ def balance(*, account: AccountRef) -> Balance:
     ):
         if posted is not None:
             return Balance(Money(posted, unit), Money(held, unit))
-        net += int(tail or 0)
+        net = int(net + (tail or 0))
         return Balance(Money(net if side == Side.DEBIT else -net, unit), Money.zero(unit))
     return Balance(Money.zero(unit), Money.zero(unit))
 

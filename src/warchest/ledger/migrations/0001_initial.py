@@ -90,8 +90,8 @@ class Migration(migrations.Migration):
                 ("owner", models.CharField(blank=True, db_collation="C", max_length=64)),
                 ("currency", models.CharField(max_length=3)),
                 ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ("debit_minor", models.BigIntegerField()),
-                ("credit_minor", models.BigIntegerField()),
+                ("debit_minor", models.DecimalField(decimal_places=0, max_digits=30)),
+                ("credit_minor", models.DecimalField(decimal_places=0, max_digits=30)),
                 (
                     "book",
                     models.ForeignKey(

@@ -58,18 +58,18 @@ BEGIN
     SELECT max(next.position), count(*) INTO upto, folded
       FROM (SELECT e.position FROM ledger_journalentry AS e
              WHERE e.position > mark.position AND e.position <= settled
-             ORDER BY e.position LIMIT entries_max) AS next;
+             ORDER BY e.position LIMIT greatest(entries_max, 1)) AS next;
 
     IF folded > 0 THEN
         PERFORM ledger_unfold(mark.position, upto);
     END IF;
     UPDATE ledger_watermark
-       SET position = CASE WHEN folded < entries_max THEN greatest(settled, position) ELSE upto END,
+       SET position = CASE WHEN folded < greatest(entries_max, 1) THEN greatest(settled, position) ELSE upto END,
            settled_position = settled, marked_position = mark.marked_position,
            marked_transaction = mark.marked_transaction,
            folded_at = CASE WHEN folded > 0 THEN clock_timestamp() ELSE folded_at END
      WHERE (position, settled_position, marked_position, marked_transaction) IS DISTINCT FROM
-           (CASE WHEN folded < entries_max THEN greatest(settled, position) ELSE upto END, settled,
+           (CASE WHEN folded < greatest(entries_max, 1) THEN greatest(settled, position) ELSE upto END, settled,
             mark.marked_position, mark.marked_transaction);
     RETURN folded;
 END $$;

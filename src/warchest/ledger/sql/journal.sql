@@ -37,7 +37,8 @@ BEGIN
 END $$;
 
 -- The order of the books. A number is drawn after an entry's balances are locked, so for each account with a floor the
--- numbers stand in the order in which its balance moved.
+-- numbers stand in the order in which its balance moved. It must not be given a cache: folding takes the last number drawn
+-- for the highest there is.
 CREATE SEQUENCE ledger_position;
 
 -- Every key that was ever posted under. A table of its own, since a unique key cannot span the journal's months.
@@ -73,12 +74,12 @@ CREATE TABLE ledger_journalentry (
 CREATE TABLE ledger_posting (
     position bigint NOT NULL,
     amount_minor bigint NOT NULL,
-    net_after_minor bigint NOT NULL,
     occurred_at timestamptz NOT NULL,
     entry_id uuid NOT NULL,
     account_id int NOT NULL,
     leg smallint NOT NULL,
-    side "char" NOT NULL
+    side "char" NOT NULL,
+    net_after_minor numeric(30) NOT NULL
 ) PARTITION BY RANGE (entry_id);
 
 -- Where a month begins among identifiers of version 7, whose first 48 bits are milliseconds (RFC 9562, section 5.7).
