@@ -59,13 +59,13 @@ _GRANT_IN_KEY = re.compile("subscription:([0-9a-f-]{36})")
 def _deferred_kept(unit: str, entries: Sequence[Entry] | None) -> Iterator[Kept]:
     values = {
         "currency": unit,
-        "grants": [UUID(key[1]) for entry in entries or () if (key := _GRANT_IN_KEY.fullmatch(entry.key))],
+        "grants": [UUID(name[1]) for entry in entries or () if (name := _GRANT_IN_KEY.fullmatch(entry.key))],
         "entries": [entry.id for entry in entries or ()],
     }
     with services.database("subscriptions").chunked_cursor() as cursor:
         cursor.execute(_KEPT.format(of="" if entries is None else _OF_ENTRIES), values)
-        for entry, grant, minor in cursor:
-            yield Kept(entry=UUID(entry) if entry else "", minor=int(minor), record=grant)
+        for entry_id, grant, minor in cursor:
+            yield Kept(entry=UUID(entry_id) if entry_id else "", minor=int(minor), record=grant)
     runs = RecognitionRow.objects.filter(currency=unit).order_by("day", "run")
     for day, run, minor in runs.values_list("day", "run", "amount_minor"):
         key = f"recognise:{day.isoformat()}" + (f":{run}" if run > 1 else "")
