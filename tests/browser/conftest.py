@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -120,8 +121,16 @@ class House:
     def administrator(self, username: str, **options: Any) -> tuple[Page, Eyes]:
         """One of the administrators of demo.json, signed in."""
         listed = self.listed_administrator(username)
+        from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
         page, eyes = self.with_certificate(listed["pkcs12"], listed["pkcs12_password"], **options)
-        page.goto("/")
+        try:
+            page.goto("/")
+        except PlaywrightTimeout:
+            # Seen once in many runs, and not understood yet. It is told with what the servers said, so that it cannot hide.
+            warnings.warn(f"the first page did not come; tried again. {self.demo.output()}", stacklevel=1)
+            page, eyes = self.with_certificate(listed["pkcs12"], listed["pkcs12_password"], **options)
+            page.goto("/")
         sign_in_to_backoffice(page, listed["password"])
         return page, eyes
 
