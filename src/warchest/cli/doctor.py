@@ -15,10 +15,10 @@ from warchest.kernel.currency import INNER, currency_codes
 from warchest.runtime.configuration import (
     Configuration,
     UnableToReadConfiguration,
-    database_server,
     path,
     read,
 )
+from warchest.runtime.databases import database_server
 from warchest.runtime.secrets import home
 
 Finding = tuple[bool, str]

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
-from warchest.runtime.configuration import configuration, database_server
+from warchest.runtime.configuration import configuration
+from warchest.runtime.databases import aliases, database_server, owner, reader
 from warchest.runtime.postgres import UnableToStartPostgres
 from warchest.runtime.roles import Role
 from warchest.runtime.secrets import home, text_secret
@@ -81,9 +82,9 @@ TEMPLATES = [
 ]
 
 
-def _database(role: Role) -> dict[str, object]:
+def _database(alias: str, role: Role) -> dict[str, object]:
     try:
-        parts = conninfo_to_dict(database_server().dsn(role))
+        parts = conninfo_to_dict(database_server(alias).dsn(role))
     except UnableToStartPostgres:
         # Nothing has been started in this home yet: commands that need no database go on.
         parts = {}
@@ -105,11 +106,15 @@ def _database(role: Role) -> dict[str, object]:
     }
 
 
-# 'default' is the coordinator: the ledger's database. 'reader' may only SELECT; 'owner' only migrates.
+# 'default' is the coordinator: the ledger's database. A reader may only SELECT; an owner only migrates.
 DATABASES = {
-    "default": _database(Role.JOURNEY),
-    "reader": _database(Role.READER),
-    "owner": _database(Role.OWNER),
+    connection: _database(alias, role)
+    for alias in aliases()
+    for connection, role in (
+        (alias, Role.JOURNEY),
+        (reader(alias), Role.READER),
+        (owner(alias), Role.OWNER),
+    )
 }
 DATABASE_ROUTERS = ["warchest.config.routers.ServiceRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -255,6 +255,10 @@ _PASSING: dict[str, tuple[int, str | Promise]] = {
     "busy": (503, _("Much is going on right now. Try again in a moment.")),
     "too_many_requests": (429, _("Too many calls. Try again in a moment.")),
     "database_unreachable": (503, _("This can't be done right now. Try again in a moment.")),
+    "transaction_pending": (
+        503,
+        _("It is decided, but not yet to be seen everywhere. Ask again in a moment, with the same key."),
+    ),
     "too_many_attempts": (429, _("Too many wrong codes. Try again later.")),
 }
 

@@ -9,15 +9,12 @@ import os
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal
 
 import msgspec
-from psycopg.conninfo import make_conninfo
 
 from warchest.kernel.errors import UnableTo
-from warchest.runtime.postgres import EmbeddedPostgres
-from warchest.runtime.roles import Role, set_up_database
-from warchest.runtime.secrets import home, text_secret
+from warchest.runtime.secrets import home
 
 
 class UnableToReadConfiguration(UnableTo):
@@ -74,6 +71,26 @@ class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     binaries: str = ""
 
 
+class FurtherDatabase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A database beside the coordinator's, for the services that ``[services]`` puts there.
+
+    ``url`` of a server as above; empty: the coordinator's own server, or with ``own_server`` an embedded one of its own.
+    ``name`` empty: the coordinator's database's name and this one's, as ``warchest_cards``.
+    """
+
+    url: str = ""
+    name: str = ""
+    own_server: bool = False
+
+
+class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where services find and call each other: NATS. Without ``urls`` and not ``embedded`` there is none, and every process
+    has all services itself."""
+
+    urls: tuple[str, ...] = ()
+    embedded: bool = False
+
+
 class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``host`` empty: mails are written to files in the home's ``mail`` folder."""
 
@@ -99,16 +116,40 @@ class Heads(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted: tuple[str, ...] = ()
 
 
+class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What operators see of the processes.
+
+    ``otlp``: where traces go, the base address of a receiver of OTLP over HTTP; empty: nowhere. ``sampled``: so much of
+    the requests that nobody else decided about, from 0 to 1. ``log_level``: from which level on lines are written; at
+    ``debug`` each journey has one. The ports are for health and metrics of processes that serve no pages of their own,
+    on ``host``; 0: none. ``drain_s``: so long a process that was told to stop says that it is not ready, before it stops.
+    """
+
+    otlp: str = ""
+    sampled: float = 1.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    host: str = "127.0.0.1"
+    worker_port: int = 0
+    services_port: int = 0
+    backoffice_port: int = 0
+    drain_s: float = 0.0
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. ``providers`` holds one table for each payment plug-in, by the name of its entry point; a value
+    """The whole file. ``services`` names the database of each service that does not live in the coordinator's.
+    ``providers`` holds one table for each payment plug-in, by the name of its entry point; a value
     ``"file:NAME"`` in it is what the file of that name in the home holds, so that secrets need not stand here."""
 
     community: Community = Community()
     web: Web = Web()
     backoffice: BackOffice = BackOffice()
     database: Database = Database()
+    databases: dict[str, FurtherDatabase] = {}
+    services: dict[str, str] = {}
+    broker: Broker = Broker()
     mail: Mail = Mail()
     heads: Heads = Heads()
+    telemetry: Telemetry = Telemetry()
     providers: dict[str, dict[str, Any]] = {}
     webhooks: tuple[Webhook, ...] = ()
 
@@ -165,49 +206,3 @@ def _from_file(value: Any) -> Any:
 def configuration() -> Configuration:
     """This process's configuration, read once. Raises UnableToReadConfiguration."""
     return read(path())
-
-
-class DatabaseServer(Protocol):
-    """What ``postgres.EmbeddedPostgres`` and a server of the operator's have in common."""
-
-    def start(self) -> DatabaseServer: ...
-
-    def stop(self) -> None: ...
-
-    def dsn(self, role: Role, *, database: str | None = None) -> str: ...
-
-
-class ExternalPostgres:
-    """A server that somebody else runs. Starting it means having our roles and database on it."""
-
-    def __init__(self, url: str, *, database: str) -> None:
-        self._url = url
-        self._database = database
-
-    def start(self) -> ExternalPostgres:
-        """Raises psycopg.OperationalError when the server does not answer."""
-        set_up_database(
-            self._url, name=self._database, passwords={role: self._password(role) for role in Role}
-        )
-        return self
-
-    def stop(self) -> None:
-        """It is not ours to stop."""
-
-    def dsn(self, role: Role, *, database: str | None = None) -> str:
-        return make_conninfo(
-            self._url, user=role, password=self._password(role), dbname=database or self._database
-        )
-
-    @staticmethod
-    def _password(role: Role) -> str:
-        return text_secret(f"server-{role.removeprefix('warchest_')}")
-
-
-def database_server() -> DatabaseServer:
-    """The server that the configuration means."""
-    wanted = configuration().database
-    if wanted.url:
-        return ExternalPostgres(wanted.url, database=wanted.name)
-    binaries = Path(wanted.binaries) if wanted.binaries else None
-    return EmbeddedPostgres(home(), binaries=binaries, database=wanted.name)

@@ -1,34 +1,38 @@
-"""Gives a process of this deployment its database and its Django."""
+"""Gives a process of this deployment its databases and its Django."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from warchest.runtime.configuration import DatabaseServer, database_server
+from warchest.runtime.databases import DatabaseServer, aliases, database_server
 
 
 @contextmanager
-def running_database() -> Iterator[DatabaseServer]:
-    """The database server of this deployment; an embedded one is started where it does not run already.
+def running_databases() -> Iterator[DatabaseServer]:
+    """The database servers of this deployment; embedded ones are started where they do not run already.
 
-    Whoever started it stops it at the end. Raises UnableToStartPostgres.
+    Whoever started one stops it at the end. Answers the coordinator's. Raises UnableToStartPostgres.
     """
-    server = database_server().start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with ExitStack() as stack:
+        servers = [_started(stack, alias) for alias in aliases()]
+        yield servers[0]
+
+
+def _started(stack: ExitStack, alias: str) -> DatabaseServer:
+    server = database_server(alias).start()
+    stack.callback(server.stop)
+    return server
 
 
 @contextmanager
 def running_django() -> Iterator[None]:
-    """Settings, services and a database that answers."""
-    with running_database():
+    """Settings, services and databases that answer."""
+    with running_databases():
         import django
         from django.db import connections
 
-        # Settings ask the server where it listens, so they are read only now.
+        # Settings ask the servers where they listen, so they are read only now.
         django.setup()
         try:
             yield

@@ -49,6 +49,11 @@ class Claimed:
     stamps: Mapping[str, str]
 
 
+def full_key(route: str, command: Command) -> str:
+    """The whole of what is unique, as one text."""
+    return f"{command.scope}|{route}|{command.key}"
+
+
 def claim(*, route: str, asked: Sequence[tuple[Command, bytes]]) -> Claimed:
     """Take the keys of these commands for this transaction. Each comes with its request's fingerprint, no key twice.
 

@@ -31,6 +31,7 @@ from warchest.runtime.ending import Ending
 from warchest.runtime.idempotency import Stored
 from warchest.runtime.secrets import secret
 from warchest.runtime.transactions import Telling, Transaction, business_transaction, technical_transaction
+from warchest.runtime.two_phase import ensure_kept
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,17 +76,22 @@ class Journey(Generic[P, R]):
 
     def _once(self, command: Command, asked: bytes, *args: P.args, **kwargs: P.kwargs) -> Done[R]:
         tx = Transaction(command)
+        before: Stored | UnableToUseKey | None = None
         try:
             with business_transaction(tx):
+                tx.claimed = [idempotency.full_key(self.name, command)]
                 claimed = idempotency.claim(route=self.name, asked=[(command, asked)])
-                if claimed.answered[0] is not None:
-                    return answered_before(claimed.answered[0], self._answer_type)
-                tx.stamps = claimed.stamps
-                answer = self.body(tx, *args, **kwargs)
-                ending = Ending(route=self.name)
-                ending.add(tx, outcome="done", answer=wire.encode(answer))
-                ending.write()
-            return Done(answer)
+                before = claimed.answered[0]
+                if before is None:
+                    tx.stamps = claimed.stamps
+                    answer = self.body(tx, *args, **kwargs)
+                    ending = Ending(route=self.name)
+                    ending.add(tx, outcome="done", answer=wire.encode(answer))
+                    ending.write()
+            if before is None:
+                return Done(answer)
+            ensure_kept(tx.claimed)
+            return answered_before(before, self._answer_type)
         except UnableTo as refusal:
             if not is_final(refusal):
                 raise

@@ -24,6 +24,7 @@ from warchest.runtime import idempotency, wire
 from warchest.runtime.batcher import Batcher
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.ending import Ending
+from warchest.runtime.idempotency import full_key
 from warchest.runtime.journey import (
     Done,
     answered_before,
@@ -34,6 +35,7 @@ from warchest.runtime.journey import (
     request_fingerprint,
 )
 from warchest.runtime.transactions import Telling, Work, business_transaction, refuse_nesting
+from warchest.runtime.two_phase import ensure_kept
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -63,6 +65,7 @@ class CaseSet(Work, Generic[A, R]):
     """
 
     def __init__(self, cases: Sequence[Case[A, R]], *, at: datetime) -> None:
+        super().__init__()
         self.cases = cases
         self.at = at
 
@@ -180,11 +183,14 @@ class JourneyOfMany(Generic[A, R]):
                 work.cases = [
                     case for case, before in zip(cases, claimed.answered, strict=True) if before is None
                 ]
+                work.claimed = [full_key(self.name, case.command) for case in work.cases]
                 if work.cases:
                     self.body(work)
                     self._end(work.cases)
         except UnableTo as refusal:
             raise _Undone(refusal, cases) from refusal
+        if len(work.cases) < len(cases):
+            ensure_kept([full_key(self.name, case.command) for case in cases])
         return [
             self._told(case) if before is None else self._told_before(before)
             for case, before in zip(cases, claimed.answered, strict=True)

@@ -1,5 +1,6 @@
 """Tables of the runtime. They live in the coordinator's database, so that they commit with the ledger."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CheckConstraint, Q
 from django.db.models.functions import Now
@@ -93,6 +94,18 @@ class ParkedEvent(models.Model):
     event_id = models.BigIntegerField()
     error = models.TextField()
     parked_at = models.DateTimeField(db_default=Now())
+
+
+class Decision(models.Model):
+    """How a business transaction over several databases was decided: see ``two_phase``. Soon forgotten."""
+
+    transaction = models.UUIDField(primary_key=True)
+    outcome = models.CharField(max_length=6)
+    keys = ArrayField(models.TextField(), default=list)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [CheckConstraint(name="decision_known", condition=Q(outcome__in=["commit", "abort"]))]
 
 
 class Stamp(models.Model):

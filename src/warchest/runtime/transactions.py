@@ -1,24 +1,23 @@
 """Business transactions: opened by journeys, over every service that takes part, with one commit.
 
-With all services in one database, as here, it is one ordinary transaction of PostgreSQL.
+With all services in one database it is one ordinary transaction of PostgreSQL. Where a service has a database of its own,
+that one takes part as soon as it is used, and all commit together: see ``two_phase``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from django.db import transaction
 
 from warchest.runtime.command import Command
-from warchest.runtime.services import COORDINATOR, services
+from warchest.runtime.services import COORDINATOR, open_work, services
+from warchest.runtime.two_phase import Participants
 
 S = TypeVar("S")
 W = TypeVar("W", bound="Work")
-
-_open: ContextVar[Work | None] = ContextVar("warchest_transaction", default=None)
 
 
 class Work:
@@ -26,16 +25,26 @@ class Work:
 
     stamps: Mapping[str, str] = {}
     """Of the facts that seldom change, by service: see ``facts``."""
+    claimed: Sequence[str] = ()
+    """The callers' keys that it does the work of, as the decision over several databases shall name them."""
+
+    def __init__(self) -> None:
+        self.participants = Participants()
 
     def get(self, contract: type[S]) -> S:
         """A service that takes part in this transaction: its code runs here, over its own database's connection."""
-        return services.get(contract)
+        return services.local(contract)
+
+    def join(self, alias: str) -> None:
+        """Have this database take part; asked for by the ServiceManager whenever one is used."""
+        self.participants.join(alias)
 
 
 class Telling:
     """What the outbox and the record of operations shall tell of one command."""
 
     def __init__(self, command: Command) -> None:
+        super().__init__()
         self.command = command
         self.subject: tuple[str, str] = ("", "")
         self.details: dict[str, Any] = {}
@@ -51,35 +60,46 @@ class Telling:
         self.details.update(details)
 
 
-class Transaction(Work, Telling):
+class Transaction(Telling, Work):
     """What a journey works with: services, the outbox, and what the record of operations shall say."""
 
 
 @contextmanager
 def business_transaction(work: W) -> Iterator[W]:
-    """One atomic unit of work over all services. Only journeys open one, and never inside another."""
+    """One atomic unit of work over all services. Only journeys open one, and never inside another.
+
+    Raises TryAgain (``transaction_pending``) where it is decided, but not yet seen everywhere.
+    """
     refuse_nesting()
-    token = _open.set(work)
+    token = open_work.set(work)
     try:
-        with transaction.atomic(using=COORDINATOR, durable=True):
-            yield work
+        with work.participants as participants:
+            with transaction.atomic(using=COORDINATOR, durable=True):
+                yield work
+                participants.prepare(work.claimed)
+            participants.commit()
     finally:
-        _open.reset(token)
+        open_work.reset(token)
+
+
+def is_open() -> bool:
+    """Whether a business transaction is open in this thread."""
+    return open_work.get() is not None
 
 
 def refuse_nesting() -> None:
-    if _open.get() is not None:
+    if is_open():
         raise RuntimeError("a journey cannot begin inside another")
 
 
 @contextmanager
 def technical_transaction(service: str) -> Iterator[None]:
     """A small transaction within one service's own tables: a stored notice, a counted guess, a lapsed hold."""
-    with transaction.atomic(using=services.alias(service), durable=_open.get() is None):
+    with transaction.atomic(using=services.alias(service), durable=not is_open()):
         yield
 
 
 def current_stamps() -> Mapping[str, str]:
     """The stamps that the open business transaction read at its beginning; none outside of one."""
-    work = _open.get()
-    return work.stamps if work is not None else {}
+    work = open_work.get()
+    return work.stamps if isinstance(work, Work) else {}

@@ -89,7 +89,7 @@ class Home:
         self.configuration.write_text(_CONFIGURATION)
         if interrupted and (self.folder / "postgres").exists():
             click.echo("An earlier start was cut off: its database is made anew.")
-            with deployment.running_database() as server:
+            with deployment.running_databases() as server:
                 assert isinstance(server, EmbeddedPostgres)
                 server.drop_database(configuration().database.name)
 
