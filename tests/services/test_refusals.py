@@ -15,6 +15,7 @@ from warchest.kernel.errors import TryAgain, UnableTo
 # Met by operators on a terminal, where the error's own words are shown.
 OPERATORS_ONLY = {
     "UnableToOpenAuthority",
+    "UnableToPlaceService",
     "UnableToReadConfiguration",
     "UnableToSignHead",
     "UnableToStartPostgres",
