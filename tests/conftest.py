@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders.databases import use
+from tests.builders import databases
 from tests.sweep import Sweep, sweep_of
 from warchest.runtime.postgres import EmbeddedPostgres
 
@@ -41,12 +41,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sweeps", "sweeps: state machines, mixes of callers, kills")
     group.addoption("--sweep", type=float, metavar="SECONDS", help="go on with other seeds for so long, each")
     group.addoption("--sweep-seed", type=int, metavar="SEED", help="begin with this one")
+    parser.getgroup("deployment").addoption(
+        "--spread-databases", action="store_true", help="services in three databases instead of one"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server before any test module is imported, since Django's settings ask it where it listens."""
     import django
 
+    if config.getoption("--spread-databases"):
+        (Path(_home.name) / "warchest.toml").write_text(databases.SPREAD)
     # Without fsync: a test's database is gone after the test anyway. What durability means is tested with it.
     server = EmbeddedPostgres(Path(_home.name), durable=False).start()
     config.add_cleanup(_home.cleanup)
@@ -61,15 +66,12 @@ SERVER: pytest.StashKey[EmbeddedPostgres] = pytest.StashKey()
 @pytest.fixture(scope="session")
 def template(request: pytest.FixtureRequest) -> str:
     """A database with today's schema and the house's own books, rates and catalogue."""
-    from django.core.management import call_command
     from django.db import connections
 
     from tests.builders.house import furnish
 
     server = request.config.stash[SERVER]
-    server.create_database(_TEMPLATE)
-    use(_TEMPLATE)
-    call_command("migrate", database="owner", verbosity=0)
+    databases.create(server, _TEMPLATE)
     furnish()
     connections.close_all()
     return _TEMPLATE
@@ -91,11 +93,11 @@ def lasting_database(
         from django.db import connections
 
         name = f"warchest_test_{next(_numbers)}"
-        server.clone_database(template, name)
-        use(name)
+        databases.clone(server, template, name)
+        databases.use(name)
         yield name
         connections.close_all()
-        server.drop_database(name)
+        databases.drop(server, name)
 
     return one
 

@@ -1,14 +1,62 @@
-"""Which database the code of this process works in."""
+"""Which databases the code of this process works in."""
 
 from __future__ import annotations
 
+from warchest.runtime.databases import aliases, owner, reader
+from warchest.runtime.postgres import EmbeddedPostgres
+from warchest.runtime.services import COORDINATOR
+
+SPREAD = """
+# What a test run with --spread-databases works with: three databases, with services that meet in many journeys apart.
+[databases.people]
+[databases.shop]
+
+[services]
+members = "people"
+referrals = "people"
+delivery = "people"
+catalogue = "shop"
+cards = "shop"
+subscriptions = "shop"
+statistics = "shop"
+"""
+
+
+def named(name: str, alias: str) -> str:
+    """The database that goes by this alias in the set of databases of this name."""
+    return name if alias == COORDINATOR else f"{name}_{alias}"
+
 
 def use(name: str) -> None:
+    """Work in the set of databases of this name."""
     from django.core.cache import cache
     from django.db import connections
 
     connections.close_all()
-    for alias in connections:
-        connections[alias].settings_dict["NAME"] = name
-        connections.settings[alias]["NAME"] = name
+    for alias in aliases():
+        for connection in (alias, owner(alias), reader(alias)):
+            connections[connection].settings_dict["NAME"] = named(name, alias)
+            connections.settings[connection]["NAME"] = named(name, alias)
     cache.clear()
+
+
+def clone(server: EmbeddedPostgres, template: str, name: str) -> None:
+    """Copy a set of databases."""
+    for alias in aliases():
+        server.clone_database(named(template, alias), named(name, alias))
+
+
+def drop(server: EmbeddedPostgres, name: str) -> None:
+    for alias in aliases():
+        server.drop_database(named(name, alias))
+
+
+def create(server: EmbeddedPostgres, name: str) -> None:
+    """Make a set of databases and bring each to today's schema."""
+    from django.core.management import call_command
+
+    for alias in aliases():
+        server.create_database(named(name, alias))
+    use(name)
+    for alias in aliases():
+        call_command("migrate", database=owner(alias), verbosity=0)
