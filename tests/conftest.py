@@ -16,7 +16,7 @@ from tests.builders import databases
 from tests.sweep import Sweep, sweep_of
 from warchest.runtime.postgres import EmbeddedPostgres
 
-pytest_plugins = ["tests.plugin_use_cases"]
+pytest_plugins = ["tests.plugin_use_cases", "tests.availability.plugin"]
 
 
 def _quickest_folder() -> Path | None:

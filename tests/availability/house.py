@@ -1,0 +1,76 @@
+"""A house of its own for a test: a home, a database that somebody runs, processes over it, and what is checked at the end."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.availability.processes import Code, Portal, Process, Worker, environment
+from tests.availability.workload import Books, Furniture, Tally, assert_as_acknowledged
+from tests.builders.demo import free_port
+
+_HERE = Path(__file__).parent
+
+
+class House:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.home.mkdir(mode=0o755)
+        self.given = environment(self.home, DJANGO_SETTINGS_MODULE="warchest.config.settings")
+        self.processes: list[Process] = []
+
+    def furnish(self, *, code: Code | None = None, players: int = 12, cards: int = 0) -> Furniture:
+        """Bring the schema up to the code's version and fill the house."""
+        code = code or Code()
+        code.warchest("migrate", given=self.given)
+        printed = code.run(str(_HERE / "furnishing.py"), str(players), str(cards), given=self.given)
+        return Furniture.read(printed)
+
+    def portals(self, *names: str, code: Code | None = None) -> list[Portal]:
+        """Started, and ready."""
+        portals = [
+            Portal(name, port=free_port(), given=self.given, folder=self.folder, code=code) for name in names
+        ]
+        self.processes += portals
+        for portal in portals:
+            portal.start()
+        for portal in portals:
+            portal.wait_until_ready()
+        return portals
+
+    def worker(self, name: str = "worker", *, code: Code | None = None) -> Worker:
+        worker = Worker(name, given=self.given, folder=self.folder, code=code)
+        self.processes.append(worker)
+        worker.start()
+        return worker
+
+    def assert_as_acknowledged(
+        self, furniture: Furniture, tally: Tally, *, codes: tuple[Code, ...] = ()
+    ) -> None:
+        """The books hold what the callers were told, and every version of the code proves them."""
+        for code in codes or (Code(),):
+            printed = code.run(str(_HERE / "looking.py"), *furniture.players, given=self.given)
+            assert_as_acknowledged(tally, Books.read(printed))
+            assert "The books are proved" in code.warchest("prove", given=self.given)
+
+    def stop_processes(self) -> None:
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                process.stop()
+
+
+@contextmanager
+def a_house() -> Iterator[House]:
+    # Not pytest's own folder: PostgreSQL may have to run as nobody, who must get in.
+    folder = Path(tempfile.mkdtemp(prefix="warchest-availability-"))
+    folder.chmod(0o755)
+    house = House(folder)
+    try:
+        yield house
+    finally:
+        house.stop_processes()
+        shutil.rmtree(folder, ignore_errors=True)

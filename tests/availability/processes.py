@@ -1,0 +1,159 @@
+"""Warchest's own processes, as an operator runs them: portal and API, workers, commands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+_STOP_S_MAX = 30
+_READY_S_MAX = 60
+
+# What `warchest serve` starts, without what it starts beside: so that one of several can be stopped.
+_PORTAL = """
+import os, sys
+from warchest.cli.serve import portal
+child = portal()
+os.environ.update(child.environment)
+os.execv(sys.executable, [sys.executable, *child.arguments])
+"""
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Of a process of this house: nothing of the tests' own, whose server is another."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WARCHEST_")}
+    return {**kept, "WARCHEST_HOME": str(home), **more}
+
+
+class Code:
+    """A version of Warchest: the folder that holds its ``src``."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.root = root
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-P", *arguments]
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        return {**given, "PYTHONPATH": f"{self.root / 'src'}{os.pathsep}{self.root}"}
+
+    def run(self, *arguments: str, given: Mapping[str, str], timeout_s: float = 120) -> str:
+        """What a program of this version prints. Raises AssertionError, with what it said, where it fails."""
+        done = subprocess.run(
+            self.command(*arguments),
+            env=self.environment(given),
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+        assert done.returncode == 0, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def warchest(self, *arguments: str, given: Mapping[str, str], timeout_s: float = 120) -> str:
+        return self.run("-m", "warchest.cli.main", *arguments, given=given, timeout_s=timeout_s)
+
+
+class Process:
+    """One that the tests started, and the only kind that they end."""
+
+    def __init__(self, name: str, command: list[str], *, given: Mapping[str, str], folder: Path) -> None:
+        self.name = name
+        self._command = command
+        self._environment = dict(given)
+        self._log = folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def terminate(self) -> None:
+        """Ask for an end in order (SIGTERM), and do not wait for it."""
+        self._signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        assert self._process is not None
+        return self._process.wait(_STOP_S_MAX)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+
+    def stop(self) -> None:
+        """In order, and by force where that takes too long: for the end of a test."""
+        if self._process is None:
+            return
+        self.terminate()
+        try:
+            self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.is_running:
+            assert self._process is not None
+            # The whole group, as systemd does: a web server's own workers too.
+            os.killpg(self._process.pid, number)
+
+
+class Portal(Process):
+    """Portal and API, in a process of its own."""
+
+    def __init__(
+        self, name: str, *, port: str, given: Mapping[str, str], folder: Path, code: Code | None = None
+    ) -> None:
+        code = code or Code()
+        super().__init__(
+            name,
+            code.command("-c", _PORTAL),
+            given=code.environment({**given, "WARCHEST_PORT": port}),
+            folder=folder,
+        )
+        self.url = f"http://127.0.0.1:{port}"
+
+    def readiness(self) -> int:
+        """The status that ``/readyz`` answers; 0 where nobody answers."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).status_code
+        except httpx.HTTPError:
+            return 0
+
+    def wait_until_ready(self) -> None:
+        until = time.monotonic() + _READY_S_MAX
+        while (status := self.readiness()) != 200:
+            assert self.is_running, self.log()[-3000:]
+            assert time.monotonic() < until, f"/readyz: {status}\n{self.log()[-3000:]}"
+            time.sleep(0.05)
+
+
+class Worker(Process):
+    def __init__(
+        self, name: str, *, given: Mapping[str, str], folder: Path, code: Code | None = None
+    ) -> None:
+        code = code or Code()
+        super().__init__(
+            name, code.command("-m", "warchest.jobs"), given=code.environment(given), folder=folder
+        )
