@@ -131,8 +131,10 @@ def back_office(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log, configuration = folder / "backoffice.log", folder / "warchest.toml"
+    common = home() / "warchest.toml"
     configuration.write_text(
-        "".join(
+        (common.read_text() if common.exists() else "")
+        + "".join(
             f"[providers.{name}]\n"
             + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
             for name, table in providers.items()

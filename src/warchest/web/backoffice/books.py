@@ -20,11 +20,11 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, BookKind, Entry, Leg, Side
 from warchest.members.contract import Members
 from warchest.runtime.services import services
+from warchest.web.backoffice.reading import rows_of
 from warchest.web.backoffice.templatetags.backoffice import country
 
 Text: TypeAlias = str | Promise
 
-_READER = "reader"
 _LENGTH_OF_ID = 36
 
 KINDS: dict[str, Text] = {
@@ -36,6 +36,7 @@ KINDS: dict[str, Text] = {
     "expiry": _("units expired"),
     "recognition": _("revenue recognised"),
     "exchange": _("exchange of currencies"),
+    "opening": _("opening balance"),
     "reversal": _("reversal"),
 }
 BOOKS: dict[str, Text] = {
@@ -54,10 +55,18 @@ BOOKS: dict[str, Text] = {
     "breakage_revenue": _("Revenue from expired units"),
     "reseller_margin": _("Resellers' margins"),
     "commission_cost": _("Cost of commissions"),
+    "opening_balance_equity": _("Opening balance equity"),
+    "share_capital": _("Share capital"),
+    "retained_earnings": _("Retained earnings"),
+    "settlement_receivable": _("Owed by providers of an older system"),
+    "other_assets": _("Other assets"),
+    "commission_payable": _("Commissions payable"),
+    "other_liabilities": _("Other liabilities"),
 }
 BOOK_KINDS: dict[str, Text] = {
     BookKind.ASSET: _("asset"),
     BookKind.LIABILITY: _("liability"),
+    BookKind.EQUITY: _("equity"),
     BookKind.INCOME: _("income"),
     BookKind.EXPENSE: _("expense"),
     BookKind.MEMORANDUM: _("memorandum"),
@@ -136,7 +145,7 @@ def owners(accounts: Iterable[AccountRef]) -> dict[AccountRef, Place]:
     accounts = set(accounts)
     ids = {UUID(account.owner) for account in accounts if _is_id(account.owner)}
     players = services.get(Members).players(player_ids=list(ids)) if ids else {}
-    batches = Batch.objects.using(_READER).in_bulk(ids - players.keys()) if ids - players.keys() else {}
+    batches = rows_of(Batch).in_bulk(ids - players.keys()) if ids - players.keys() else {}
 
     def named(account: AccountRef) -> Place:
         if not _is_id(account.owner):

@@ -31,7 +31,6 @@ from warchest.web.backoffice.templatetags.backoffice import language as language
 from warchest.web.backoffice.templatetags.backoffice import per_cent, plain_number, stamp
 from warchest.web.portal.templatetags.portal import money as written
 
-READER = "reader"
 Text: TypeAlias = str | Promise
 Column = Callable[[Any], Any]
 
@@ -72,7 +71,7 @@ class _ReadOnly:
         return self.has_view_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).using(READER)  # type: ignore[misc]
+        return super().get_queryset(request).using(services.reader(self.model._meta.app_label))  # type: ignore[misc]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[Any, ...]:
         return self.details

@@ -15,6 +15,7 @@ from warchest.referrals.models import Commission, Node
 from warchest.runtime.command import now
 from warchest.subscriptions.models import Grant, Subscription
 from warchest.web.backoffice.lists import base
+from warchest.web.backoffice.reading import rows_of
 from warchest.web.backoffice.site import site
 
 SOURCES = {
@@ -90,7 +91,7 @@ class Subscriptions(base.ReadOnlyList):
     def name_players(self, rows) -> None:
         rows = list(rows)
         super().name_players(rows)
-        services = OnlineService.objects.using(base.READER).in_bulk({row.online_service for row in rows})
+        services = rows_of(OnlineService).in_bulk({row.online_service for row in rows})
         for row in rows:
             row.service_code = services[row.online_service].code if row.online_service in services else "–"
 

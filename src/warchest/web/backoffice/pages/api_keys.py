@@ -16,6 +16,7 @@ from warchest.journeys import administer
 from warchest.members.contract import Scope
 from warchest.members.models import ApiClient
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
+from warchest.web.backoffice.reading import rows_of
 
 
 class KeyForm(forms.Form):
@@ -43,7 +44,7 @@ def api_keys(request: HttpRequest) -> HttpResponse:
         if key:
             context = {"new_key": key, "new_name": said["name"]}
             form = KeyForm()
-    clients = ApiClient.objects.using("reader").defer("key_hash").order_by("revoked_at", "name")
+    clients = rows_of(ApiClient).defer("key_hash").order_by("revoked_at", "name")
     return page(request, "api_keys", _("API keys"), form=form, clients=clients, **context)
 
 

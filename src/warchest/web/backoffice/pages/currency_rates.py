@@ -19,6 +19,7 @@ from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import attempt, command, needs, page
 from warchest.web.backoffice.pages.asking import day_field
+from warchest.web.backoffice.reading import rows_of
 from warchest.web.backoffice.templatetags.backoffice import plain_number
 
 _LATEST = 30
@@ -54,9 +55,7 @@ class CurrencyRateForm(forms.Form):
 
 
 def _last_source() -> str:
-    return (
-        CurrencyRate.objects.using("reader").order_by("-id").values_list("source", flat=True).first() or "ECB"
-    )
+    return rows_of(CurrencyRate).order_by("-id").values_list("source", flat=True).first() or "ECB"
 
 
 @needs("rate.set")
@@ -82,6 +81,6 @@ def currency_rates(request: HttpRequest) -> HttpResponse:
         _("Currency rates"),
         form=form,
         rates=services.get(Accounting).currency_rates(at=now()),
-        latest=CurrencyRate.objects.using("reader").order_by("-id")[:_LATEST],
+        latest=rows_of(CurrencyRate).order_by("-id")[:_LATEST],
         functional=services.get(Accounting).functional_currency(),
     )

@@ -27,12 +27,12 @@ from warchest.statistics.contract import Figure, Measure, Statistics
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.books import book_name
 from warchest.web.backoffice.frame import may, page
+from warchest.web.backoffice.reading import rows_of
 from warchest.web.backoffice.templatetags.backoffice import plain_number
 from warchest.web.portal.templatetags.portal import money as written
 
 DAYS = 28
 OWED_SECONDS = 60
-_READER = "reader"
 
 _BUSINESS = frozenset({Role.OWNER, Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.SUPPORT})
 _OWED = (
@@ -130,7 +130,7 @@ def _tasks(me: Administrator) -> Iterator[Task]:
                 batch.approved_at if batch.state is BatchState.APPROVED else batch.generated_at,
             )
     if may(me, "payment.ask"):
-        doubtful = Payment.objects.using(_READER).filter(status=Status.REVIEW).count()
+        doubtful = rows_of(Payment).filter(status=Status.REVIEW).count()
         if doubtful:
             yield Task(
                 _("Payments under review: %(count)d. What the provider says does not fit.")

@@ -19,6 +19,7 @@ from warchest.kernel.currency import INNER, currency_codes
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import attempt, command, needs, page
+from warchest.web.backoffice.reading import rows_of
 from warchest.web.backoffice.templatetags.backoffice import plain_number, stamp
 
 
@@ -42,11 +43,7 @@ class RateForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         day, code = said.get("valid_from"), said.get("currency")
-        if (
-            day
-            and code
-            and UnitRate.objects.using("reader").filter(currency=code, valid_from=_start(day)).exists()
-        ):
+        if day and code and rows_of(UnitRate).filter(currency=code, valid_from=_start(day)).exists():
             self.add_error("valid_from", _("A rate for this currency begins at that moment already."))
         return said
 
@@ -83,7 +80,7 @@ def rates(request: HttpRequest) -> HttpResponse:
             )
             return redirect("backoffice:rates")
     at = now()
-    later = UnitRate.objects.using("reader").filter(valid_from__gt=at).order_by("valid_from")[:20]
+    later = rows_of(UnitRate).filter(valid_from__gt=at).order_by("valid_from")[:20]
     return page(
         request,
         "rates",

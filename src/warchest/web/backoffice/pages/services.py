@@ -12,6 +12,7 @@ from warchest.runtime import feed
 from warchest.runtime.models import OutboxCursor, ParkedEvent
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import needs, page
+from warchest.web.backoffice.reading import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Consumer:
 def live_services(request: HttpRequest) -> HttpResponse:
     instances = services.all()
     aliases = sorted({instance.database for instance in instances} | {"reader"})
-    names = OutboxCursor.objects.using("reader").order_by("consumer").values_list("consumer", flat=True)
+    names = rows_of(OutboxCursor).order_by("consumer").values_list("consumer", flat=True)
     standings = [(name, feed.standing(name)) for name in names]
     return page(
         request,
@@ -48,7 +49,7 @@ def live_services(request: HttpRequest) -> HttpResponse:
         instances=instances,
         databases=[_database(alias) for alias in aliases],
         consumers=[Consumer(name, standing.behind, standing.parked) for name, standing in standings],
-        parked=ParkedEvent.objects.using("reader").order_by("-parked_at")[:20],
+        parked=rows_of(ParkedEvent).order_by("-parked_at")[:20],
     )
 
 
