@@ -59,7 +59,6 @@ COMMON_NAME_CHARACTERS_MAX = 64
 """RFC 5280, appendix A.1: ub-common-name."""
 
 _AUTHORITY_FILE, _KEY_FILE, _REVOCATION_FILE, _LOCK_FILE = "ca.pem", "ca.key", "crl.pem", "lock"
-_SERVER_FILE = "backoffice.pem"
 
 
 class UnableToOpenAuthority(UnableTo):
@@ -183,8 +182,11 @@ class CertificateAuthority:
         addresses: Collection[str] = (),
         now: datetime,
         days: int = SERVER_CERTIFICATE_DAYS,
+        among_peers: bool = False,
     ) -> ServerCertificate:
         """A certificate for a server that is reached by these host names and IP addresses.
+
+        ``among_peers``: it also presents itself with it to servers of its kind.
 
         Browsers look at the alternative names only (RFC 9525, section 6.3), so at least one is needed. Raises
         UnableToIssueCertificate, and ValueError for an address that is none.
@@ -197,7 +199,10 @@ class CertificateAuthority:
         certificate, key = self._sign(
             common_name=common_name,
             alternatives=alternatives,
-            purpose=ExtendedKeyUsageOID.SERVER_AUTH,
+            purposes=[
+                ExtendedKeyUsageOID.SERVER_AUTH,
+                *([ExtendedKeyUsageOID.CLIENT_AUTH] if among_peers else []),
+            ],
             now=now,
             days=days,
         )
@@ -211,19 +216,27 @@ class CertificateAuthority:
         )
 
     def keep_server_certificate(
-        self, *, names: Collection[str], addresses: Collection[str] = (), now: datetime
+        self,
+        *,
+        names: Collection[str],
+        addresses: Collection[str] = (),
+        now: datetime,
+        server: str = "backoffice",
+        among_peers: bool = False,
     ) -> Path:
-        """The file with the back office's own certificate and key, issued anew when that is due.
+        """The file with a server's own certificate and key (the back office's), issued anew when that is due.
 
         Due is: none there yet, thirty days or less to go, a name or address that the present one lacks, or
         the present one from another authority. Certificate and key are one file, so that renewing swaps both
         in one step; a running server takes the new one for its next handshake. To be called at start and
         every day.
         """
-        file = self.folder / _SERVER_FILE
+        file = self.folder / f"{server}.pem"
         with _locked(self.folder):
             if not self._serves(file, names=names, addresses=addresses, now=now):
-                issued = self.issue_server_certificate(names=names, addresses=addresses, now=now)
+                issued = self.issue_server_certificate(
+                    names=names, addresses=addresses, now=now, among_peers=among_peers
+                )
                 _replace(file, issued.certificate_pem + issued.key_pem, mode=0o600)
         return file
 
@@ -245,7 +258,7 @@ class CertificateAuthority:
         certificate, key = self._sign(
             common_name=common_name,
             alternatives=[x509.UniformResourceIdentifier(f"{ADMINISTRATOR_URN}{person_id}")],
-            purpose=ExtendedKeyUsageOID.CLIENT_AUTH,
+            purposes=[ExtendedKeyUsageOID.CLIENT_AUTH],
             now=now,
             days=days,
         )
@@ -272,7 +285,7 @@ class CertificateAuthority:
         *,
         common_name: str,
         alternatives: Iterable[x509.GeneralName],
-        purpose: x509.ObjectIdentifier,
+        purposes: Iterable[x509.ObjectIdentifier],
         now: datetime,
         days: int,
     ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
@@ -293,7 +306,7 @@ class CertificateAuthority:
             .not_valid_after(not_after)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(_identifier_of(self._key), critical=False)

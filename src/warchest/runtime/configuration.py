@@ -83,12 +83,43 @@ class FurtherDatabase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_server: bool = False
 
 
+class JoinedCluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another cluster: its ``servers``' gateways as ``host:port``, and the ``password`` that they want to hear."""
+
+    servers: tuple[str, ...]
+    password: str
+
+
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where services find and call each other: NATS. Without ``urls`` and not ``embedded`` there is none, and every process
-    has all services itself."""
+    has all services itself.
+
+    ``urls`` are servers that clients connect to (``nats://host:4222``), always with TLS; empty: the embedded one.
+    ``authority`` (PEM) is whom clients trust; empty: the deployment's own. All else is of the ``embedded`` server, which this
+    host runs: where it listens (``port`` 0: a free one), how others reach it (``advertise``, a host) and call it (``names``,
+    in its certificate; or ``certificate``, a PEM file of the operator's with the key in it), and, each by its port (0: none),
+    ``routes`` to servers that are one broker with it, ``gateways`` to other clusters, leaves, and its own pages on loopback.
+    """
 
     urls: tuple[str, ...] = ()
+    authority: str = ""
     embedded: bool = False
+    host: str = "127.0.0.1"
+    port: int = 0
+    advertise: str = ""
+    names: tuple[str, ...] = ("localhost",)
+    certificate: str = ""
+    route_port: int = 0
+    routes: tuple[str, ...] = ()
+    gateway_port: int = 0
+    gateway_authority: str = ""
+    gateways: dict[str, JoinedCluster] = {}
+    leaf_port: int = 0
+    monitor_port: int = 0
+
+    @property
+    def wanted(self) -> bool:
+        return self.embedded or bool(self.urls)
 
 
 class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +220,8 @@ def read(file: Path) -> Configuration:
             name: {field: _from_file(value) for field, value in table.items()}
             for name, table in raw.get("providers", {}).items()
         }
+        for joined in raw.get("broker", {}).get("gateways", {}).values():
+            joined["password"] = _from_file(joined.get("password", ""))
         return msgspec.convert(raw, Configuration)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, OSError) as error:
         raise UnableToReadConfiguration(
