@@ -28,7 +28,15 @@ CHART = (
 # Never what is owed as service: wallets that are spent here, cards and deferred revenue stay at the rate of their day
 # (IAS 21.16 and 21.23 (b)). A book for money that may be paid out to players belongs here as soon as there is one.
 MONETARY_BOOKS = frozenset(
-    {"bank", "provider_clearing", "reseller_receivable", "tax_payable", "commission_on_hold"}
+    {
+        "bank",
+        "provider_clearing",
+        "settlement_receivable",
+        "reseller_receivable",
+        "tax_payable",
+        "commission_on_hold",
+        "commission_payable",
+    }
 )
 
 # Where money lies that an accountant may say was exchanged. What a provider exchanges before it pays out is part of its

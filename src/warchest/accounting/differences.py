@@ -16,6 +16,7 @@ from warchest.accounting.contract import (
     UnableToConvert,
 )
 from warchest.accounting.exchange import EXCHANGE_BOOK, Pool, RateTable
+from warchest.accounting.opening import OPENING_CHART
 from warchest.kernel.currency import INNER, currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Entry, EntryFilter, Ledger, Side
@@ -24,7 +25,7 @@ from warchest.runtime.services import services
 DAYS_MAX = 400
 _PAGE = 500
 _MOMENT = timedelta(microseconds=1)
-_SIDES = {book.code: book.side for book in CHART}
+_SIDES = {book.code: book.side for book in (*CHART, *OPENING_CHART)}
 
 # Debits and credits in minor units, by book and currency.
 Sums = Mapping[tuple[str, str], tuple[int, int]]

@@ -1,4 +1,4 @@
-"""Dated rates. Rows are only ever added."""
+"""Dated rates, and what was taken over from older systems. Rows are only ever added."""
 
 from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
@@ -61,3 +61,40 @@ class CurrencyRate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.base} {self.quote_per_base} {self.quote}"
+
+
+class MoveIn(models.Model):
+    """An older system whose books were opened here. Only ``finished_at`` is set later, once."""
+
+    system = models.CharField(primary_key=True, max_length=20)
+    cutover_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="move_in_system_named", condition=Q(system__regex=r"^[a-z0-9][a-z0-9-]*$"))
+        ]
+
+    def __str__(self) -> str:
+        return self.system
+
+
+class TakenOver(models.Model):
+    """A row of an older system, and what was made of it here. Append-only."""
+
+    move_in = models.ForeignKey(MoveIn, on_delete=models.PROTECT, db_index=False)
+    kind = models.CharField(max_length=12)
+    external_id = models.CharField(max_length=160, db_collation="C")
+    here = models.UUIDField()
+    fingerprint = models.BinaryField(max_length=32)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["move_in", "kind", "external_id"], name="taken_over_once"),
+            CheckConstraint(
+                name="taken_kind_known",
+                condition=Q(kind__in=["player", "lot", "subscription", "balance"]),
+            ),
+        ]

@@ -1,6 +1,6 @@
 """Accounting as this process offers it."""
 
-from warchest.accounting import currency_rates, differences, exchange, operations, rules
+from warchest.accounting import currency_rates, differences, exchange, moving_in, opening, operations, rules
 
 
 class LocalAccounting:
@@ -31,3 +31,15 @@ class LocalAccounting:
     exchange_differences = staticmethod(differences.exchange_differences)
     exchange_legs = staticmethod(exchange.exchange_legs)
     rate_text = staticmethod(exchange.rate_text)
+    begin_move_in = staticmethod(moving_in.begin_move_in)
+    move_in = staticmethod(moving_in.move_in)
+    lock_move_in = staticmethod(moving_in.lock_move_in)
+    finish_move_in = staticmethod(moving_in.finish_move_in)
+    keep_taken = staticmethod(moving_in.keep_taken)
+    taken = staticmethod(moving_in.taken)
+    count_taken = staticmethod(moving_in.count_taken)
+    list_taken = staticmethod(moving_in.list_taken)
+    opening_books = staticmethod(opening.opening_books)
+    opening_wallet_legs = staticmethod(opening.opening_wallet_legs)
+    opening_deferred_legs = staticmethod(opening.opening_deferred_legs)
+    opening_balance_legs = staticmethod(opening.opening_balance_legs)

@@ -94,6 +94,7 @@ class Side(StrEnum):
 class BookKind(StrEnum):
     ASSET = "asset"
     LIABILITY = "liability"
+    EQUITY = "equity"
     INCOME = "income"
     EXPENSE = "expense"
     MEMORANDUM = "memorandum"

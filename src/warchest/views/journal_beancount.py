@@ -19,6 +19,7 @@ from warchest.ledger.contract import Book, BookKind, Entry, Leg, Side
 _ROOTS = {
     BookKind.ASSET: "Assets",
     BookKind.LIABILITY: "Liabilities",
+    BookKind.EQUITY: "Equity",
     BookKind.INCOME: "Income",
     BookKind.EXPENSE: "Expenses",
     BookKind.MEMORANDUM: "Equity",

@@ -25,6 +25,7 @@ _DESCRIPTIONS: dict[str, str | Promise] = {
     "subscription": ngettext_lazy("{plan}, {periods} period", "{plan}, {periods} periods", "periods"),
     "charge": _("Charge: {purpose}"),
     "expiry": _("Expired"),
+    "opening": _("Brought along from before"),
     "reversal": _("Reversal"),
 }
 # The kinds that a player may ask for, as many of them are called.

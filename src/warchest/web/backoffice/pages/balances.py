@@ -31,6 +31,7 @@ _OWED = {WALLET_BOOK, _FUNDING_BOOK}
 _GROUPS = {
     BookKind.ASSET: gettext_lazy("Assets"),
     BookKind.LIABILITY: gettext_lazy("Liabilities"),
+    BookKind.EQUITY: gettext_lazy("Equity"),
     BookKind.INCOME: gettext_lazy("Income"),
     BookKind.EXPENSE: gettext_lazy("Expenses"),
     BookKind.MEMORANDUM: gettext_lazy("Units, beside the money"),
