@@ -20,10 +20,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
+from warchest.kernel.errors import UnableTo
+
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.trace import Link, Span, Tracer
+    from opentelemetry.trace import Link, Span, SpanContext, Tracer
 
     from warchest.runtime.configuration import Telemetry
 
@@ -123,6 +125,9 @@ def _span(
     ) as begun:
         try:
             yield begun
+        except UnableTo:
+            # An answer, not a failure.
+            raise
         except BaseException as error:
             failed(begun, type(error).__name__)
             raise
@@ -150,9 +155,9 @@ def inject(headers: MutableMapping[str, str]) -> None:
     """Have a message carry this trace along; nothing where there is none."""
     if _tracer is None:
         return
-    here = _here()
-    if here is not None:
-        headers[TRACEPARENT] = f"00-{here.trace_id:032x}-{here.span_id:016x}-{int(here.trace_flags):02x}"
+    found = _here()
+    if found is not None:
+        headers[TRACEPARENT] = f"00-{found.trace_id:032x}-{found.span_id:016x}-{int(found.trace_flags):02x}"
 
 
 def extract(headers: Mapping[str, str] | None, *, trusted: bool = True) -> Context | None:
@@ -190,12 +195,27 @@ def link(headers: Mapping[str, str] | None) -> Sequence[Link]:
     return (Link(get_current_span(carried).get_span_context()),)
 
 
+def here() -> SpanContext | None:
+    """What is told of here, for a link from what is done because of it by another thread."""
+    return None if _tracer is None else _here()
+
+
+def links(causes: Sequence[SpanContext]) -> Sequence[Link]:
+    """Links to what was told ``here`` elsewhere, less what is above us anyway."""
+    if not causes:
+        return ()
+    from opentelemetry.trace import Link
+
+    above = _here()
+    return tuple(Link(cause) for cause in causes if above is None or cause.span_id != above.span_id)
+
+
 def trace_id() -> str:
     """The number of the trace at work here, as log lines say it; empty where there is none."""
     if _tracer is None:
         return ""
-    here = _here()
-    return f"{here.trace_id:032x}" if here is not None else ""
+    found = _here()
+    return f"{found.trace_id:032x}" if found is not None else ""
 
 
 def _here() -> Any:
