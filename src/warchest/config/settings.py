@@ -82,26 +82,43 @@ TEMPLATES = [
 ]
 
 
+# Nobody waits for ever for another's lock, and nobody holds one while asleep. Whoever changes the schema gives up before
+# those who wait behind it do. A statement has no time-out, whatever the server says: PostgreSQL answers a commit that is
+# cut short while it waits for a replica as if it were safe.
+_SESSION = {
+    role: f"-c lock_timeout={wait_s}s -c idle_in_transaction_session_timeout=120s -c statement_timeout=0"
+    for role, wait_s in ((Role.JOURNEY, 10), (Role.READER, 10), (Role.OWNER, 3))
+}
+
+
 def _database(alias: str, role: Role) -> dict[str, object]:
     try:
         parts = conninfo_to_dict(database_server(alias).dsn(role))
     except UnableToStartPostgres:
         # Nothing has been started in this home yet: commands that need no database go on.
         parts = {}
+    known = {name: parts.pop(name, "") for name in ("dbname", "user", "password", "host", "port", "options")}
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.get("dbname", "warchest"),
+        "NAME": known["dbname"] or "warchest",
         "USER": str(role),
-        "PASSWORD": parts.get("password", ""),
-        "HOST": parts.get("host", "127.0.0.1"),
-        "PORT": str(parts.get("port", "")),
+        "PASSWORD": known["password"],
+        # Of a server that fails over: several, with commas.
+        "HOST": known["host"] or "127.0.0.1",
+        "PORT": str(known["port"]),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
-        # Nobody waits for ever for another's lock, and nobody holds one while asleep.
         "OPTIONS": {
             "connect_timeout": 5,
-            "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=120s",
+            # A host that went dark says no goodbye: its connections are given up within half a minute.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
+            # What else the URL says is the driver's business: target_session_attrs, sslmode, …
+            **parts,
+            "options": f"{known['options']} {_SESSION[role]}".strip(),
         },
     }
 
@@ -121,7 +138,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "members.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    # Of players who came from an older system, until they sign in.
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "warchest.members.hashers.ForeignBCryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

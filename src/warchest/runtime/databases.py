@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from warchest.kernel.errors import UnableTo
 from warchest.runtime.configuration import Configuration, FurtherDatabase, configuration
@@ -57,8 +57,12 @@ class ExternalPostgres:
         """It is not ours to stop."""
 
     def dsn(self, role: Role, *, database: str | None = None) -> str:
+        primary = {}
+        if role is Role.READER and conninfo_to_dict(self._url).get("target_session_attrs") == "read-write":
+            # Its sessions are read-only, which the driver would take for a replica's.
+            primary = {"target_session_attrs": "primary"}
         return make_conninfo(
-            self._url, user=role, password=self._password(role), dbname=database or self._database
+            self._url, user=role, password=self._password(role), dbname=database or self._database, **primary
         )
 
     @staticmethod

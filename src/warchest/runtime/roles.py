@@ -39,6 +39,8 @@ def set_up_database(admin_dsn: str, *, name: str = "warchest", passwords: Mappin
     operator needs the server's own words.
     """
     with _signed_in(admin_dsn) as admin:
+        # One at a time: of two that change a role at once, PostgreSQL refuses one. Let go with the connection.
+        admin.execute("SELECT pg_advisory_lock(hashtext('warchest_roles'))")
         create_roles(admin, passwords=passwords)
         create_database(admin, name=name)
 
