@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count, cycle
+from itertools import count, cycle, pairwise
 from types import TracebackType
 from typing import Any
 
@@ -78,9 +78,7 @@ class Tally:
 
     def longest_silence_s(self) -> float:
         moments = sorted(answer.at for answer in self.acknowledged)
-        return max(
-            (later - earlier for earlier, later in zip(moments, moments[1:], strict=False)), default=0.0
-        )
+        return max((later - earlier for earlier, later in pairwise(moments)), default=0.0)
 
 
 class Workload:
