@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 from warchest.runtime.databases import aliases, owner, reader
 from warchest.runtime.postgres import EmbeddedPostgres
 from warchest.runtime.services import COORDINATOR
@@ -60,3 +63,16 @@ def create(server: EmbeddedPostgres, name: str) -> None:
     use(name)
     for alias in aliases():
         call_command("migrate", database=owner(alias), verbosity=0)
+
+
+@contextmanager
+def captured_queries() -> Iterator[list[str]]:
+    """What this thread asks of the coordinator's database and of all others; filled when the block ends."""
+    from django.db import connections
+    from django.test.utils import CaptureQueriesContext
+
+    asked: list[str] = []
+    with ExitStack() as stack:
+        captured = [stack.enter_context(CaptureQueriesContext(connections[alias])) for alias in aliases()]
+        yield asked
+        asked += [query["sql"] for one in captured for query in one.captured_queries]

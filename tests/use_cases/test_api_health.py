@@ -8,6 +8,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from tests.builders.api import an_api_client, call
+from tests.builders.databases import use
 from tests.builders.people import a_player
 from warchest.jobs import books
 
@@ -28,10 +29,7 @@ class TestHealth:
         assert any(problem.startswith("migrations: ") for problem in answer.json()["missing"])
 
     def test_a_database_that_is_gone_is_told(self, superuser_dsn, database):
-        from django.db import connections
-
-        connections["default"].close()
-        connections["default"].settings_dict["NAME"] = "nowhere"
+        use("nowhere")
         answer = Client().get("/readyz")
         assert answer.status_code == 503
         assert "database: does not answer" in answer.json()["missing"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
+from tests.builders.databases import captured_queries
 from tests.builders.people import NOW, a_player
 from warchest.charging.models import Wallet as WalletRow
 from warchest.kernel.ids import new_id
@@ -35,7 +34,7 @@ class TestWallet:
     def test_shows_posted_held_available_and_lots(self):
         client, player = an_api_client(), a_player(with_units="100")
         a_hold(client, player.id)
-        with CaptureQueriesContext(connection) as queries:
+        with captured_queries() as queries:
             answer = call(client, "GET", f"/players/{player.id}/wallet")
         wallet = answer.json()
         assert (wallet["posted"], wallet["held"], wallet["available"]) == (
