@@ -99,6 +99,38 @@ class Player:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayerDraft:
+    """A player who comes from an older system. ``password_hash`` is empty where they have to set a password anew."""
+
+    id: UUID
+    external_id: str
+    nickname: str
+    email: str
+    country: str
+    language: str
+    password_hash: str
+    state: PlayerState
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedPlayer:
+    """What stands in a draft's way. ``reasons`` are UnableToRegister's, of what is written in it.
+
+    The keys are the names as they are told apart. ``…_of`` is whose the name is here already: a player's, or of an e-mail
+    address perhaps another identity's. ``password_hash`` is as it can be kept; empty where it can't be read.
+    """
+
+    reasons: tuple[str, ...]
+    nickname_key: str
+    email_key: str
+    nickname_of: UUID | None
+    email_of: UUID | None
+    external_id_of: UUID | None
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Administrator:
     """``user`` is the identity that signs in."""
 
@@ -262,6 +294,20 @@ class Members(Protocol):
 
     def revoke_api_client(self, *, client_id: UUID, at: datetime) -> None:
         """From now on its key opens nothing. Raises UnableToAdminister (``api_client_unknown``)."""
+        ...
+
+    # Moving in from an older system.
+
+    def examine_players(self, *, players: Sequence[PlayerDraft]) -> tuple[ExaminedPlayer, ...]:
+        """What would stand in the way of taking these over, each by itself; in their order."""
+        ...
+
+    def take_players(self, *, players: Sequence[PlayerDraft]) -> None:
+        """Make all of these players, with the password hashes that can be read. Raises UnableToRegister."""
+        ...
+
+    def by_external_ids(self, *, external_ids: Sequence[str]) -> dict[str, UUID]:
+        """Those of the players that exist, by the ids that another system gave them."""
         ...
 
 

@@ -32,7 +32,7 @@ from warchest.members.models import Player as PlayerRow
 from warchest.members.models import User
 from warchest.runtime.services import services
 
-_TAKEN = {
+TAKEN = {
     "nickname_once": "nickname_taken",
     "login_once": "email_taken",
     # Of the column itself; which of the two is met first is for the database to choose.
@@ -72,7 +72,7 @@ def register_player(
                 registered_at=at,
             )
     except IntegrityError as error:
-        reason = _TAKEN.get(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+        reason = TAKEN.get(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
         if reason is None:
             raise
         raise UnableToRegister(reason) from None
@@ -127,7 +127,7 @@ def add_administrator(
             user.save(force_insert=True)
             AdministratorRow.objects.create(id=administrator_id, user=user, role=role)
     except IntegrityError as error:
-        if _TAKEN.get(error.__cause__.diag.constraint_name) != "email_taken":  # type: ignore[union-attr]
+        if TAKEN.get(error.__cause__.diag.constraint_name) != "email_taken":  # type: ignore[union-attr]
             raise
         raise UnableToAdminister("username_taken") from None
     return Administrator(id=administrator_id, username=username, role=role, user=user.id)

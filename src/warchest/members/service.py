@@ -1,6 +1,6 @@
 """User management as this process offers it."""
 
-from warchest.members import operations, queries
+from warchest.members import moving_in, operations, queries
 
 
 class LocalMembers:
@@ -29,3 +29,6 @@ class LocalMembers:
     certificates = staticmethod(queries.certificates)
     certificate = staticmethod(queries.certificate)
     api_client_for = staticmethod(queries.api_client_for)
+    examine_players = staticmethod(moving_in.examine_players)
+    take_players = staticmethod(moving_in.take_players)
+    by_external_ids = staticmethod(moving_in.by_external_ids)
