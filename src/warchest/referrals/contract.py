@@ -59,6 +59,23 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeDraft:
+    """The place of a player who comes from an older system."""
+
+    player: UUID
+    sponsor: UUID | None
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TreeCount:
+    """How many players stand in the tree, and how many of them have a sponsor."""
+
+    nodes: int
+    edges: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ancestor:
     """``level`` 1 is the player's own sponsor."""
 
@@ -208,4 +225,14 @@ class Referrals(Protocol):
 
     def commissions(self, *, player: UUID, cursor: str = "", limit: int = 50) -> Commissions:
         """What a sponsor earned, newest first. Raises UnableToListReferrals (``cursor_malformed``)."""
+        ...
+
+    # Moving in from an older system.
+
+    def join_set(self, *, nodes: Sequence[NodeDraft]) -> None:
+        """Give all of these players their places. Sponsors stand in the tree already, or come before whom they invited."""
+        ...
+
+    def count_tree(self, *, players: Sequence[UUID]) -> TreeCount:
+        """Of these players only."""
         ...

@@ -1,6 +1,6 @@
 """Referrals as this process offers them."""
 
-from warchest.referrals import operations, queries
+from warchest.referrals import moving_in, operations, queries
 
 
 class LocalReferrals:
@@ -16,3 +16,5 @@ class LocalReferrals:
     tree_stats = staticmethod(queries.tree_stats)
     commission_plan = staticmethod(queries.commission_plan)
     commissions = staticmethod(queries.commissions)
+    join_set = staticmethod(moving_in.join_set)
+    count_tree = staticmethod(moving_in.count_tree)

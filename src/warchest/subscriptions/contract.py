@@ -23,7 +23,12 @@ YEARS_AHEAD_MAX = 50
 class UnableToGrant(UnableTo):
     """No time was added."""
 
-    reasons = frozenset({"ends_too_late"})
+    reasons = frozenset(
+        {
+            "ends_too_late",
+            "terms_overlap",  # a term that is taken over begins before the one before it ends
+        }
+    )
 
 
 class UnableToFindSubscription(UnableTo):
@@ -189,6 +194,32 @@ class Deferral:
     ends_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class MovedGrant:
+    """A term that an older system granted: ``starts_at``, included, until ``ends_at``, excluded.
+
+    ``net`` is what was paid for it without tax and is not earned yet: revenue of what is left to serve at the cut-over.
+    """
+
+    id: UUID
+    place: Place
+    plan: UUID
+    source: GrantSource
+    starts_at: datetime
+    ends_at: datetime
+    net: Money
+    entry_id: UUID | None
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantCount:
+    """How many terms there are, and what was deferred for them when they came, in each currency."""
+
+    grants: int
+    net: tuple[Money, ...]
+
+
 class Subscriptions(Protocol):
     def lock_set(self, *, places: Sequence[Place]) -> dict[Place, Subscription]:
         """Let nobody else begin or prolong these subscriptions until the transaction ends; answers those that exist.
@@ -275,4 +306,20 @@ class Subscriptions(Protocol):
 
     def deferrals(self, *, grant_id: UUID) -> tuple[Deferral, ...]:
         """What was deferred for one grant, by currency."""
+        ...
+
+    # Moving in from an older system.
+
+    def take_grants(
+        self, *, grants: Sequence[MovedGrant], locked: Mapping[Place, Subscription], at: datetime
+    ) -> None:
+        """Add terms as an older system granted them; a place may occur more than once, the earlier term first.
+
+        ``at`` is the moment of the cut-over: from then on what is deferred is earned, until the term's end. ``locked`` is
+        what ``lock_set`` answered. Raises UnableToGrant for all of them together.
+        """
+        ...
+
+    def count_grants(self, *, grant_ids: Sequence[UUID]) -> GrantCount:
+        """Of these terms only."""
         ...

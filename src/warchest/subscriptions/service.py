@@ -1,6 +1,6 @@
 """Subscriptions as this process offers them."""
 
-from warchest.subscriptions import operations, queries, tokens
+from warchest.subscriptions import moving_in, operations, queries, tokens
 
 
 class LocalSubscriptions:
@@ -19,3 +19,5 @@ class LocalSubscriptions:
     entitlement_changes = staticmethod(queries.entitlement_changes)
     deferrals = staticmethod(queries.deferrals)
     jwks = staticmethod(tokens.jwks)
+    take_grants = staticmethod(moving_in.take_grants)
+    count_grants = staticmethod(moving_in.count_grants)
