@@ -463,6 +463,10 @@ class Ledger(Protocol):
         """Sums of every book and currency: of all that is posted, or of what had occurred before ``until``."""
         ...
 
+    def sums_of_reference(self, *, reference: str) -> tuple[TrialLine, ...]:
+        """Sums of every book and currency over the entries of one business document. Reads all of them."""
+        ...
+
     def accounts(
         self,
         *,

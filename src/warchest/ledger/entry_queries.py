@@ -9,7 +9,7 @@ from uuid import UUID
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
-from warchest.ledger.contract import AccountRef, Entry, EntryFilter, Leg, Side
+from warchest.ledger.contract import AccountRef, BookKind, Entry, EntryFilter, Leg, Side, TrialLine
 from warchest.runtime.services import services
 
 _COLUMNS = """
@@ -123,6 +123,30 @@ def _entries_of_few(legs: str, values: Mapping[str, object]) -> list[UUID] | Non
         cursor.execute(f"{legs} LIMIT {_FEW_LEGS + 1}", values)
         found = [entry_id for (entry_id,) in cursor.fetchall()]
     return found if len(found) <= _FEW_LEGS else None
+
+
+def sums_of_reference(*, reference: str) -> tuple[TrialLine, ...]:
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT book.code, book.kind, book.side, a.currency,
+                   coalesce(sum(part.amount) FILTER (WHERE part.side = 'D'), 0),
+                   coalesce(sum(part.amount) FILTER (WHERE part.side = 'C'), 0)
+              FROM (SELECT l.account, l.side, sum(l.amount) AS amount
+                      FROM ledger_everyentry AS e,
+                           unnest(e.accounts, string_to_array(e.sides, NULL), e.amounts) AS l(account, side, amount)
+                     WHERE {_OF_REFERENCE}
+                     GROUP BY l.account, l.side) AS part
+              JOIN ledger_account AS a ON a.id = part.account
+              JOIN ledger_book AS book ON book.code = a.book_id
+             GROUP BY book.code, book.kind, book.side, a.currency
+             ORDER BY book.code, a.currency""",
+            {"reference": reference},
+        )
+        return tuple(
+            TrialLine(code, BookKind(kind), Side(side), unit, int(debits), int(credits))
+            for code, kind, side, unit, debits, credits in cursor.fetchall()
+        )
 
 
 def count_entries() -> int:

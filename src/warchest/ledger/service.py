@@ -32,6 +32,7 @@ class LocalLedger:
     journal = staticmethod(entry_queries.journal)
     count_entries = staticmethod(entry_queries.count_entries)
     trial_balance = staticmethod(queries.trial_balance)
+    sums_of_reference = staticmethod(entry_queries.sums_of_reference)
     accounts = staticmethod(account_queries.accounts)
     books = staticmethod(account_queries.books)
     book_sums_by_owner = staticmethod(queries.book_sums_by_owner)
