@@ -99,6 +99,38 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletDraft:
+    """The wallet of a player who comes from an older system."""
+
+    player: UUID
+    state: WalletState
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LotDraft:
+    """A lot to be opened, as ``fund`` does. ``opened_at`` is when its units came into the older system."""
+
+    id: UUID
+    player: UUID
+    units: Money
+    consideration: Money
+    source: Source
+    reference: str
+    terms: LotTerms
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LotCount:
+    """How many lots there are, and what they began with: units, and what was paid in each currency, where anything was."""
+
+    lots: int
+    units: Money
+    consideration: tuple[Money, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
     """What one spend took of one lot: units, and their part of what had been paid for the lot."""
 
@@ -281,4 +313,18 @@ class Charging(Protocol):
 
     def expire(self, *, lot_ids: Sequence[UUID], at: datetime) -> tuple[ExpiredLot, ...]:
         """Take out of their wallets what no hold keeps of the lots whose term is over. The journey posts the entries."""
+        ...
+
+    # Moving in from an older system.
+
+    def open_wallets(self, *, wallets: Sequence[WalletDraft]) -> None:
+        """As ``open_wallet``, for many."""
+        ...
+
+    def fund_set(self, *, lots: Sequence[LotDraft]) -> None:
+        """Open lots. The journey posts the entries that bring the same units. Raises UnableToSpend (``wallet_unknown``)."""
+        ...
+
+    def count_lots(self, *, lot_ids: Sequence[UUID]) -> LotCount:
+        """Of these lots only, as they began."""
         ...

@@ -1,6 +1,6 @@
 """Charging as this process offers it."""
 
-from warchest.charging import expiry, holds, operations, queries, returns
+from warchest.charging import expiry, holds, moving_in, operations, queries, returns
 
 
 class LocalCharging:
@@ -19,3 +19,6 @@ class LocalCharging:
     lapse = staticmethod(holds.lapse)
     expired_lots = staticmethod(expiry.expired_lots)
     expire = staticmethod(expiry.expire)
+    open_wallets = staticmethod(moving_in.open_wallets)
+    fund_set = staticmethod(moving_in.fund_set)
+    count_lots = staticmethod(moving_in.count_lots)
