@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from warchest.kernel.errors import UnableTo
+from warchest.runtime import set_aside
 from warchest.runtime.secrets import home
 
 
@@ -147,6 +148,14 @@ class Heads(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted: tuple[str, ...] = ()
 
 
+class Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where backups go: ``folder`` had better be another machine's; empty: nowhere but where the command says. With it,
+    embedded servers keep all that is written to them there, every ``wal_every_s`` at the latest."""
+
+    folder: str = ""
+    wal_every_s: int = 60
+
+
 class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What operators see of the processes.
 
@@ -180,9 +189,14 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     broker: Broker = Broker()
     mail: Mail = Mail()
     heads: Heads = Heads()
+    backup: Backup = Backup()
     telemetry: Telemetry = Telemetry()
     providers: dict[str, dict[str, Any]] = {}
     webhooks: tuple[Webhook, ...] = ()
+
+    @property
+    def backup_folder(self) -> Path | None:
+        return home() / self.backup.folder if self.backup.folder else None
 
     @property
     def public_url(self) -> str:
@@ -201,8 +215,8 @@ def path() -> Path:
 def read(file: Path) -> Configuration:
     """The configuration of a file; all defaults where there is none.
 
-    ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT``, ``WARCHEST_DATABASE_URL``, ``WARCHEST_DATABASE_NAME`` and
-    ``WARCHEST_HEADS_FOLDER`` in the environment come before the file.
+    ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT``, ``WARCHEST_DATABASE_URL``, ``WARCHEST_DATABASE_NAME``,
+    ``WARCHEST_HEADS_FOLDER`` and ``WARCHEST_BACKUP_FOLDER`` in the environment come before the file.
     Raises UnableToReadConfiguration.
     """
     try:
@@ -213,6 +227,7 @@ def read(file: Path) -> Configuration:
             ("WARCHEST_DATABASE_URL", "database", "url", str),
             ("WARCHEST_DATABASE_NAME", "database", "name", str),
             ("WARCHEST_HEADS_FOLDER", "heads", "folder", str),
+            ("WARCHEST_BACKUP_FOLDER", "backup", "folder", str),
         ):
             if value := os.environ.get(variable):
                 raw.setdefault(table, {})[field] = kind(value)
@@ -222,11 +237,32 @@ def read(file: Path) -> Configuration:
         }
         for joined in raw.get("broker", {}).get("gateways", {}).values():
             joined["password"] = _from_file(joined.get("password", ""))
-        return msgspec.convert(raw, Configuration)
+        found = msgspec.convert(raw, Configuration)
+        aside = set_aside.note(home())
+        return _withdrawn(found, aside) if aside else found
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, OSError) as error:
         raise UnableToReadConfiguration(
             "configuration_malformed", file=str(file), explanation=str(error)
         ) from error
+
+
+def _withdrawn(found: Configuration, aside: set_aside.SetAside) -> Configuration:
+    """What a restored copy knows: its own servers, and nobody outside."""
+    return msgspec.structs.replace(
+        found,
+        database=msgspec.structs.replace(found.database, url=""),
+        databases={
+            alias: FurtherDatabase(name=further.name, own_server=alias in aside.own_servers)
+            for alias, further in found.databases.items()
+        },
+        broker=Broker(),
+        mail=Mail(sender=found.mail.sender),
+        heads=msgspec.structs.replace(found.heads, folder=""),
+        backup=Backup(),
+        telemetry=msgspec.structs.replace(found.telemetry, otlp=""),
+        providers={},
+        webhooks=(),
+    )
 
 
 def _from_file(value: Any) -> Any:

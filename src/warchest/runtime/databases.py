@@ -13,6 +13,7 @@ from typing import Protocol
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from warchest.kernel.errors import UnableTo
+from warchest.runtime.backup.keeping import kept_wal
 from warchest.runtime.configuration import Configuration, FurtherDatabase, configuration
 from warchest.runtime.postgres import EmbeddedPostgres
 from warchest.runtime.roles import Role, set_up_database
@@ -92,20 +93,24 @@ class SecondDatabase:
 def database_server(alias: str = COORDINATOR) -> DatabaseServer:
     """The server of one database, as the configuration means it. Raises KeyError for a name that it does not have."""
     wanted = configuration()
-    binaries = Path(wanted.database.binaries) if wanted.database.binaries else None
     if alias == COORDINATOR:
         if wanted.database.url:
             return ExternalPostgres(wanted.database.url, database=wanted.database.name)
-        return EmbeddedPostgres(home(), binaries=binaries, database=wanted.database.name)
+        return _embedded(wanted, home(), alias, database=wanted.database.name)
     further = wanted.databases[alias]
     name = database_name(wanted, alias)
     if further.own_server:
-        return EmbeddedPostgres(home() / "servers" / alias, binaries=binaries, database=name)
+        return _embedded(wanted, home() / "servers" / alias, alias, database=name)
     if url := further.url or wanted.database.url:
         return ExternalPostgres(url, database=name)
-    return SecondDatabase(
-        EmbeddedPostgres(home(), binaries=binaries, database=wanted.database.name), database=name
-    )
+    coordinators = _embedded(wanted, home(), COORDINATOR, database=wanted.database.name)
+    return SecondDatabase(coordinators, database=name)
+
+
+def _embedded(wanted: Configuration, folder: Path, server: str, *, database: str) -> EmbeddedPostgres:
+    binaries = Path(wanted.database.binaries) if wanted.database.binaries else None
+    wal = kept_wal(wanted.backup_folder, server=server, every_s=wanted.backup.wal_every_s)
+    return EmbeddedPostgres(folder, binaries=binaries, database=database, wal=wal)
 
 
 def database_name(wanted: Configuration, alias: str) -> str:

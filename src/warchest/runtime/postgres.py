@@ -34,14 +34,23 @@ from warchest.runtime.postgres_programs import (
     UnableToStartPostgres,
     environment,
     find_binaries,
+    give,
     is_setpriv,
+    let_through,
     major,
     unable,
     way_to_run,
 )
 from warchest.runtime.roles import Role
 
-__all__ = ["EmbeddedPostgres", "Status", "UnableToStartPostgres", "UnableToStopPostgres", "find_binaries"]
+__all__ = [
+    "EmbeddedPostgres",
+    "KeptWal",
+    "Status",
+    "UnableToStartPostgres",
+    "UnableToStopPostgres",
+    "find_binaries",
+]
 
 SUPERUSER = "postgres"
 
@@ -81,11 +90,21 @@ class Status:
     """Of the server's main process (postmaster)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeptWal:
+    """Where the server's WAL is kept, by which ``archive_command``; what is written reaches it within ``every_s``."""
+
+    folder: Path
+    command: str
+    every_s: int
+
+
 class EmbeddedPostgres:
     """One PostgreSQL server in `<home>/postgres/`. Not for use by several threads at once.
 
     `durable=False` trades safety at a power cut for speed: for tests only. `binaries` is a folder that holds
-    `postgres` and `initdb`; `find_binaries` says where they are looked for otherwise.
+    `postgres` and `initdb`; `find_binaries` says where they are looked for otherwise. With `wal`, every change is
+    kept for a restore.
     """
 
     def __init__(
@@ -96,6 +115,7 @@ class EmbeddedPostgres:
         binaries: Path | None = None,
         database: str = "warchest",
         start_seconds_max: float = 120.0,
+        wal: KeptWal | None = None,
     ) -> None:
         self.home = Path(home).absolute()
         self.folder = self.home / "postgres"
@@ -105,6 +125,7 @@ class EmbeddedPostgres:
         self._durable = durable
         self._configured_binaries = binaries
         self._start_seconds_max = start_seconds_max
+        self._wal = wal
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -201,11 +222,18 @@ class EmbeddedPostgres:
             if self._answers():
                 return
             time.sleep(0.05)
-        binaries = find_binaries(self._configured_binaries)
+        binaries = find_binaries(self._configured_binaries, version=self._made_by())
         way = way_to_run(binaries)
+        if self._wal:
+            self._wal.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if is_setpriv(way):
+                let_through(self._wal.folder.parent, self._wal.folder.parent.parent)
+            give(self._wal.folder, way)
         if self.data.exists():
             self._check_version(binaries)
-            self._own_data(way)
+            if is_setpriv(way):
+                let_through(self.home, self.folder)
+            give(self.data, way)
         else:
             self._init(binaries, way)
             self._write_settings()
@@ -230,7 +258,7 @@ class EmbeddedPostgres:
         password_file.write_text(self._password(SUPERUSER))
         password_file.chmod(0o600)
         if is_setpriv(way):
-            _let_through(self.home, self.folder)
+            let_through(self.home, self.folder)
             os.chown(new, NOBODY, NOBODY)
             os.chown(password_file, NOBODY, NOBODY)
         # C.UTF-8 sorts by code point, so no index depends on the operating system's version of a language.
@@ -253,8 +281,14 @@ class EmbeddedPostgres:
     def _write_settings(self) -> bool:
         """Whether they differ from those of the last start."""
         settings = SETTINGS | ({} if self._durable else NOT_DURABLE)
+        if self._wal:
+            settings |= {
+                "archive_mode": "on",
+                "archive_command": self._wal.command,
+                "archive_timeout": str(self._wal.every_s),
+            }
         text = "# Written by Warchest at each start; your own settings go into postgresql.conf, after the include.\n"
-        text += "".join(f"{name} = '{value}'\n" for name, value in settings.items())
+        text += "".join(f"{name} = '{_quoted(value)}'\n" for name, value in settings.items())
         ours, main = self.data / "warchest.conf", self.data / "postgresql.conf"
         if "include 'warchest.conf'" not in main.read_text():
             with main.open("a") as file:
@@ -303,25 +337,19 @@ class EmbeddedPostgres:
         new.replace(self.folder / "port")
         return port
 
+    def _made_by(self) -> int | None:
+        """The major version that made the data, where there are any."""
+        file = self.data / "PG_VERSION"
+        return int(file.read_text()) if file.exists() else None
+
     def _check_version(self, binaries: Path) -> None:
-        made_by = int((self.data / "PG_VERSION").read_text())
+        made_by = self._made_by()
         if made_by != major(binaries):
             raise unable(
                 "other_version",
                 f"{self.data} was made by PostgreSQL {made_by}, but {binaries} holds {major(binaries)}. "
                 f"Point WARCHEST_POSTGRES_BIN at version {made_by}, or move the data by pg_dump and pg_restore.",
             )
-
-    def _own_data(self, way: tuple[str, ...]) -> None:
-        """The folder may have been made in the other of the two ways in which root runs the server."""
-        if not way:
-            return
-        if is_setpriv(way):
-            _let_through(self.home, self.folder)
-        owner = NOBODY if is_setpriv(way) else 0
-        if self.data.stat().st_uid != owner:
-            for path in (self.data, *self.data.rglob("*")):
-                os.chown(path, owner, owner, follow_symlinks=False)
 
     def _wait_for_leftovers(self) -> None:
         """After a crash of the main process: let its children end, and end those that do not within 3 s.
@@ -457,10 +485,9 @@ class EmbeddedPostgres:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
 
 
-def _let_through(*folders: Path) -> None:
-    """Let nobody pass through these folders to its own, without reading them."""
-    for folder in folders:
-        folder.chmod(folder.stat().st_mode | 0o011)
+def _quoted(value: str) -> str:
+    """Within the quotes of a setting."""
+    return value.replace("\\", "\\\\").replace("'", "''")
 
 
 def _is_free(port: int) -> bool:

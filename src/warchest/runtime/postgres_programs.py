@@ -32,9 +32,10 @@ class UnableToStartPostgres(UnableTo):
         return str(self.details["explanation"])
 
 
-def find_binaries(configured: Path | None = None) -> Path:
+def find_binaries(configured: Path | None = None, *, version: int | None = None) -> Path:
     """The folder with `postgres` and `initdb`: WARCHEST_POSTGRES_BIN, else the configured one, else the
-    installed package of binaries, else the newest of the system. Raises UnableToStartPostgres."""
+    installed package of binaries, else the newest of the system; of these, the first one of the major `version` where
+    there is one. Raises UnableToStartPostgres."""
     if named := os.environ.get("WARCHEST_POSTGRES_BIN") or configured:
         candidates = [Path(named)]
     else:
@@ -44,9 +45,16 @@ def find_binaries(configured: Path | None = None) -> Path:
         candidates = [Path(place) / "pginstall" / "bin" for place in places]
         system = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
         candidates += sorted(system, key=lambda folder: int(folder.parent.name), reverse=True)
-    for folder in candidates:
-        if os.access(folder / "postgres", os.X_OK) and os.access(folder / "initdb", os.X_OK):
-            return folder.absolute()
+    usable = [
+        folder.absolute()
+        for folder in candidates
+        if os.access(folder / "postgres", os.X_OK) and os.access(folder / "initdb", os.X_OK)
+    ]
+    if version is not None:
+        # Data that an older one has made are best served by that one.
+        usable.sort(key=lambda folder: major(folder) != version)
+    if usable:
+        return usable[0]
     raise unable(
         "no_binaries",
         f"No PostgreSQL found{f' in {named}' if named else ''}. Install PostgreSQL 15 or newer and name its "
@@ -73,6 +81,22 @@ def way_to_run(binaries: Path) -> tuple[str, ...]:
 
 def is_setpriv(way: tuple[str, ...]) -> bool:
     return bool(way) and way[0] == "setpriv"
+
+
+def give(folder: Path, way: tuple[str, ...]) -> None:
+    """Make a folder the server's own, which the other of the two ways in which root runs it may have made."""
+    if not way:
+        return
+    owner = NOBODY if is_setpriv(way) else 0
+    if folder.stat().st_uid != owner:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def let_through(*folders: Path) -> None:
+    """Let nobody pass through these folders to its own, without reading them."""
+    for folder in folders:
+        folder.chmod(folder.stat().st_mode | 0o011)
 
 
 def major(binaries: Path) -> int:
