@@ -156,6 +156,10 @@ class Catalogue(Protocol):
         """Those of the plans that exist, in two queries."""
         ...
 
+    def plans_of(self, *, online_service_id: UUID, at: datetime) -> tuple[Plan, ...]:
+        """All plans of an online service, in whatever state, in their order."""
+        ...
+
     def prices(self, *, plan_id: UUID) -> tuple[Price, ...]:
         """Every price that the plan ever had or is going to have, the latest first."""
         ...

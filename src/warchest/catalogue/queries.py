@@ -50,6 +50,11 @@ def plans(*, plan_ids: Sequence[UUID], at: datetime) -> dict[UUID, Plan]:
     return _with_prices(PlanRow.objects.filter(id__in=plan_ids), at)
 
 
+def plans_of(*, online_service_id: UUID, at: datetime) -> tuple[Plan, ...]:
+    rows = PlanRow.objects.filter(online_service=online_service_id).order_by("order", "code")
+    return tuple(_with_prices(rows, at).values())
+
+
 def prices(*, plan_id: UUID) -> tuple[Price, ...]:
     rows = PriceRow.objects.filter(plan_id=plan_id).order_by("-valid_from", "currency")
     return tuple(_price(row) for row in rows)

@@ -10,6 +10,7 @@ class LocalCatalogue:
     online_services = staticmethod(queries.online_services)
     plan = staticmethod(queries.plan)
     plans = staticmethod(queries.plans)
+    plans_of = staticmethod(queries.plans_of)
     prices = staticmethod(queries.prices)
     offer = staticmethod(queries.offer)
     catalogue = staticmethod(queries.catalogue)
