@@ -15,6 +15,8 @@ from ninja.security import HttpBearer
 from warchest.api.errors import UnableToServe
 from warchest.kernel.errors import TryAgain
 from warchest.members.contract import ApiClient, Members, Scope
+from warchest.runtime import at_work
+from warchest.runtime.command import ActorKind
 from warchest.runtime.services import services
 
 
@@ -76,6 +78,7 @@ class ApiKey(HttpBearer):
         client = services.get(Members).api_client_for(key=key)
         if client is None:
             raise UnableToServe("key_unknown")
+        at_work.acting(f"{ActorKind.API_CLIENT}:{client.id}")
         allowance = limiter.take(client=client.id, calls_per_second=client.calls_per_second)
         request.allowance = allowance  # type: ignore[attr-defined]
         if not allowance.granted:

@@ -8,8 +8,8 @@ class WiringConfig(AppConfig):
     label = "wiring"
 
     def ready(self) -> None:
-        from warchest.config.logs import configure
+        from warchest.config.watching import watch
         from warchest.config.wiring import wire
 
-        configure()
         wire()
+        watch()

@@ -1,24 +1,39 @@
-"""Structured logs: one JSON object a line on standard error, with the request's id, never with a secret."""
+"""Structured logs: one JSON object a line on standard error, with what it was done for, never with a secret.
+
+Everything that writes a line in this process passes here, the servers' own loggers and stack traces included; so what is
+struck out (see ``redaction``) is struck out everywhere.
+"""
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-_SECRET = re.compile(
-    r"password|secret|token|code|authorization|cookie|api_key|card_number|cvc", re.IGNORECASE
+from warchest.runtime import at_work
+from warchest.runtime.redaction import guard_last_words, redacted
+
+Event = MutableMapping[str, Any]
+
+_OURS = frozenset(
+    {"level", "timestamp", "request_id", "trace_id", "transaction", "actor", "journey", "logger"}
 )
+"""What we write ourselves and never from what somebody typed: read by people who search for it, so left as it is."""
 
 
-def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name in event:
-        if _SECRET.search(name) and name not in {"code_point", "status_code"}:
-            event[name] = "***"
+def _with_task(_logger: Any, _method: str, event: Event) -> Event:
+    for name, value in at_work.told().items():
+        event.setdefault(name, value)
+    return event
+
+
+def _without_secrets(_logger: Any, _method: str, event: Event) -> Event:
+    for name, value in event.items():
+        if name not in _OURS or not isinstance(value, str):
+            event[name] = redacted(value, name=name)
     return event
 
 
@@ -27,33 +42,61 @@ def _is_no_probe(record: logging.LogRecord) -> bool:
     return not any("/readyz" in str(part) for part in record.args or ())
 
 
-def configure() -> None:
-    """Send this process's structured and ordinary logs the same way. Calling it again changes nothing."""
+def configure(*, level: str = "info") -> None:
+    """Send this process's structured and ordinary logs the same way. Calling it again changes no more than the level."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _without_secrets,
+        _with_task,
+        structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_secrets,
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(level.upper())
+    logging.captureWarnings(True)
     logging.getLogger("django.request").addFilter(_is_no_probe)
-    for name in ("httpx", "procrastinate", "django.server"):
+    for name in _SERVERS:
+        # They brought handlers of their own, which know nothing of secrets.
+        of_server = logging.getLogger(name)
+        of_server.handlers[:] = []
+        of_server.propagate = True
+    for name in _TALKATIVE:
+        # What they say below a warning is each statement and each request, with all that is in it.
         logging.getLogger(name).setLevel(logging.WARNING)
+    guard_last_words()
+
+
+_SERVERS = ("_granian", "granian.access", "gunicorn.error", "gunicorn.access")
+_TALKATIVE = (
+    "httpx",
+    "httpcore",
+    "urllib3",
+    "procrastinate",
+    "django.server",
+    "django.db.backends",
+    "asyncio",
+    "nats",
+)

@@ -16,6 +16,7 @@ import structlog
 
 from warchest.config.backoffice_server import serve
 from warchest.kernel.clock import SystemClock
+from warchest.runtime import listener
 from warchest.runtime.authority import CertificateAuthority
 from warchest.runtime.configuration import BackOffice, configuration
 from warchest.runtime.secrets import home
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "warchest.config.settings_backoffice"
+    os.environ["WARCHEST_PROCESS"] = "backoffice"
     wanted = configuration().backoffice
     # Handshakes are judged by the machine's clock, whatever clock the business goes by.
     clock = SystemClock()
@@ -49,6 +51,8 @@ def _application(authority: CertificateAuthority, wanted: BackOffice, clock: Sys
     from django.core.wsgi import get_wsgi_application
 
     application = get_wsgi_application()
+    telemetry = configuration().telemetry
+    listener.start(host=telemetry.host, port=telemetry.backoffice_port)
     threading.Thread(
         target=_keep_fresh, args=(authority, wanted, clock), daemon=True, name="certificates"
     ).start()

@@ -17,6 +17,8 @@ INSTALLED_APPS = [
     *INSTALLED_APPS,
 ]
 
+WARCHEST_FACE = "backoffice"
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "warchest.web.middleware.RequestContextMiddleware",

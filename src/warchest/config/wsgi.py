@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warchest.config.settings")
+os.environ.setdefault("WARCHEST_PROCESS", "portal")
 
 from django.core.wsgi import get_wsgi_application
 

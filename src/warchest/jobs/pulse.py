@@ -15,11 +15,14 @@ from hashlib import sha256
 import structlog
 from django.db import close_old_connections, connections
 
+from warchest.runtime import health, observed
 from warchest.runtime.services import services
 
 log = structlog.get_logger(__name__)
 
 _PAUSE_S_MAX = 60.0
+_RUN_S_MAX = 1800.0
+"""A run that takes longer is stuck: the longest, the expiry of a great campaign's lots, takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def beat(pulse: Pulse) -> bool:
         if not cursor.fetchone()[0]:
             return False
     try:
-        pulse.call()
+        observed.pulse(pulse.name, pulse.call)
     finally:
         # Where the connection is lost the lock is gone with it, and the pulse's own error is the one to tell.
         if database.is_usable():
@@ -60,6 +63,7 @@ def keep_beating(pulse: Pulse, stop: threading.Event) -> None:
     failures = 0
     try:
         while not stop.is_set():
+            health.moved(f"pulse {pulse.name}", within_s=pulse.every_s + _RUN_S_MAX)
             close_old_connections()
             try:
                 beat(pulse)
@@ -70,6 +74,7 @@ def keep_beating(pulse: Pulse, stop: threading.Event) -> None:
                 connections.close_all()
             stop.wait(max(pulse.every_s, min(2.0**failures, _PAUSE_S_MAX) if failures else 0))
     finally:
+        health.ended(f"pulse {pulse.name}")
         connections.close_all()
 
 

@@ -208,6 +208,14 @@ class PaymentFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """So many payments have no end yet; the oldest was opened at ``since``."""
+
+    count: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """An installed plug-in. ``problem`` is a sentence where it cannot be used as it is configured."""
 
@@ -348,6 +356,10 @@ class Payments(Protocol):
 
     def counts(self) -> Mapping[Status, int]:
         """How many payments stand how; a status without any is missing."""
+        ...
+
+    def waiting(self) -> Mapping[Status, Waiting]:
+        """The payments without an end, by how they stand; statuses without any are there too."""
         ...
 
     def due_payments(self, *, at: datetime, limit: int) -> tuple[UUID, ...]:

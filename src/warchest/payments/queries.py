@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
@@ -21,6 +21,7 @@ from warchest.payments.contract import (
     RefusedNotices,
     Status,
     UnableToFindPayment,
+    Waiting,
 )
 from warchest.payments.models import Attempt as AttemptRow
 from warchest.payments.models import Message as MessageRow
@@ -120,6 +121,17 @@ def attempts(*, payment_id: UUID) -> tuple[Attempt, ...]:
 def counts() -> Mapping[Status, int]:
     rows = PaymentRow.objects.values_list("status").annotate(payments=Count("id")).order_by("status")
     return {Status(status): number for status, number in rows}
+
+
+def waiting() -> Mapping[Status, Waiting]:
+    rows = (
+        PaymentRow.objects.filter(status__in=OPEN)
+        .order_by()
+        .values_list("status")
+        .annotate(payments=Count("id"), since=Min("opened_at"))
+    )
+    found = {Status(status): Waiting(number, since) for status, number, since in rows}
+    return {status: found.get(status, Waiting()) for status in sorted(OPEN)}
 
 
 def due_payments(*, at: datetime, limit: int) -> tuple[UUID, ...]:

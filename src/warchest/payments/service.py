@@ -24,6 +24,7 @@ class LocalPayments:
     messages = staticmethod(queries.messages)
     attempts = staticmethod(queries.attempts)
     counts = staticmethod(queries.counts)
+    waiting = staticmethod(queries.waiting)
     due_payments = staticmethod(queries.due_payments)
     due_notices = staticmethod(queries.due_notices)
     refused_notices = staticmethod(queries.refused_notices)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse
 
 from warchest.members.contract import Administrator, Members
+from warchest.runtime import at_work
+from warchest.runtime.command import ActorKind
 from warchest.runtime.services import services
 from warchest.web.backoffice.certificates import CertificateHolder
 
@@ -40,4 +42,6 @@ class AdministratorMiddleware:
         user = request.user
         is_holder = user.is_authenticated and user.is_active and user.pk == holder.person_id
         request.administrator = holder.administrator if is_holder else None  # type: ignore[attr-defined]
+        if is_holder:
+            at_work.acting(f"{ActorKind.ADMINISTRATOR}:{holder.administrator_id}")
         return self.get_response(request)

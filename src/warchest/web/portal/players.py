@@ -14,6 +14,8 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from warchest.members.contract import Members, Player, PlayerState
+from warchest.runtime import at_work
+from warchest.runtime.command import ActorKind
 from warchest.runtime.services import services
 
 P = ParamSpec("P")
@@ -44,6 +46,7 @@ def signed_in_player(request: HttpRequest) -> Player | None:
     if player is None or player.state is PlayerState.CLOSED:
         logout(request)
         return None
+    at_work.acting(f"{ActorKind.PLAYER}:{player.id}")
     request.user.nickname = player.nickname  # type: ignore[union-attr]
     return player
 

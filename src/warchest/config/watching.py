@@ -1,0 +1,36 @@
+"""Has this process watched: its logs, its traces, its figures, what it needs to be ready."""
+
+from __future__ import annotations
+
+import os
+
+from warchest.config import logs
+from warchest.ledger.contract import Ledger
+from warchest.runtime import figures, health, metrics, tracing
+from warchest.runtime.configuration import configuration
+from warchest.runtime.services import services
+from warchest.views import house_figures
+
+PROCESS = "WARCHEST_PROCESS"
+"""In the environment: what kind of process this is, in one word."""
+
+
+def watch() -> None:
+    """To be called once Django and the services are there. Calling it again changes nothing."""
+    wanted, process = configuration(), os.environ.get(PROCESS, "command")
+    logs.configure(level=wanted.telemetry.log_level)
+    tracing.configure(wanted.telemetry, process=process, cluster=wanted.community.cluster)
+    metrics.build(cluster=wanted.community.cluster, process=process)
+    for name, source in (
+        ("outbox", figures.outbox),
+        ("promises", figures.promises),
+        ("jobs", figures.jobs),
+        ("books", house_figures.books),
+        ("payments", house_figures.payments),
+    ):
+        metrics.add_source(name, source)
+    health.require("chart of accounts", _chart)
+
+
+def _chart() -> str:
+    return "" if services.local(Ledger).books() else "chart of accounts: empty"

@@ -1,0 +1,70 @@
+"""How the machine stands, as figures of now: the outbox of each database, promises in doubt, jobs that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import connections
+
+from warchest.runtime import databases, two_phase
+from warchest.runtime.command import now
+from warchest.runtime.metrics import Figure
+from warchest.runtime.services import services
+
+_BEHIND_MAX = 100_000
+"""Nobody waits for more than this to be counted."""
+
+_OUTBOX = """
+    SELECT reader.consumer,
+           (SELECT count(*) FROM (SELECT 1 FROM runtime_outboxevent event
+                                   WHERE (event.transaction, event.id) > (reader.transaction, reader.event_id)
+                                   LIMIT %s) unread),
+           (SELECT count(*) FROM runtime_parkedevent parked WHERE parked.consumer = reader.consumer),
+           (SELECT extract(epoch FROM clock_timestamp() - event.recorded_at)::float
+              FROM runtime_outboxevent event
+             WHERE (event.transaction, event.id) > (reader.transaction, reader.event_id)
+             ORDER BY event.transaction, event.id LIMIT 1)
+      FROM runtime_outboxcursor reader"""
+_JOBS = """
+    SELECT count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())),
+           count(*) FILTER (WHERE status = 'doing'),
+           count(*) FILTER (WHERE status = 'failed')
+      FROM procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')"""
+
+
+def outbox() -> Iterable[Figure]:
+    """For each consumer: how many published facts it has not read, and how many it could not digest."""
+    for alias in databases.aliases():
+        with connections[alias].cursor() as cursor:
+            cursor.execute(_OUTBOX, [_BEHIND_MAX])
+            for consumer, behind, parked, oldest_s in cursor.fetchall():
+                labels = (("consumer", consumer), ("database", alias))
+                yield Figure(
+                    "warchest_outbox_behind", "Published facts that a consumer has not read", behind, labels
+                )
+                yield Figure(
+                    "warchest_outbox_oldest_age_seconds",
+                    "Age of the oldest published fact that a consumer has not read",
+                    max(oldest_s or 0, 0),
+                    labels,
+                )
+                yield Figure(
+                    "warchest_outbox_parked", "Facts that a consumer could not digest", parked, labels
+                )
+
+
+def promises() -> Iterable[Figure]:
+    """Transactions that a database has promised to commit, and that nobody has told it to yet."""
+    found = two_phase.in_doubt()
+    oldest = max((now() - found[0].since).total_seconds(), 0) if found else 0
+    yield Figure("warchest_in_doubt_transactions", "Promises of two-phase commit that are open", len(found))
+    yield Figure("warchest_in_doubt_oldest_age_seconds", "Age of the oldest open promise", oldest)
+
+
+def jobs() -> Iterable[Figure]:
+    with services.database("runtime").cursor() as cursor:
+        cursor.execute(_JOBS)
+        waiting, running, failed = cursor.fetchone()
+    yield Figure("warchest_jobs_waiting", "Jobs whose time has come and that no worker has begun", waiting)
+    yield Figure("warchest_jobs_running", "Jobs that a worker has begun", running)
+    yield Figure("warchest_jobs_failed", "Jobs that failed and are kept to be looked at", failed)
