@@ -87,7 +87,7 @@ def _fund(tx: Transaction, *, player: UUID, units: Money, paid: Money, source: S
         consideration=paid,
         source=source,
         reference=f"test:{lot}",
-        terms=LotTerms(),
+        terms=LotTerms(transferable=True),
         at=tx.command.at,
     )
     legs = tx.get(Accounting).top_up_legs(player=player, provider="test", paid=paid, units=units)

@@ -180,7 +180,7 @@ class TestHold:
             raise SystemExit("as planned")
 
         with monkeypatch.context() as patched:
-            patched.setattr(holds, "_free", die)
+            patched.setattr(holds, "free", die)
             with pytest.raises(SystemExit):
                 housekeeping.lapse_holds(at=LATE)
         assert stands(anna) == ("100.00", "10.00", "0.00", "90.00")

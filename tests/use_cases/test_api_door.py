@@ -48,7 +48,7 @@ class TestErrors:
             ("GET", "/api/v1/nothing", 404, "not_found"),
             ("GET", "/api/v1/", 404, "not_found"),
             ("GET", "/api", 404, "not_found"),
-            ("POST", "/api/v1/transfers", 404, "not_found"),
+            ("POST", "/api/v1/guilds", 404, "not_found"),
             ("DELETE", "/api/v1/players/7", 405, "method_not_allowed"),
             ("POST", "/healthz", 405, "method_not_allowed"),
             ("GET", "/api/v1/players/7", 401, "key_missing"),

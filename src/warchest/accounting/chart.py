@@ -6,6 +6,8 @@ CHART = (
     # Units: a memorandum ledger. What players hold against what was ever issued to them.
     Book("wallet_units", BookKind.MEMORANDUM, Side.CREDIT, floored=True),
     Book("units_issued", BookKind.MEMORANDUM, Side.DEBIT),
+    # Issued here and now in another cluster (or, where negative, the other way round): an account for each.
+    Book("intercompany_units", BookKind.MEMORANDUM, Side.CREDIT),
     # Real money.
     Book("provider_clearing", BookKind.ASSET, Side.DEBIT),
     Book("reseller_receivable", BookKind.ASSET, Side.DEBIT),
@@ -13,6 +15,9 @@ CHART = (
     # What was given for other currencies against what was got, a pair an owner (``EUR-USD``): each entry balances in each
     # currency, and what the position is worth at a later rate is a gain (where negative) or a loss.
     Book("exchange", BookKind.ASSET, Side.DEBIT),
+    # What the entities of two clusters owe each other for units that went across: an account for each other cluster.
+    Book("intercompany_receivable", BookKind.ASSET, Side.DEBIT),
+    Book("intercompany_payable", BookKind.LIABILITY, Side.CREDIT),
     Book("wallet_funding", BookKind.LIABILITY, Side.CREDIT),
     Book("cards_sold", BookKind.LIABILITY, Side.CREDIT),
     Book("deferred_revenue", BookKind.LIABILITY, Side.CREDIT),
@@ -36,6 +41,8 @@ MONETARY_BOOKS = frozenset(
         "tax_payable",
         "commission_on_hold",
         "commission_payable",
+        "intercompany_receivable",
+        "intercompany_payable",
     }
 )
 

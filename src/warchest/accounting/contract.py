@@ -313,6 +313,25 @@ class Accounting(Protocol):
         """
         ...
 
+    def went_across_legs(
+        self, *, player: UUID, cluster: str, units: Money, paid: Sequence[Money]
+    ) -> tuple[Leg, ...]:
+        """Units went to a player of another cluster, and with them what service is owed for them: Dr wallet funding (the
+        contract liability), Cr intercompany payable, per real currency; Dr wallet, Cr units in other clusters."""
+        ...
+
+    def came_across_legs(
+        self, *, player: UUID, cluster: str, units: Money, paid: Sequence[Money]
+    ) -> tuple[Leg, ...]:
+        """The mirror image, in the other cluster: Dr intercompany receivable, Cr wallet funding; Dr units in other
+        clusters, Cr wallet."""
+        ...
+
+    def netting_legs(self, *, cluster: str, payable: Money, receivable: Money) -> tuple[Leg, ...]:
+        """What both entities owe each other for transfers is set off, and the rest goes through the bank: Dr intercompany
+        payable, Cr intercompany receivable; Cr bank where we pay, Dr bank where we are paid."""
+        ...
+
     def transfer_legs(self, *, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, ...]:
         """Units move from wallet to wallet; what was paid for them stays a liability to whoever holds them."""
         ...

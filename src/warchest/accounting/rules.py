@@ -76,6 +76,53 @@ def transfer_legs(*, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, 
     return debit("wallet_units", units, owner=sender), credit("wallet_units", units, owner=recipient)
 
 
+def went_across_legs(*, player: UUID, cluster: str, units: Money, paid: Sequence[Money]) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("wallet_units", units, owner=player),
+        credit("intercompany_units", units, owner=cluster),
+        *(
+            leg
+            for amount in sums_by_currency(paid)
+            for leg in (
+                debit("wallet_funding", amount),
+                credit("intercompany_payable", amount, owner=cluster),
+            )
+        ),
+    )
+
+
+def came_across_legs(*, player: UUID, cluster: str, units: Money, paid: Sequence[Money]) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("intercompany_units", units, owner=cluster),
+        credit("wallet_units", units, owner=player),
+        *(
+            leg
+            for amount in sums_by_currency(paid)
+            for leg in (
+                debit("intercompany_receivable", amount, owner=cluster),
+                credit("wallet_funding", amount),
+            )
+        ),
+    )
+
+
+def netting_legs(*, cluster: str, payable: Money, receivable: Money) -> tuple[Leg, ...]:
+    net = payable - receivable
+    return _without_zero(
+        debit("intercompany_payable", payable, owner=cluster),
+        credit("intercompany_receivable", receivable, owner=cluster),
+        credit("bank", net) if net.minor > 0 else debit("bank", -net),
+    )
+
+
+def sums_by_currency(amounts: Sequence[Money]) -> tuple[Money, ...]:
+    sums: dict[str, Money] = {}
+    for amount in amounts:
+        code = amount.currency.code
+        sums[code] = sums[code] + amount if code in sums else amount
+    return tuple(sums[code] for code in sorted(sums))
+
+
 def commission_legs(*, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
     costs: dict[str, list[Money]] = {}
     for line in owed:

@@ -19,6 +19,7 @@ from warchest.api import (
     players,
     referrals,
     subscriptions,
+    transfers,
     wallets,
 )
 from warchest.api.authentication import ApiKey
@@ -72,7 +73,8 @@ api = Specification(
     urls_namespace="api",
 )
 for _resource in (
-    players, wallets, payments, notices, catalogue, subscriptions, entitlements, cards, holds, referrals
+    players, wallets, payments, notices, catalogue, subscriptions, entitlements, cards, holds, transfers,
+    referrals,
 ):  # fmt: skip
     api.add_router("", _resource.router)
 for _error in (Exception, HttpError, AuthenticationError, ValidationError):

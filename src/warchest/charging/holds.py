@@ -14,6 +14,7 @@ from uuid import UUID
 from warchest.charging import locked, rules
 from warchest.charging.contract import WALLET_BOOK, CapturedHold, UnableToSpend
 from warchest.charging.locked import Use
+from warchest.charging.models import Transfer as TransferRow
 from warchest.charging.operations import cut_from, open_wallet_of
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Hold, HoldState, Ledger, UnableToHold
@@ -46,25 +47,31 @@ def hold(
     except UnableToHold as refusal:
         raise UnableToSpend(refusal.reason) from None
     if held.state is HoldState.OPEN:
-        with services.database("charging").cursor() as cursor:
-            cursor.execute(
-                _RESERVE,
-                {
-                    "hold": hold_id,
-                    "lots": [cut.lot.lot_id for cut in cuts],
-                    "units": [cut.units_minor for cut in cuts],
-                },
-            )
+        reserve(hold_id, [(cut.lot.lot_id, cut.units_minor) for cut in cuts])
     return held
+
+
+def reserve(hold_id: UUID, parts: Sequence[tuple[UUID, int]]) -> None:
+    """Keep so many minor units of each of these lots, of a locked wallet, for a hold."""
+    with services.database("charging").cursor() as cursor:
+        cursor.execute(
+            _RESERVE,
+            {
+                "hold": hold_id,
+                "lots": [lot_id for lot_id, _ in parts],
+                "units": [units_minor for _, units_minor in parts],
+            },
+        )
 
 
 def capture(
     *, hold_id: UUID, player: UUID, units: Money | None, reference: str, at: datetime
 ) -> CapturedHold:
+    _refuse_transfers(hold_id)
     wallet = open_wallet_of(locked.lock([player], at=at), player)
     closed = services.get(Ledger).release_for_capture(hold_id=hold_id, amount=units, at=at)
     # What a hold has reserved may be taken, whatever became of the lot's term since.
-    reserved = dict(_free([hold_id]))
+    reserved = dict(free([hold_id]))
     kept = [replace(lot, free_minor=reserved[lot.lot_id]) for lot in wallet.lots if lot.lot_id in reserved]
     cuts = rules.cut(kept, units_minor=closed.captured.minor)
     assert cuts is not None, f"hold {hold_id} has reserved less than it holds"
@@ -73,10 +80,11 @@ def capture(
 
 
 def void(*, hold_id: UUID, player: UUID) -> Hold:
+    _refuse_transfers(hold_id)
     if not locked.lock_only([player]):
         raise UnableToSpend("wallet_unknown")
     closed = services.get(Ledger).void(hold_id=hold_id)
-    _free([hold_id])
+    free([hold_id])
     return closed
 
 
@@ -87,11 +95,18 @@ def lapse(*, hold_ids: Sequence[UUID], at: datetime) -> tuple[UUID, ...]:
     # The wallets first, as by everything that changes what is reserved; who is at work with one is waited for.
     locked.lock_only(owners)
     lapsed = services.get(Ledger).lapse(hold_ids=hold_ids, at=at)
-    _free(lapsed)
+    free(lapsed)
     return lapsed
 
 
-def _free(hold_ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
+def _refuse_transfers(hold_id: UUID) -> None:
+    """The hold of a transfer is closed by what the other cluster says, and by nobody else."""
+    if TransferRow.objects.filter(id=hold_id).exists():
+        raise UnableToHold("hold_unknown")
+
+
+def free(hold_ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
+    """Let go what these holds had reserved; answers of which lot how many minor units."""
     with services.database("charging").cursor() as cursor:
         cursor.execute(_FREE, [list(hold_ids)])
         return cursor.fetchall()

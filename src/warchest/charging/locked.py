@@ -31,6 +31,8 @@ class Use(StrEnum):
     SPEND = "spend"
     TRANSFER = "transfer"
     EXPIRY = "expiry"
+    LEAVE = "leave"
+    """Into another cluster."""
 
 
 @dataclass(slots=True)

@@ -92,7 +92,7 @@ class Lot(models.Model):
 
 
 class LotSlice(models.Model):
-    """What was taken of one lot at once: by a spend, into another wallet, or when its term ended. Append-only.
+    """What was taken of one lot at once: by a spend, into another wallet or cluster, or when its term ended. Append-only.
 
     Only ``charging_take`` writes here, which shrinks the lot by the same: so no slice lacks its lot, and no foreign key
     has to look for it at every sale.
@@ -113,7 +113,9 @@ class LotSlice(models.Model):
                 name="slice_positive", condition=Q(units_minor__gt=0, consideration_minor__gte=0)
             ),
             CheckConstraint(name="slice_names_entry", condition=~Q(reference="")),
-            CheckConstraint(name="slice_use_known", condition=Q(use__in=["spend", "transfer", "expiry"])),
+            CheckConstraint(
+                name="slice_use_known", condition=Q(use__in=["spend", "transfer", "expiry", "leave"])
+            ),
         ]
         indexes = [models.Index(fields=["reference"], name="slice_reference")]
 
@@ -128,3 +130,60 @@ class Reservation(models.Model):
 
     class Meta:
         constraints = [CheckConstraint(name="reservation_positive", condition=Q(units_minor__gt=0))]
+
+
+class Transfer(models.Model):
+    """Units from one player to another. What it is never changes; one that is held is finished once, for ever.
+
+    ``parts`` is contract data (``contract.TransferPart``), of transfers to and from other clusters; ``cluster`` and
+    ``other_name`` are of the player there.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    direction = models.CharField(max_length=8)
+    cluster = models.CharField(max_length=40, blank=True, default="")
+    sender_id = models.UUIDField()
+    recipient_id = models.UUIDField()
+    other_name = models.CharField(max_length=80, blank=True, default="")
+    units_minor = models.BigIntegerField()
+    message = models.CharField(max_length=200, blank=True, default="")
+    parts = models.JSONField(default=list)
+    state = models.CharField(max_length=8)
+    reason = models.CharField(max_length=60, blank=True, default="")
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    entry_id = models.UUIDField(null=True)
+    # How it goes with asking the other cluster.
+    tries = models.IntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=60, blank=True, default="")
+    cancel_asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="transfer_positive", condition=Q(units_minor__gt=0)),
+            CheckConstraint(name="transfer_to_another", condition=~Q(sender_id=F("recipient_id"))),
+            CheckConstraint(
+                name="transfer_state_of_direction",
+                condition=Q(direction="within", cluster="", state="done")
+                | Q(direction="out", state__in=["held", "captured", "voided"]) & ~Q(cluster="")
+                | Q(direction="in", state__in=["credited", "refused"]) & ~Q(cluster=""),
+            ),
+            CheckConstraint(
+                name="transfer_entry_where_moved",
+                condition=Q(state__in=["done", "captured", "credited"], entry_id__isnull=False)
+                | Q(state__in=["held", "voided", "refused"], entry_id__isnull=True),
+            ),
+            CheckConstraint(
+                name="transfer_finished_once",
+                condition=Q(state="held", finished_at__isnull=True, next_try_at__isnull=False)
+                | ~Q(state="held") & Q(finished_at__isnull=False, next_try_at__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(name="transfer_due", fields=["next_try_at"], condition=Q(state="held")),
+            models.Index(name="transfer_across", fields=["cluster", "occurred_at"], condition=~Q(cluster="")),
+            models.Index(name="transfer_sender", fields=["sender_id", "-occurred_at"]),
+            models.Index(name="transfer_recipient", fields=["recipient_id", "-occurred_at"]),
+        ]

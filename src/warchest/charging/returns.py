@@ -6,17 +6,17 @@ of the one that it was cut from. The database sees to that (``charging_keep_desc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from warchest.charging import locked, queries, rules
 from warchest.charging.contract import Lot, UnableToReturn, UnableToSpend, UnableToTransfer
-from warchest.charging.locked import Use
+from warchest.charging.locked import LockedWallet, Taking, Use
 from warchest.charging.models import Lot as LotRow
 from warchest.charging.models import LotSlice as SliceRow
 from warchest.charging.operations import cut_from, open_wallet_of
-from warchest.charging.rules import Unreturned
+from warchest.charging.rules import Cut, Unreturned
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 
@@ -63,25 +63,40 @@ def return_units(
 def transfer(*, sender: UUID, recipient: UUID, units: Money, reference: str, at: datetime) -> tuple[Lot, ...]:
     if sender == recipient:
         raise UnableToTransfer("recipient_is_sender")
+    cuts = cuts_to_move(
+        locked.lock([sender, recipient], at=at), sender=sender, units=units, recipient=recipient
+    )
+    takings = locked.takings_of(cuts, reference=reference)
+    locked.take(takings, use=Use.TRANSFER, at=at)
+    return lots_of(takings, wallet=recipient, reference=reference)
+
+
+def cuts_to_move(
+    wallets: dict[UUID, LockedWallet], *, sender: UUID, units: Money, recipient: UUID | None = None
+) -> list[Cut]:
+    """What a transfer would take now of locked wallets. Raises UnableToTransfer."""
+    enough = False
     try:
-        wallets = locked.lock([sender, recipient], at=at)
         wallet = open_wallet_of(wallets, sender)
-        open_wallet_of(wallets, recipient)
+        if recipient:
+            open_wallet_of(wallets, recipient)
         enough = wallet.free_minor >= units.minor
         wallet.lots = [lot for lot in wallet.lots if lot.transferable]
-        cuts = cut_from(wallet, units=units)
+        return cut_from(wallet, units=units)
     except UnableToSpend as refusal:
         if refusal.reason == "insufficient_funds" and enough:
             raise UnableToTransfer("not_transferable", **refusal.details) from None
         raise UnableToTransfer(refusal.reason, **refusal.details) from None
-    takings = locked.takings_of(cuts, reference=reference)
-    locked.take(takings, use=Use.TRANSFER, at=at)
+
+
+def lots_of(takings: Sequence[Taking], *, wallet: UUID, reference: str) -> tuple[Lot, ...]:
+    """Open a lot in a wallet for each slice that was taken of transferable lots."""
     parents = LotRow.objects.in_bulk([taking.cut.lot.lot_id for taking in takings])
     return _open(
         _cut_off(
             parents[taking.cut.lot.lot_id],
             slice_id=taking.slice_id,
-            wallet=recipient,
+            wallet=wallet,
             reference=reference,
             units_minor=taking.cut.units_minor,
             consideration_minor=taking.cut.consideration_minor,

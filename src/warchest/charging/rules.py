@@ -12,6 +12,9 @@ from warchest.charging.contract import Source
 RETURNED_TERM = timedelta(days=30)
 """What comes back after its lot's term may be spent for so long."""
 
+PAUSE_MIN, PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
+"""Another cluster that could not be reached is asked again after the shorter one, then after twice as long each time."""
+
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -134,3 +137,8 @@ def term_after_return(expires_at: datetime | None, *, at: datetime) -> datetime 
     if expires_at is None or expires_at > at:
         return expires_at
     return at + RETURNED_TERM
+
+
+def pause_after(tries: int) -> timedelta:
+    """How long to wait after so many tries in vain."""
+    return min(PAUSE_MIN * 2 ** min(tries - 1, 20), PAUSE_MAX)

@@ -1,6 +1,7 @@
 """Charging as this process offers it."""
 
-from warchest.charging import expiry, holds, moving_in, operations, queries, returns
+from warchest.charging import across, expiry, holds, moving_in, operations, queries, returns
+from warchest.charging import transfers as remembered
 
 
 class LocalCharging:
@@ -13,6 +14,19 @@ class LocalCharging:
     consume_set = staticmethod(operations.consume_set)
     return_units = staticmethod(returns.return_units)
     transfer = staticmethod(returns.transfer)
+    note_transfer = staticmethod(remembered.note_transfer)
+    find_transfer = staticmethod(remembered.find_transfer)
+    transfers = staticmethod(remembered.transfers)
+    set_apart = staticmethod(across.set_apart)
+    take_out = staticmethod(across.take_out)
+    put_back = staticmethod(across.put_back)
+    take_in = staticmethod(across.take_in)
+    ask_back = staticmethod(remembered.ask_back)
+    due_transfers = staticmethod(remembered.due_transfers)
+    note_try = staticmethod(remembered.note_try)
+    open_transfers = staticmethod(remembered.open_transfers)
+    credited_among = staticmethod(remembered.credited_among)
+    moved = staticmethod(remembered.moved)
     hold = staticmethod(holds.hold)
     capture = staticmethod(holds.capture)
     void = staticmethod(holds.void)

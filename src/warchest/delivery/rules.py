@@ -19,7 +19,14 @@ from warchest.kernel.money import Money
 from warchest.runtime import wire
 
 WEBHOOK_TOPICS = frozenset(
-    {"players.registered", "payments.succeeded", "cards.activated", "subscriptions.prolonged"}
+    {
+        "players.registered",
+        "payments.succeeded",
+        "cards.activated",
+        "subscriptions.prolonged",
+        "transfers.sent",
+        "transfers.received",
+    }
 )
 """What game servers hear; other topics stay in the house."""
 

@@ -12,7 +12,7 @@ import procrastinate
 import structlog
 from procrastinate import JobContext
 
-from warchest.jobs import books, housekeeping, outbox, payments, pulse
+from warchest.jobs import books, housekeeping, outbox, payments, pulse, transfers
 from warchest.jobs.pulse import Pulse
 from warchest.runtime.command import now
 
@@ -28,6 +28,7 @@ PULSES = (
     Pulse("send_mails", 5, outbox.send_mails),
     Pulse("lapse_holds", 10, lambda: housekeeping.lapse_holds(at=now())),
     Pulse("expire_lots", 60, lambda: housekeeping.expire_lots(at=now())),
+    Pulse("pass_on_transfers", 1, lambda: transfers.pass_on_transfers(at=now())),
     Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
 )
 

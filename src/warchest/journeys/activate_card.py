@@ -134,7 +134,8 @@ def _fund(tx: Transaction, holder: Player, card: ClaimedCard, worth: Worth) -> t
         source=Source.SCRATCH_CARD if card.paid else Source.PROMOTION,
         reference=_key(card),
         # Cards are sold for cash by others: there is nothing that a refund could go back to.
-        terms=LotTerms(refundable=False),
+        # What nobody paid for is for whoever it was given to.
+        terms=LotTerms(refundable=False, transferable=card.paid),
         at=tx.command.at,
     )
     if not card.paid:

@@ -95,6 +95,19 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "return_key_reused": (422, _("This key was used before to give back another amount.")),
     "not_transferable": (409, _("What is in this wallet can't be moved to somebody else.")),
     "recipient_is_sender": (422, _("Choose another wallet than the one that this comes from.")),
+    "recipient_unknown": (404, _("There is no player of this name.")),
+    "recipient_frozen": (409, _("This player can't receive anything right now.")),
+    "message_too_long": (422, _("A message has at most {length_max} characters.")),
+    # Between clusters
+    "cluster_unknown": (404, _("There is no cluster {cluster} that this one is joined with.")),
+    "transfer_unknown": (404, _("There is no such transfer.")),
+    "transfer_finished": (409, _("This is over already: it has arrived, or it came back.")),
+    "transfer_id_reused": (409, _("Another transfer came under this id before.")),
+    "transfer_malformed": (422, _("What another cluster told of this transfer does not add up.")),
+    "unit_differs": (409, _("A unit is not worth the same in the other cluster.")),
+    "cancelled": (409, _("The sender wanted it back before it arrived.")),
+    "call_unknown": (404, _("Other clusters can't have this done here.")),
+    "call_malformed": (422, _("The other cluster asked in a way that can't be understood here.")),
     "entry_unknown": (404, _("There is no such journal entry.")),
     "month_unknown": (404, _("The journal has no tables of this month, or not any more.")),
     "month_not_over": (409, _("A month can be archived when it has been over for a month.")),
@@ -135,6 +148,10 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
             "Units in a player's wallet hang on this entry, and a reversal would leave its lots as they are. Undo it"
             " by giving back what was spent."
         ),
+    ),
+    "cluster_hangs_on_entry": (
+        409,
+        _("What another cluster has booked hangs on this entry. A transfer back undoes it in both."),
     ),
     # Catalogue, subscriptions
     "plan_unknown": (404, _("There is no such plan.")),
@@ -252,6 +269,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,8})?")
 
 _PASSING: dict[str, tuple[int, str | Promise]] = {
+    "line_cut": (503, _("The line to the cluster {cluster} is cut. What can't be asked now waits there.")),
     "busy": (503, _("Much is going on right now. Try again in a moment.")),
     "too_many_requests": (429, _("Too many calls. Try again in a moment.")),
     "database_unreachable": (503, _("This can't be done right now. Try again in a moment.")),

@@ -31,6 +31,7 @@ class UnableToReverse(UnableTo):
             "subscription_hangs_on_entry",
             "commission_hangs_on_entry",
             "wallet_hangs_on_entry",
+            "cluster_hangs_on_entry",
         }
     )
 
@@ -44,6 +45,7 @@ _KEPT_ELSEWHERE: tuple[tuple[Collection[str], str], ...] = (
     ({LIABILITY_BOOK}, "card_hangs_on_entry"),
     ({DEFERRED_BOOK}, "subscription_hangs_on_entry"),
     ({ON_HOLD_BOOK}, "commission_hangs_on_entry"),
+    ({"intercompany_units", "intercompany_payable", "intercompany_receivable"}, "cluster_hangs_on_entry"),
     ({WALLET_BOOK, "wallet_funding"}, "wallet_hangs_on_entry"),
 )
 

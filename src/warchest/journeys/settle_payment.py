@@ -43,7 +43,7 @@ def _credit(tx: Transaction, *, payment: Payment, report: Report) -> Payment:
         consideration=payment.amount,
         source=Source.CARD_PAYMENT,
         reference=key,
-        terms=LotTerms(refundable=True),
+        terms=LotTerms(refundable=True, transferable=True),
         at=tx.command.at,
     )
     entry = EntryDraft(

@@ -28,6 +28,7 @@ class ActorKind(StrEnum):
     PROVIDER = "provider"
     JOB = "job"
     OPERATOR = "operator"
+    CLUSTER = "cluster"
 
 
 class Channel(StrEnum):

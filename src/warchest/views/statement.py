@@ -24,6 +24,7 @@ _DESCRIPTIONS: dict[str, str | Promise] = {
     "card_activated": _("Card {serial} activated"),
     "subscription": ngettext_lazy("{plan}, {periods} period", "{plan}, {periods} periods", "periods"),
     "charge": _("Charge: {purpose}"),
+    "transfer": _("Sent to another player"),
     "expiry": _("Expired"),
     "opening": _("Brought along from before"),
     "reversal": _("Reversal"),
@@ -34,6 +35,7 @@ KINDS: dict[str, str | Promise] = {
     "card_activated": _("Cards"),
     "subscription": _("Subscriptions"),
     "charge": _("Charges in games"),
+    "transfer": _("Sent and received"),
     "expiry": _("What expired"),
     "reversal": _("Reversals"),
 }
@@ -56,9 +58,12 @@ class Line:
     entry_id: UUID
 
 
-def describe(*, kind: str, details: Mapping[str, str | int]) -> str:
+_INCOMING: dict[str, str | Promise] = {"transfer": _("Received from another player")}
+
+
+def describe(*, kind: str, details: Mapping[str, str | int], is_incoming: bool = False) -> str:
     """What an entry of this kind is called in the language that is active now; its kind where it has no text."""
-    text: Any = _DESCRIPTIONS.get(kind)
+    text: Any = (_INCOMING.get(kind) if is_incoming else None) or _DESCRIPTIONS.get(kind)
     if text is None:
         return kind.replace("_", " ").capitalize()
     if kind == "subscription":
@@ -82,7 +87,7 @@ def statement(
             amount=line.amount,
             balance_after=line.balance_after,
             reference=line.reference,
-            description=describe(kind=line.kind, details=line.details),
+            description=describe(kind=line.kind, details=line.details, is_incoming=line.amount.minor > 0),
             entry_id=line.entry_id,
         )
         for line in services.get(Ledger).statement(account=account, before=before, limit=limit, only=only)

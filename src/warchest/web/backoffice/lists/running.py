@@ -21,6 +21,7 @@ ACTORS = {
     "provider": _("provider"),
     "job": _("job"),
     "operator": _("operator"),
+    "cluster": _("another cluster"),
 }
 CHANNELS = {
     "portal": _("portal"),
