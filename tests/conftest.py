@@ -60,6 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
     django.setup()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is about several databases is left to the run that has them."""
+    if not config.getoption("--spread-databases"):
+        left = [item for item in items if item.get_closest_marker("spread")]
+        items[:] = [item for item in items if not item.get_closest_marker("spread")]
+        config.hook.pytest_deselected(items=left)
+
+
 SERVER: pytest.StashKey[EmbeddedPostgres] = pytest.StashKey()
 
 

@@ -75,4 +75,4 @@ def captured_queries() -> Iterator[list[str]]:
     with ExitStack() as stack:
         captured = [stack.enter_context(CaptureQueriesContext(connections[alias])) for alias in aliases()]
         yield asked
-        asked += [query["sql"] for one in captured for query in one.captured_queries]
+        asked += [query["sql"] or "" for one in captured for query in one.captured_queries]

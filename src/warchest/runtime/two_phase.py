@@ -163,16 +163,18 @@ def _take_back(alias: str, gid: str) -> bool:
 
 
 def _end(verb: str, alias: str, gid: str) -> bool:
-    try:
-        with connections[alias].cursor() as cursor:
-            cursor.execute(f"{verb} '{gid}'")
-    except (DatabaseError, InterfaceError) as error:
-        if isinstance(error.__cause__, postgres.UndefinedObject):
-            # Gone: somebody else was quicker.
+    for again in (True, False):
+        try:
+            with connections[alias].cursor() as cursor:
+                cursor.execute(f"{verb} '{gid}'")
             return True
-        log.warning("promise_left", database=alias, gid=gid, verb=verb, error=str(error))
-        return False
-    return True
+        except (DatabaseError, InterfaceError) as error:
+            if isinstance(error.__cause__, postgres.UndefinedObject):
+                # Gone: somebody else was quicker, or we were, and the answer was lost.
+                return True
+            log.warning("promise_left", database=alias, gid=gid, verb=verb, error=str(error), again=again)
+            connections[alias].close()
+    return False
 
 
 # Recovery: what every process does for all.
