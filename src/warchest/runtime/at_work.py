@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from warchest.runtime import tracing
+from warchest.runtime.command import Actor
 from warchest.runtime.services import open_work
 
 
@@ -21,7 +22,7 @@ class Task:
     the coordinator's transaction, or ours of one over several databases."""
 
     request_id: str = ""
-    actor: str = ""
+    actor: Actor | str = ""
     journey: str = ""
     transaction: str = ""
     pulse: str = ""
@@ -32,7 +33,9 @@ _task: ContextVar[Task | None] = ContextVar("warchest_task", default=None)
 
 
 @contextmanager
-def task(*, request_id: str = "", actor: str = "", pulse: str = "", service: str = "") -> Iterator[Task]:
+def task(
+    *, request_id: str = "", actor: Actor | str = "", pulse: str = "", service: str = ""
+) -> Iterator[Task]:
     """What is done in the ``with`` block is one task. One within another is told by itself."""
     begun = Task(request_id=request_id, actor=actor, pulse=pulse, service=service)
     token = _task.set(begun)
@@ -46,7 +49,7 @@ def current() -> Task | None:
     return _task.get()
 
 
-def acting(actor: str) -> None:
+def acting(actor: Actor | str) -> None:
     """Say for whom this task is done, as soon as the door knows."""
     begun = _task.get()
     if begun is not None:
@@ -65,7 +68,7 @@ def told() -> dict[str, str]:
     begun = _task.get()
     found = {}
     if begun is not None:
-        found = {name: value for name in Task.__slots__ if (value := getattr(begun, name))}
+        found = {name: str(value) for name in Task.__slots__ if (value := getattr(begun, name))}
     decided = getattr(getattr(open_work.get(), "participants", None), "transaction", None)
     if decided is not None:
         found["transaction"] = str(decided)

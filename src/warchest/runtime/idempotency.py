@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from warchest.runtime import statements, wire
+from warchest.runtime import at_work, statements, wire
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.services import services
 
-_CLAIM = "SELECT stamps, answered FROM runtime_claim(%s)"
+_CLAIM = "SELECT stamps, answered, pg_current_xact_id_if_assigned()::text FROM runtime_claim(%s)"
 _FORGET = """
     DELETE FROM runtime_idempotencykey
      WHERE ctid = ANY(ARRAY(SELECT ctid FROM runtime_idempotencykey WHERE recorded_at < %s LIMIT %s))"""
@@ -63,7 +63,8 @@ def claim(*, route: str, asked: Sequence[tuple[Command, bytes]]) -> Claimed:
         {"scope": command.scope, "route": route, "key": command.key, "fingerprint": fingerprint.hex()}
         for command, fingerprint in asked
     ]
-    ((stamps, found),) = statements.rows("runtime", _CLAIM, [statements.document(wanted)])
+    ((stamps, found, transaction),) = statements.rows("runtime", _CLAIM, [statements.document(wanted)])
+    at_work.in_transaction(transaction or "")
     answered: list[Stored | UnableToUseKey | None] = [None] * len(asked)
     for before in wire.decode(found, list[_Before]) if found else ():
         place = before.number - 1

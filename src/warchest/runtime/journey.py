@@ -25,7 +25,7 @@ from django.db import OperationalError
 from psycopg import errors as postgres
 
 from warchest.kernel.errors import TryAgain, UnableTo
-from warchest.runtime import idempotency, wire
+from warchest.runtime import idempotency, metrics, observed, wire
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.ending import Ending
 from warchest.runtime.idempotency import Stored
@@ -72,7 +72,10 @@ class Journey(Generic[P, R]):
         put it in order with what others did at the same time.
         """
         asked = request_fingerprint(kwargs)
-        return repeated_while_busy(self.name, lambda: self._once(command, asked, *args, **kwargs))
+        with observed.Journey(self.name, (command,)) as run:
+            done = repeated_while_busy(self.name, lambda: self._once(command, asked, *args, **kwargs))
+            run.ended((done,))
+        return done
 
     def _once(self, command: Command, asked: bytes, *args: P.args, **kwargs: P.kwargs) -> Done[R]:
         tx = Transaction(command)
@@ -132,6 +135,7 @@ def repeated_while_busy(name: str, once: Callable[[], R]) -> R:
                 raise
             if tries == _TRIES_MAX:
                 raise TryAgain("busy") from error
+            metrics.journey_repeated(name)
             log.info("journey_repeated", journey=name, tries=tries, cause=type(error.__cause__).__name__)
     raise AssertionError("unreachable")
 

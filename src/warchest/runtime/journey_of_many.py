@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from warchest.kernel.errors import UnableTo
-from warchest.runtime import idempotency, wire
+from warchest.runtime import idempotency, observed, wire
 from warchest.runtime.batcher import Batcher
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.ending import Ending
@@ -101,24 +101,28 @@ class JourneyOfMany(Generic[A, R]):
         for number, (command, _) in enumerate(asked):
             first.setdefault((command.scope, command.key), number)
         numbers = list(first.values())
-        ends = dict(
-            zip(
-                numbers,
-                self._ends(
-                    [asked[number] for number in numbers], [fingerprints[number] for number in numbers]
-                ),
-                strict=True,
+        with observed.Journey(self.name, [command for command, _ in asked], what="set") as run:
+            ends = dict(
+                zip(
+                    numbers,
+                    self._ends(
+                        [asked[number] for number in numbers], [fingerprints[number] for number in numbers]
+                    ),
+                    strict=True,
+                )
             )
-        )
-        return tuple(
-            self._end_of(number, first[command.scope, command.key], fingerprints, ends)
-            for number, (command, _) in enumerate(asked)
-        )
+            answered = tuple(
+                self._end_of(number, first[command.scope, command.key], fingerprints, ends)
+                for number, (command, _) in enumerate(asked)
+            )
+            run.ended(answered)
+        return answered
 
     def one(self, command: Command, asked: A) -> Done[R]:
         """Do it for one, as a journey does. Raises what refuses it, UnableToUseKey, and TryAgain."""
         refuse_nesting()
-        (end,) = self._callers.do([(command, asked)])
+        with observed.one_of_many(self.name, command):
+            (end,) = self._callers.do([(command, asked)])
         if isinstance(end, UnableTo):
             raise end
         return end

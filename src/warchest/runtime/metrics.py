@@ -7,10 +7,12 @@ never an id, an address, or what somebody typed.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from prometheus_client import (
@@ -102,6 +104,12 @@ _EVENTS = Counter(
 )
 
 
+@functools.cache
+def _of(metric: Any, *labels: str) -> Any:
+    """The counter of these labels, looked up once: the client's own look-up takes longer than counting."""
+    return metric.labels(*labels)
+
+
 def build(*, cluster: str, process: str) -> None:
     """Say what this process is."""
     _BUILD.labels(version("warchest"), cluster, process).set(1)
@@ -115,45 +123,45 @@ def known_method(method: str | None) -> str:
 def page_answered(*, face: str, method: str | None, route: str, status: int, elapsed_s: float) -> None:
     """``route`` is a pattern, never an address with ids."""
     known = known_method(method)
-    _REQUESTS.labels(face, known, route, str(status)).inc()
-    _REQUEST_SECONDS.labels(face, known, route).observe(elapsed_s)
+    _of(_REQUESTS, face, known, route, str(status)).inc()
+    _of(_REQUEST_SECONDS, face, known, route).observe(elapsed_s)
 
 
-def journey_ended(name: str, *, outcome: str, reason: str = "") -> None:
-    _JOURNEYS.labels(name, outcome, reason).inc()
+def journey_ended(name: str, *, outcome: str, reason: str = "", cases: int = 1) -> None:
+    _of(_JOURNEYS, name, outcome, reason).inc(cases)
 
 
 def journey_took(name: str, *, elapsed_s: float) -> None:
-    _JOURNEY_SECONDS.labels(name).observe(elapsed_s)
+    _of(_JOURNEY_SECONDS, name).observe(elapsed_s)
 
 
 def journey_repeated(name: str) -> None:
-    _JOURNEY_REPEATS.labels(name).inc()
+    _of(_JOURNEY_REPEATS, name).inc()
 
 
 def service_called(*, service: str, method: str, side: str, outcome: str, elapsed_s: float) -> None:
     """``side``: ``caller`` or ``host``. ``outcome``: ``done``, ``refused``, ``try_again``, ``failed``."""
-    _CALLS.labels(service, method, side, outcome).inc()
-    _CALL_SECONDS.labels(service, method, side).observe(elapsed_s)
+    _of(_CALLS, service, method, side, outcome).inc()
+    _of(_CALL_SECONDS, service, method, side).observe(elapsed_s)
 
 
 def provider_asked(*, provider: str, call: str, standing: str, elapsed_s: float) -> None:
-    _PROVIDER_CALLS.labels(provider, call, standing).inc()
-    _PROVIDER_SECONDS.labels(provider, call).observe(elapsed_s)
+    _of(_PROVIDER_CALLS, provider, call, standing).inc()
+    _of(_PROVIDER_SECONDS, provider, call).observe(elapsed_s)
 
 
 def pulse_ended(name: str, *, at_s: float, elapsed_s: float) -> None:
     """``at_s``: seconds since 1970."""
-    _PULSE_ENDED.labels(name).set(at_s)
-    _PULSE_SECONDS.labels(name).observe(elapsed_s)
+    _of(_PULSE_ENDED, name).set(at_s)
+    _of(_PULSE_SECONDS, name).observe(elapsed_s)
 
 
 def pulse_failed(name: str) -> None:
-    _PULSE_FAILURES.labels(name).inc()
+    _of(_PULSE_FAILURES, name).inc()
 
 
 def event_handled(consumer: str, *, outcome: str) -> None:
-    _EVENTS.labels(consumer, outcome).inc()
+    _of(_EVENTS, consumer, outcome).inc()
 
 
 # How the house stands.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
@@ -38,6 +39,11 @@ def ended_by(error: BaseException | None) -> tuple[str, str]:
             return "failed", type(error).__name__
 
 
+def _end_of_case(end: object) -> tuple[str, str]:
+    outcome, reason = ended_by(end if isinstance(end, BaseException) else None)
+    return ("replayed" if getattr(end, "replayed", False) else outcome), reason
+
+
 class Journey:
     """One run of a journey, or of a set of cases: ``with observed.Journey(name, (command,)) as run: …``.
 
@@ -62,7 +68,7 @@ class Journey:
             task = self._door.__enter__()
         task.journey, task.transaction = self._name, ""
         if first is not None:
-            task.actor = str(first.actor)
+            task.actor = first.actor
             task.request_id = task.request_id or first.request_id
         self._spanned = self._span = None
         if tracing.is_on():
@@ -88,13 +94,16 @@ class Journey:
             "warchest.cases": len(self._commands),
         }
 
-    def ended(self, end: object, *, replayed: bool = False) -> None:
-        """Say how one case ended: with a refusal, or with an answer."""
+    def ended(self, ends: Sequence[object]) -> None:
+        """Say how each case ended: with a refusal, or with an answer, which may be an earlier one (``replayed``)."""
         self._told = True
-        outcome, reason = ended_by(end if isinstance(end, BaseException) else None)
-        metrics.journey_ended(self._name, outcome="replayed" if replayed else outcome, reason=reason)
-        if len(self._commands) == 1:
-            self._tell("replayed" if replayed else outcome, reason)
+        counted = {_end_of_case(ends[0]): 1} if len(ends) == 1 else Counter(map(_end_of_case, ends))
+        for (outcome, reason), cases in counted.items():
+            metrics.journey_ended(self._name, outcome=outcome, reason=reason, cases=cases)
+        if len(counted) == 1:
+            self._tell(*next(iter(counted)))
+        else:
+            self._tell("mixed", "")
 
     def _tell(self, outcome: str, reason: str) -> None:
         tracing.tell(self._span, {"warchest.outcome": outcome, "warchest.reason": reason})
@@ -110,8 +119,7 @@ class Journey:
         metrics.journey_took(self._name, elapsed_s=time.perf_counter() - self._started)
         if error is not None or not self._told:
             outcome, reason = ended_by(error)
-            for _ in self._commands:
-                metrics.journey_ended(self._name, outcome=outcome, reason=reason)
+            metrics.journey_ended(self._name, outcome=outcome, reason=reason, cases=len(self._commands))
             self._tell(outcome, reason)
         if self._spanned is not None:
             # A refusal is an answer, not a failure: what failed has been marked already.
