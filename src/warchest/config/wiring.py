@@ -40,6 +40,8 @@ def wire() -> None:
         services.register(protocol, local(), name=name)
         if find_spec(f"warchest.{name}.invariants"):
             invariants.keep(import_module(f"warchest.{name}.invariants").INVARIANTS)
+    if wanted.broker.wanted:
+        services.connect(import_module("warchest.runtime.broker.directory").directory)
 
 
 def _hosted() -> tuple[str, ...] | None:

@@ -18,13 +18,16 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import IO
+
+import structlog
 
 from warchest.kernel.clock import SystemClock
 from warchest.kernel.errors import UnableTo
@@ -42,6 +45,8 @@ from warchest.runtime.broker.layout import (
 )
 from warchest.runtime.configuration import Configuration, configuration
 from warchest.runtime.secrets import home, text_secret
+
+log = structlog.get_logger(__name__)
 
 LOG_BYTES_MAX = 10_000_000
 VERSION_MIN = (2, 11)
@@ -170,6 +175,14 @@ class EmbeddedBroker:
             self._stop_server()
         return self.start()
 
+    def look_after(self) -> None:
+        """Have it running again, should it or its starter have ended. Costs nothing while all is well."""
+        if self._take_lock() and self._process is None:
+            self.start()
+        elif self._process is not None and self._process.poll() is not None:
+            log.error("broker_ended", status=self._process.returncode)
+            self.start()
+
     def __enter__(self) -> EmbeddedBroker:
         return self.start()
 
@@ -290,7 +303,38 @@ class EmbeddedBroker:
 # The broker that the configuration means.
 
 
-def folder() -> Path:
+@contextmanager
+def running_broker(services: Sequence[str]) -> Iterator[None]:
+    """This host's broker, if the configuration gives it one: started where it does not run already, and again whenever it
+    ends. Whoever started it stops it at the end; another that is in its ``with`` block then takes over.
+
+    Raises UnableToStartBroker.
+    """
+    if not configuration().broker.embedded:
+        yield
+        return
+    broker = embedded_broker(services).start()
+    stop = threading.Event()
+    keeper = threading.Thread(target=_keep_running, args=(broker, stop), name="broker-keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()
+        broker.stop()
+
+
+def _keep_running(broker: EmbeddedBroker, stop: threading.Event) -> None:
+    while not stop.wait(0.5):
+        try:
+            broker.look_after()
+        except UnableToStartBroker:
+            log.exception("broker_not_started")
+            stop.wait(5)
+
+
+def broker_folder() -> Path:
     return home() / "broker"
 
 
@@ -298,12 +342,14 @@ def embedded_broker(services: Sequence[str]) -> EmbeddedBroker:
     """The server that this host runs; ``services`` are the names of all that may ever sign in."""
     wanted = configuration()
     return EmbeddedBroker(
-        folder(), describe=lambda port: layout_of(wanted, services, port), port=wanted.broker.port
+        broker_folder(), describe=lambda port: layout_of(wanted, services, port), port=wanted.broker.port
     )
 
 
-def layout_of(wanted: Configuration, services: Sequence[str], port: int) -> Layout:
-    """What the configuration says of this host's server.
+def layout_of(
+    wanted: Configuration, services: Sequence[str], port: int, *, folder: Path | None = None
+) -> Layout:
+    """What the configuration says of this host's server, in its folder (None: the deployment's).
 
     Raises UnableToStartBroker (``no_certificate``).
     """
@@ -332,9 +378,9 @@ def layout_of(wanted: Configuration, services: Sequence[str], port: int) -> Layo
             Listener(broker.leaf_port, broker.host, _advertised(broker.advertise, broker.leaf_port))
         )
     return Layout(
-        name=_server_name(cluster),
+        name=_server_name(cluster, folder or broker_folder()),
         cluster=cluster,
-        folder=folder(),
+        folder=folder or broker_folder(),
         listen=Listener(port, broker.host, _advertised(broker.advertise, port)),
         tls=tls,
         users=layout.users(
@@ -388,9 +434,9 @@ def _authority() -> CertificateAuthority:
     return CertificateAuthority.open(home() / "authority", now=SystemClock().now())
 
 
-def _server_name(cluster: str) -> str:
+def _server_name(cluster: str, folder: Path) -> str:
     """Always the same for the same folder of the same host, and no other's."""
-    place = f"{socket.gethostname()}:{folder()}"
+    place = f"{socket.gethostname()}:{folder}"
     return f"{cluster}-{sha256(place.encode()).hexdigest()[:12]}"
 
 
