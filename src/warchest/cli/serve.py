@@ -9,21 +9,67 @@ import click
 
 from warchest.cli import deployment
 from warchest.cli.supervisor import Child, Supervisor
+from warchest.runtime.broker.server import running_broker
 from warchest.runtime.configuration import configuration
+from warchest.runtime.services import services
+
+SERVICES = "WARCHEST_SERVICES"
+"""In the environment: the services that a process answers for itself; empty for none, unset for all."""
 
 
 @click.command("serve", help="Run portal, API, back office and background work until interrupted.")
-def command() -> None:
+@click.option(
+    "--services",
+    "hosted",
+    metavar="NAMES",
+    help="Only answer other processes' calls for these services, with commas between; no pages, no background work.",
+)
+def command(hosted: str | None) -> None:
+    if hosted is not None and not configuration().broker.wanted:
+        raise click.ClickException(
+            "Services can only be called through a broker: see [broker] in warchest.toml."
+        )
+    # What is for the children is not for this process, which must not ask them for what it prepares for them.
+    inherited = os.environ.pop(SERVICES, None)
     with deployment.running_django():
-        deployment.migrate()
-        click.echo(f"Portal and API   {configuration().public_url}")
-        click.echo(f"Back office      {configuration().backoffice_url}")
-        Supervisor(children()).run()
+        if inherited is not None:
+            os.environ[SERVICES] = inherited
+        with running_broker(sorted(services.contracts())):
+            if hosted is not None:
+                _check(hosted)
+                click.echo(f"Services         {hosted}")
+                Supervisor([answering(hosted)]).run()
+                return
+            deployment.migrate()
+            click.echo(f"Portal and API   {configuration().public_url}")
+            click.echo(f"Back office      {configuration().backoffice_url}")
+            Supervisor(children()).run()
+
+
+def _check(hosted: str) -> None:
+    known = services.contracts()
+    for name in hosted.split(","):
+        if name.strip() not in known:
+            raise click.ClickException(
+                f"There is no service {name.strip()!r}, only {', '.join(sorted(known))}."
+            )
 
 
 def children(*first: Child) -> Sequence[Child]:
-    """The processes of a whole house on one machine, behind those given."""
-    return (*first, portal(), Child("backoffice", ["-m", "warchest.config.serve_backoffice"]), worker())
+    """The processes of a whole house on one machine, behind those given; with a broker, one more for others' calls."""
+    faces = (portal(), Child("backoffice", ["-m", "warchest.config.serve_backoffice"]), worker())
+    hosted = os.environ.get(SERVICES)
+    others = configuration().broker.wanted and hosted != ""
+    return (*first, *faces, *((answering(hosted),) if others else ()))
+
+
+def answering(hosted: str | None) -> Child:
+    """A process that answers calls for these services (None: for all)."""
+    return Child(
+        "services",
+        ["-m", "warchest.runtime.broker.serving"],
+        {} if hosted is None else {SERVICES: hosted},
+    )
 
 
 def portal() -> Child:

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from warchest.runtime.health import DRAINING_FILE
+from warchest.runtime.secrets import home
+
 log = structlog.get_logger(__name__)
 
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.5, 30.0
@@ -52,18 +55,26 @@ class Child:
 
 
 class Supervisor:
-    """Children in the order in which they start; they end in the opposite one."""
+    """Children in the order in which they start; they end in the opposite one.
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    Before they are told to end, they say for ``drain_s`` seconds that they are not ready, so that whoever shares out
+    requests sends no more of them here.
+    """
+
+    def __init__(self, children: Sequence[Child], *, drain_s: float = 0.0) -> None:
         self.children = children
+        self.drain_s = drain_s
         self.stopping = threading.Event()
+        self._draining = home() / f"draining-{os.getpid()}"
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
         try:
+            self._draining.unlink(missing_ok=True)
             for child in self.children:
+                child.environment = {DRAINING_FILE: str(self._draining), **child.environment}
                 child.start()
             while not self.stopping.wait(0.3):
                 for child in self.children:
@@ -88,6 +99,15 @@ class Supervisor:
             child.start()
 
     def _stop(self) -> None:
+        if self.drain_s:
+            self._draining.touch()
+            time.sleep(self.drain_s)
+        try:
+            self._end_all()
+        finally:
+            self._draining.unlink(missing_ok=True)
+
+    def _end_all(self) -> None:
         for child in reversed(self.children):
             self._signal(child, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_S_MAX

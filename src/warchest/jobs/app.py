@@ -14,7 +14,9 @@ from procrastinate import JobContext
 
 from warchest.jobs import books, housekeeping, outbox, payments, pulse, transfers
 from warchest.jobs.pulse import Pulse
+from warchest.runtime import health, listener, observed
 from warchest.runtime.command import now
+from warchest.runtime.configuration import configuration
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,8 @@ PULSES = (
 )
 
 JOBS_KEPT_HOURS = 14 * 24
+_TASKS_SILENT_S_MAX = 120.0
+"""The loop that runs tasks moves several times a second; one that pauses after a failure waits for a minute at most."""
 _STOP_S_MAX = 8.0
 """How long a stop waits for what is running; then it is left, as after a kill."""
 
@@ -47,17 +51,17 @@ def ready(app: procrastinate.App) -> None:
     @app.periodic(cron="5 * * * *")
     @app.task(name="recognise_revenue", queueing_lock="recognise_revenue")
     def recognise_revenue(timestamp: int) -> None:
-        housekeeping.recognise_yesterday(at=now())
+        observed.pulse("recognise_revenue", lambda: housekeeping.recognise_yesterday(at=now()))
 
     @app.periodic(cron="17 3 * * *")
     @app.task(name="forget_old_keys", queueing_lock="forget_old_keys")
     def forget_old_keys(timestamp: int) -> None:
-        housekeeping.forget_old_keys(at=now())
+        observed.pulse("forget_old_keys", lambda: housekeeping.forget_old_keys(at=now()))
 
     @app.periodic(cron="41 3 * * *")
     @app.task(name="prove_books", queueing_lock="prove_books")
     def prove_books(timestamp: int) -> None:
-        housekeeping.prove_books()
+        observed.pulse("prove_books", housekeeping.prove_books)
 
     @app.periodic(cron="*/10 * * * *")
     @app.task(name="retry_stalled_jobs", queueing_lock="retry_stalled_jobs", pass_context=True)
@@ -78,6 +82,8 @@ def run_worker(stop: threading.Event) -> None:
     Any number of workers may run at once, on any number of machines. One that is killed leaves nothing that the others
     do not take up.
     """
+    telemetry = configuration().telemetry
+    listener.start(host=telemetry.host, port=telemetry.worker_port)
     threads = pulse.start(PULSES, stop)
     failures = 0
     while not stop.is_set():
@@ -109,7 +115,9 @@ async def _run_tasks(stop: threading.Event) -> None:
                 )
             )
             while not worker.done():
+                health.moved("tasks", within_s=_TASKS_SILENT_S_MAX)
                 if stop.is_set():
+                    health.drain()
                     # Cancelling is how procrastinate is asked to finish what it does and stop.
                     worker.cancel()
                 await asyncio.wait({worker}, timeout=0.2)

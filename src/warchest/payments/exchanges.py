@@ -16,7 +16,7 @@ from django.db import connections
 from warchest.payments import operations, providers, queries
 from warchest.payments.contract import Exchange, Heard, Payment
 from warchest.payments.models import Attempt as AttemptRow
-from warchest.runtime import wire
+from warchest.runtime import observed, wire
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
 from warchest.sdk.payments import Health, PaymentProvider, PaymentRequest, Report, Standing
@@ -81,7 +81,9 @@ def _exchange(
             payment=payment, exchange=exchange, text=said or wire.encode(request).decode(), at=at
         )
     try:
-        report = ask(provider, request, payment)
+        with observed.provider(payment.provider, exchange.value) as stands:
+            report = ask(provider, request, payment)
+            stands(report.standing.value)
     except Exception as error:
         # A plug-in never raises for what the provider did, so this is its own mistake; the money may have been taken.
         log.exception("provider_plugin_failed", provider=payment.provider, payment=str(payment_id))

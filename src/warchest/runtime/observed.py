@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import structlog
+from django.db import OperationalError
 
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.runtime import at_work, metrics, tracing
@@ -109,6 +110,8 @@ class Journey:
         tracing.tell(self._span, {"warchest.outcome": outcome, "warchest.reason": reason})
         if outcome == "failed":
             tracing.failed(self._span, reason)
+        if self._span is not None and (task := at_work.current()) is not None:
+            tracing.tell(self._span, {"warchest.transaction": task.transaction})
         if _lines.isEnabledFor(logging.DEBUG):
             elapsed_ms = round((time.perf_counter() - self._started) * 1000, 3)
             log.debug("journey_ended", outcome=outcome, reason=reason, elapsed_ms=elapsed_ms)
@@ -199,8 +202,48 @@ def _counted(service: str, method: str, side: str, span: Any) -> Iterator[None]:
         )
 
 
+@contextmanager
+def event(consumer: str, *, topic: str, transaction: int) -> Iterator[None]:
+    """A published fact in the hands of one who reads the outbox. ``transaction`` orders it, and is mostly the one that
+    published it: what the trace and the log lines of its journey say too."""
+    told = {
+        "messaging.system": "warchest-outbox",
+        "messaging.destination.name": topic,
+        "messaging.consumer.group.name": consumer,
+        "warchest.transaction": str(transaction),
+    }
+    try:
+        with tracing.span(f"consume {topic}", kind="consumer", told=told):
+            yield
+    except OperationalError:
+        # It comes again.
+        raise
+    except Exception:
+        metrics.event_handled(consumer, outcome="parked")
+        raise
+    metrics.event_handled(consumer, outcome="taken")
+
+
+@contextmanager
+def provider(name: str, call: str) -> Iterator[Callable[[str], None]]:
+    """A payment provider is asked; say how the payment stands by what it answered."""
+    started, standing = time.perf_counter(), "failed"
+
+    def stands(told: str) -> None:
+        nonlocal standing
+        standing = told
+
+    with tracing.span(f"provider {name} {call}", kind="client", told={"warchest.provider": name}) as span:
+        try:
+            yield stands
+        finally:
+            tracing.tell(span, {"warchest.standing": standing})
+            elapsed_s = time.perf_counter() - started
+            metrics.provider_asked(provider=name, call=call, standing=standing, elapsed_s=elapsed_s)
+
+
 def pulse(name: str, call: Callable[[], T]) -> T:
-    """Run a pulse as a task of its own."""
+    """Run a pulse, or a task of a certain hour, as a task of its own."""
     with at_work.task(pulse=name, actor=f"job:{name}"), tracing.pulse(name) as span:
         started = time.perf_counter()
         try:

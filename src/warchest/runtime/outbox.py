@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from django.db import OperationalError, transaction
 
-from warchest.runtime import statements
+from warchest.runtime import observed, statements
 from warchest.runtime.services import services
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,10 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
         for row in rows:
             event = Event(row[0], row[1], row[2], json.loads(row[3]), row[4])
             try:
-                with transaction.atomic(using=services.alias("runtime")):
+                with (
+                    observed.event(consumer, topic=event.topic, transaction=row[5]),
+                    transaction.atomic(using=services.alias("runtime")),
+                ):
                     handle(event)
             except OperationalError:
                 raise
