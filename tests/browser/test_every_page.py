@@ -34,6 +34,7 @@ PLAYERS_PAGES = {
     "statement-payments": "/statement?show=payments",
     "statement-cards": "/statement?show=cards",
     "invite": "/invite",
+    "send": "/send",
     "settings": "/settings",
 }
 SCHEMES = ("dark", "light")

@@ -100,6 +100,9 @@ class TestSpecification:
             "GET /holds/{hold_id}",
             "POST /holds/{hold_id}/capture",
             "POST /holds/{hold_id}/void",
+            "POST /transfers",
+            "GET /transfers/{transfer_id}",
+            "POST /transfers/{transfer_id}/cancel",
             "GET /players/{player_id}/downline",
             "GET /players/{player_id}/commissions",
         }

@@ -5,7 +5,6 @@ Where the other lives in another cluster they are set apart here first: see ``pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting
@@ -40,16 +39,6 @@ class UnableToSend(UnableTo):
             "cluster_unknown",
         }
     )
-
-
-@dataclass(frozen=True, slots=True)
-class TransferPreview:
-    """Who would get it, as they are called; ``left`` is what the sender would keep."""
-
-    recipient: UUID
-    recipient_name: str
-    amount: Money
-    left: Money
 
 
 @journey("transfers.make")
@@ -133,26 +122,16 @@ def _within(tx: Transaction, *, sender: UUID, recipient: UUID, amount: Money, me
     return transfer
 
 
-def transfer_preview(*, sender: UUID, recipient: Player, amount: Money) -> TransferPreview:
-    """What a page shows before the player says yes. Raises UnableToSend, UnableToTransfer."""
-    if recipient.id == sender:
-        raise UnableToSend("recipient_is_sender")
-    refuse_recipient(recipient)
-    return TransferPreview(
-        recipient=recipient.id,
-        recipient_name=recipient.nickname,
-        amount=amount,
-        left=left_after(sender=sender, amount=amount),
-    )
-
-
 def left_after(*, sender: UUID, amount: Money) -> Money:
-    """What the sender would keep. Raises UnableToTransfer where ``amount`` can't be sent now."""
+    """What the sender would keep of what is available. Raises UnableToTransfer where ``amount`` can't be sent now."""
     wallet = services.get(Charging).wallet(player=sender)
+    movable = sum(lot.units.minor - lot.reserved.minor for lot in wallet.lots if lot.terms.transferable)
     if amount.minor <= 0:
         raise UnableToTransfer("amount_not_positive")
     if amount > wallet.available:
         raise UnableToTransfer("insufficient_funds", missing_minor=(amount - wallet.available).minor)
+    if amount.minor > movable:
+        raise UnableToTransfer("not_transferable", missing_minor=amount.minor - movable)
     return wallet.available - amount
 
 

@@ -197,6 +197,10 @@ class Members(Protocol):
         """Those of the players that exist, in one query."""
         ...
 
+    def player_named(self, *, nickname: str) -> Player | None:
+        """The player of exactly this nickname, in capital or small letters."""
+        ...
+
     def player_of_user(self, *, user_id: UUID) -> Player | None: ...
 
     def address_of(self, *, player_id: UUID) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from warchest.members import rules
 from warchest.members.contract import (
@@ -85,6 +85,11 @@ def find_players(*, text: str, limit: int = 20) -> tuple[Player, ...]:
     with contextlib.suppress(ValueError):
         wanted |= Q(id=UUID(text))
     return tuple(as_player(row) for row in PlayerRow.objects.filter(wanted).order_by("nickname")[:limit])
+
+
+def player_named(*, nickname: str) -> Player | None:
+    row = PlayerRow.objects.annotate(small=Lower("nickname")).filter(small=nickname.lower()).first()
+    return as_player(row) if row else None
 
 
 def administrator(*, administrator_id: UUID) -> Administrator:

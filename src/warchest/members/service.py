@@ -22,6 +22,7 @@ class LocalMembers:
     players = staticmethod(queries.players)
     player_of_user = staticmethod(queries.player_of_user)
     address_of = staticmethod(queries.address_of)
+    player_named = staticmethod(queries.player_named)
     find_players = staticmethod(queries.find_players)
     administrator = staticmethod(queries.administrator)
     administrator_for = staticmethod(queries.administrator_for)

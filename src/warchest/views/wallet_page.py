@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from warchest.catalogue.contract import Catalogue
-from warchest.charging.contract import WALLET_BOOK, Charging, Wallet
+from warchest.charging.contract import WALLET_BOOK, Charging, Transfer, Wallet
 from warchest.ledger.contract import Hold, Ledger
-from warchest.members.contract import Player
+from warchest.members.contract import Members, Player
 from warchest.payments.contract import Payment, Payments
 from warchest.runtime.services import services
 from warchest.views.statement import Line, statement
@@ -26,6 +26,9 @@ class Background:
 
     subscription_names: Mapping[str, str]
     payments: Mapping[str, Payment]
+    transfers: Mapping[str, Transfer]
+    names: Mapping[UUID, str]
+    """Of the other players of the transfers, as far as they live in this cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,18 @@ def background_of(*, player: UUID, times: tuple[SubscribedTime, ...], lines: tup
         if refers_to_payments
         else ()
     )
+    ids = tuple(UUID(line.reference) for line in lines if line.kind == "transfer")
+    moved = services.get(Charging).transfers(transfer_ids=ids) if ids else {}
     return Background(
         subscription_names={str(time.id): time.service_name for time in times},
         payments={str(payment.id): payment for payment in known},
+        transfers={str(transfer.id): transfer for transfer in moved.values()},
+        names=names_in(moved.values()),
     )
+
+
+def names_in(transfers: Iterable[Transfer]) -> dict[UUID, str]:
+    """Nicknames of those who sent or got these, as far as they live here."""
+    asked = {player for transfer in transfers for player in (transfer.sender, transfer.recipient)}
+    found = services.get(Members).players(player_ids=tuple(asked)) if asked else {}
+    return {player.id: player.nickname for player in found.values()}

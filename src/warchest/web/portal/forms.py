@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from warchest.charging.contract import TRANSFER_MESSAGE_LENGTH_MAX
 from warchest.ledger.contract import StatementFilter
 from warchest.views.statement import KINDS
 from warchest.web.portal.countries import countries, currency_names, time_zones
@@ -72,6 +73,25 @@ class SignUpForm(forms.Form):
     def clean_time_zone(self) -> str:
         zone = self.cleaned_data["time_zone"]
         return zone if zone in time_zones() else ""
+
+
+class SendForm(forms.Form):
+    to = forms.CharField(
+        label=pgettext_lazy("label of the recipient of credits", "To"),
+        max_length=70,
+        help_text=_(
+            "The nickname of the player who gets them. Where that player is at home elsewhere: nickname@place."
+        ),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    amount = forms.CharField(
+        label=_("How many"),
+        max_length=30,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    message = forms.CharField(
+        label=_("A few words, if you like"), max_length=TRANSFER_MESSAGE_LENGTH_MAX, required=False
+    )
 
 
 class SettingsForm(forms.Form):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from warchest.cards.contract import ActivatedCard
+from warchest.charging.contract import Transfer
 from warchest.payments.contract import Payment, Status
 from warchest.views.statement import Line
 from warchest.views.wallet_page import Background
@@ -22,7 +24,7 @@ CREDITED = frozenset({Status.SUCCEEDED, Status.PARTIALLY_REFUNDED, Status.REFUND
 
 def wallet_line(line: Line, background: Background) -> dict[str, Any]:
     title, why, facts = line.description, "", []
-    payment = None
+    payment, receipt_url = None, None
     if line.kind == "top_up":
         title = _("Top-up")
         payment = background.payments.get(line.reference)
@@ -41,8 +43,11 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
         why = _("Time bought from your wallet.")
     elif line.kind == "expiry":
         why = _("These credits had an end, and it has passed.")
-    elif line.kind == "expiry":
-        why = _("These credits were good until then.")
+    elif line.kind == "transfer" and (transfer := background.transfers.get(line.reference)):
+        name = other_name(transfer, background.names, is_sender=line.amount.minor < 0)
+        words = pgettext("credits sent", "To %(name)s") if line.amount.minor < 0 else _("From %(name)s")
+        title, why = words % {"name": name}, transfer.message
+        receipt_url = reverse("portal:transfer", args=[transfer.id])
     return {
         "id": str(line.sequence),
         "kind": "in" if line.amount.minor > 0 else "out",
@@ -52,8 +57,16 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
         "why": why,
         "facts": facts,
         "available_after": line.balance_after,
-        "receipt_url": reverse("portal:payment", args=[payment.id]) if payment else None,
+        "receipt_url": reverse("portal:payment", args=[payment.id]) if payment else receipt_url,
     }
+
+
+def other_name(transfer: Transfer, names: Mapping[UUID, str], *, is_sender: bool) -> str:
+    """What the other player of a transfer is called."""
+    other = transfer.recipient if is_sender else transfer.sender
+    if not transfer.cluster:
+        return names.get(other, "–")
+    return transfer.other_name or _("a player in %(cluster)s") % {"cluster": transfer.cluster}
 
 
 def payment_line(payment: Payment, label: str) -> dict[str, Any]:

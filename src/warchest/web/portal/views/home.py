@@ -6,11 +6,15 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from warchest.charging.contract import TRANSFER_PURPOSE
 from warchest.kernel.codes import ALPHABET
 from warchest.kernel.money import Money
+from warchest.ledger.contract import Hold
 from warchest.members.contract import Player
 from warchest.runtime.command import now
 from warchest.views.times import SubscribedTime
@@ -34,7 +38,7 @@ def home(request: HttpRequest, player: Player) -> HttpResponse:
     shown = [time for time in page.times if time.is_running or (at - time.ends_at).days < _ENDED_SHOWN_DAYS]
     context = {
         "wallet": page.wallet,
-        "holds": page.holds[:HOLDS_SHOWN_MAX],
+        "holds": [held_line(hold) for hold in page.holds[:HOLDS_SHOWN_MAX]],
         "has_more_holds": len(page.holds) > HOLDS_SHOWN_MAX,
         "card_code": CARD_CODE,
         "amounts": amounts_for(player.display_currency, at=at),
@@ -42,6 +46,17 @@ def home(request: HttpRequest, player: Player) -> HttpResponse:
         "lately": [wallet_line(line, page.background) for line in page.lately],
     }
     return render(request, "portal/home.html", context)
+
+
+def held_line(hold: Hold) -> dict[str, Any]:
+    """As parts/wallet.html shows it. What waits for another cluster has no end, but a page of its own."""
+    is_transfer = hold.reason == TRANSFER_PURPOSE
+    return {
+        "amount": hold.amount,
+        "reason": _("On its way to another player") if is_transfer else hold.reason,
+        "expires_at": hold.expires_at,
+        "url": reverse("portal:transfer", args=[hold.id]) if is_transfer else None,
+    }
 
 
 def subscription_card(time: SubscribedTime, available: Money) -> dict[str, Any]:
