@@ -29,6 +29,7 @@ def command(hosted: str | None) -> None:
         raise click.ClickException(
             "Services can only be called through a broker: see [broker] in warchest.toml."
         )
+    drain_s = configuration().telemetry.drain_s
     # What is for the children is not for this process, which must not ask them for what it prepares for them.
     inherited = os.environ.pop(SERVICES, None)
     with deployment.running_django():
@@ -38,12 +39,12 @@ def command(hosted: str | None) -> None:
             if hosted is not None:
                 _check(hosted)
                 click.echo(f"Services         {hosted}")
-                Supervisor([answering(hosted)]).run()
+                Supervisor([answering(hosted)], drain_s=drain_s).run()
                 return
             deployment.migrate()
             click.echo(f"Portal and API   {configuration().public_url}")
             click.echo(f"Back office      {configuration().backoffice_url}")
-            Supervisor(children()).run()
+            Supervisor(children(), drain_s=drain_s).run()
 
 
 def _check(hosted: str) -> None:
