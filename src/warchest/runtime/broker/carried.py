@@ -36,8 +36,8 @@ def carried_headers() -> dict[str, str]:
 
     headers = {}
     if (task := at_work.current()) is not None:
-        if _ID.fullmatch(task.actor):
-            headers[ACTOR] = task.actor
+        if _ID.fullmatch(actor := str(task.actor)):
+            headers[ACTOR] = actor
         if _ID.fullmatch(task.request_id):
             headers[REQUEST_ID] = task.request_id
     if language := get_language():

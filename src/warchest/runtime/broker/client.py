@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import queue
 import ssl
@@ -34,6 +35,11 @@ from warchest.runtime.configuration import configuration
 from warchest.runtime.secrets import text_secret
 
 log = structlog.get_logger(__name__)
+
+# asyncio warns of this at every end of an encrypted connection; nothing is wrong with it.
+logging.getLogger("asyncio").addFilter(
+    lambda record: "eof_received() has no effect" not in record.getMessage()
+)
 
 T = TypeVar("T")
 

@@ -170,8 +170,8 @@ def render(layout: Layout) -> str:
         "ping_interval": "1s",
         "ping_max": 2,
         "write_deadline": "5s",
-        # Clients of ours begin with the handshake, so that nobody on the way can talk them out of it.
-        "tls": {**_tls(layout.tls), "handshake_first": "auto"},
+        # Clients begin with the handshake, so that nobody on the way can talk them out of it.
+        "tls": {**_tls(layout.tls), "handshake_first": True},
         "jetstream": {"store_dir": str(layout.folder / "jetstream")},
         "accounts": {
             ACCOUNT: {"jetstream": "enabled", "users": [_user(each) for each in layout.users]},

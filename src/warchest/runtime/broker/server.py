@@ -17,6 +17,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -272,9 +273,13 @@ class EmbeddedBroker:
         if (port := remembered_port(self.folder)) is None:
             return False
         wanted = self._describe(port)
+        # Only the name is wanted, and nothing is told to it: whether it may be trusted is for clients to find out.
+        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
         try:
             with (
-                socket.create_connection((reach(wanted.listen.host), port), timeout=2) as probe,
+                socket.create_connection((reach(wanted.listen.host), port), timeout=2) as plain,
+                trusting.wrap_socket(plain) as probe,
                 probe.makefile("rb") as told,
             ):
                 operation, _, information = told.readline(64 * 1024).partition(b" ")
