@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from warchest.kernel.errors import UnableTo
+from warchest.runtime import set_aside
 
 # The subcommand's name, the module that holds a function ``command`` for it, and what help says.
 _COMMANDS = {
@@ -17,12 +18,17 @@ _COMMANDS = {
     "demo": "warchest.cli.demo.command",
     "doctor": "warchest.cli.doctor",
     "prove": "warchest.cli.prove",
+    "backup": "warchest.cli.backup",
+    "restore": "warchest.cli.restore",
     "journal": "warchest.cli.journal",
     "ca": "warchest.cli.ca",
     "api-key": "warchest.cli.api_key",
     "plugin": "warchest.cli.plugin",
     "migrate": "warchest.cli.migrate",
 }
+
+# What is refused in a restored house that is set aside.
+_SERVING = {"serve", "worker", "demo"}
 
 
 class _Commands(click.Group):
@@ -32,6 +38,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        if cmd_name in _SERVING:
+            set_aside.check_in_service()
         return import_module(_COMMANDS[cmd_name]).command  # type: ignore[no-any-return]
 
     def invoke(self, ctx: click.Context) -> object:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from warchest.cli import deployment
+from warchest.ledger.contract import HeadsCut
 
 
 @click.command(
@@ -54,6 +55,7 @@ def _figures() -> list[str]:
     sealing, folding, entries = ledger.sealing(), ledger.folding(), ledger.count_entries()
     left = max(entries - sealing.entries, 0)
     return [
+        *(_restore(cut) for cut in ledger.cuts()),
         f"entries   {entries}",
         f"sealed    {sealing.entries}, up to position {sealing.position} in block {sealing.number}"
         + (f" at {sealing.sealed_at:%Y-%m-%d %H:%M:%S} UTC" if sealing.sealed_at else ""),
@@ -61,6 +63,19 @@ def _figures() -> list[str]:
         f"unsealed  {left}" + (f", the oldest {_age(sealing.oldest_unsealed_at)}" if left else ""),
         f"folded    up to position {folding.position}, {folding.behind} behind",
     ]
+
+
+def _restore(cut: HeadsCut) -> str:
+    moment = f"{cut.restored_to:%Y-%m-%d %H:%M:%S} UTC" if cut.restored_to else "the end of what was kept"
+    left = (
+        f"blocks {cut.block + 1} to {cut.left_behind}, whose heads were signed, were left behind"
+        if cut.left_behind
+        else "no signed block was left behind"
+    )
+    return (
+        f"restored  on {cut.signed_at:%Y-%m-%d %H:%M:%S} UTC to {moment}, from backup {cut.backup}:"
+        f" up to block {cut.block}; {left}{'' if cut.in_service else '; a copy, set aside'}"
+    )
 
 
 def _age(since: datetime | None) -> str:

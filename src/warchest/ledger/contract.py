@@ -65,6 +65,7 @@ class UnableToSignHead(UnableTo):
             "sealed_block_missing",  # the database lacks the block of the last signed head
             "head_differs",  # it has another block of that number
             "chain_broken",  # the blocks since do not lead there
+            "cut_not_last",  # the restore's own note is followed by another's
         }
     )
 
@@ -315,6 +316,23 @@ class Sealing:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadsCut:
+    """A restore of the books to the past: they stayed what they were up to block ``block``, which ends at ``position``.
+
+    ``restored_to`` is None where they were restored as far as they went. ``left_behind`` is the last block behind the
+    cut whose head was signed before the restore, 0 where none was. Until it is ``in_service`` it is a copy to look at.
+    """
+
+    block: int
+    position: int
+    restored_to: datetime | None
+    backup: str
+    in_service: bool
+    signed_at: datetime
+    left_behind: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What another app keeps of one entry: ``minor``, over all accounts that are compared, positive on the book's own side.
 
@@ -528,6 +546,22 @@ class Ledger(Protocol):
 
     def sealing(self) -> Sealing:
         """How far sealing has come."""
+        ...
+
+    def sign_cut(
+        self, *, restore: datetime, restored_to: datetime | None, backup: str, in_service: bool, at: datetime
+    ) -> HeadsCut:
+        """After a restore: note, signed and beside the heads, up to where the books are what they were. Nothing else may
+        work on the books meanwhile.
+
+        ``restore`` identifies the restore, of the moment ``restored_to`` (None: the latest) from ``backup``. Without
+        ``in_service`` the note counts only in a home that is set aside; with it, it takes that note's place. Repeating it is
+        answered as the first time. Raises UnableToSignHead.
+        """
+        ...
+
+    def cuts(self) -> tuple[HeadsCut, ...]:
+        """All restores that were noted, the oldest first."""
         ...
 
     def open_months(self, *, at: datetime) -> int:

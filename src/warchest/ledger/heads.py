@@ -69,8 +69,15 @@ def folder() -> Path:
 
 
 def own_file() -> Path:
-    """The file to which this host appends."""
-    return folder() / f"{configuration().heads.name or socket.gethostname()}.jsonl"
+    """The file to which this host appends: a new one after each restore, so that the former stay what they were."""
+    life = 1 + len(cut_files())
+    name = configuration().heads.name or socket.gethostname()
+    return folder() / (f"{name}.jsonl" if life == 1 else f"{name}.{life}.jsonl")
+
+
+def cut_files() -> list[Path]:
+    """The notes of restores, oldest first: see ``cuts``."""
+    return sorted(folder().glob("cut-*.json"))
 
 
 def publish_key() -> Path:
@@ -88,32 +95,43 @@ def key_fingerprint() -> str:
 
 def sign(head: Head) -> bytes:
     """The head's line, without its end."""
-    signature = _signing_key().sign(_PURPOSE + msgspec.json.encode(head))
     fields = {name: getattr(head, name) for name in Head.__struct_fields__}
-    return msgspec.json.encode(SignedHead(**fields, signature=signature.hex()))
+    return msgspec.json.encode(
+        SignedHead(**fields, signature=signature(_PURPOSE + msgspec.json.encode(head)))
+    )
+
+
+def signature(content: bytes) -> str:
+    return _signing_key().sign(content).hex()
 
 
 def read(line: bytes) -> SignedHead:
     """The head of a line. Raises NotAHead where it is not, letter by letter, what one of the house's keys signed."""
     try:
         signed = msgspec.json.decode(line, type=SignedHead)
-        if msgspec.json.encode(signed) != line:
-            raise NotAHead("written otherwise than it was signed")
-        if signed.cluster != services.cluster:
-            raise NotAHead(f"of the cluster {signed.cluster}")
-        key = _trusted(configuration().heads.trusted).get(signed.key)
-        if key is None:
-            raise NotAHead(f"signed by the key {signed.key}, which is not ours")
-        key.verify(bytes.fromhex(signed.signature), _PURPOSE + msgspec.json.encode(signed.head))
-    except InvalidSignature:
-        raise NotAHead("its signature is of something else") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NotAHead("not a head at all") from error
-    except NotAHead:
-        raise
+    if msgspec.json.encode(signed) != line:
+        raise NotAHead("written otherwise than it was signed")
+    check(
+        _PURPOSE + msgspec.json.encode(signed.head), signed.signature, key=signed.key, cluster=signed.cluster
+    )
+    return signed
+
+
+def check(content: bytes, signature: str, *, key: str, cluster: str) -> None:
+    """Raises NotAHead where the key of this fingerprint, which is one of the house's, did not sign this content."""
+    if cluster != services.cluster:
+        raise NotAHead(f"of the cluster {cluster}")
+    known = _trusted(configuration().heads.trusted).get(key)
+    if known is None:
+        raise NotAHead(f"signed by the key {key}, which is not ours")
+    try:
+        known.verify(bytes.fromhex(signature), content)
+    except InvalidSignature:
+        raise NotAHead("its signature is of something else") from None
     except ValueError as error:
         raise NotAHead("its signature is none") from error
-    return signed
 
 
 def lines(file: Path) -> Iterator[tuple[int, bytes, bool]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connections
 
-from warchest.ledger import heads
+from warchest.ledger import cuts, heads
 from warchest.runtime.invariants import Invariant, in_portions, tell
 from warchest.runtime.services import services
 
@@ -114,15 +114,21 @@ def _differences(number: int, first: int, last: int) -> Iterator[str]:
 def _signed_heads() -> Iterator[str]:
     own, known = heads.own_file(), dict(_rows("SELECT file, max(number) FROM ledger_sealhead GROUP BY file"))
     files = sorted(heads.folder().glob("*.jsonl"))
+    restores, wrong = cuts.read()
+    yield from wrong
+    yield from cuts.differs(restores)
     if not files and not known:
         yield from _unsigned()
     if own.name in known and own not in files:
         yield f"{own} is missing, though the head of block {known[own.name]} was written to it"
     for file in files:
-        yield from _Witness(str(file)).differs(heads.lines(file), ends_at=known.get(file.name, 0))
+        bounds = cuts.bounds(restores, file.name)
+        yield from _Witness(str(file), bounds).differs(
+            heads.lines(file), ends_at=bounds.ends_at if bounds else known.get(file.name, 0)
+        )
     # Of files that other hosts have, the database's copies bear witness: nobody signs them anew.
     for name in sorted(known.keys() - {file.name for file in files}):
-        yield from _Witness(f"ledger_sealhead, {name}").differs(_kept_lines(name), ends_at=0)
+        yield from _Witness(f"ledger_sealhead, {name}", None).differs(_kept_lines(name), ends_at=0)
 
 
 def _unsigned() -> Iterator[str]:
@@ -147,8 +153,9 @@ def _kept_lines(file: str) -> Iterator[tuple[int, bytes, bool]]:
 class _Witness:
     """The heads of one file, line by line: are they ours and without a gap, and is the chain's the same?"""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, bounds: cuts.Bounds | None) -> None:
         self._source = source
+        self._bounds = bounds
         self._last: heads.SignedHead | None = None
         self._agreed: heads.SignedHead | None = None
         self._differs = False
@@ -173,12 +180,18 @@ class _Witness:
                         yield f"{place}: the head of block {head.before} should stand before it"
                 doubtful = []
                 self._last = head
-                read.append((place, head))
+                if self._bounds is None or head.number <= self._bounds.until:
+                    read.append((place, head))
             yield from self._compare(read)
         yield from doubtful
         last = self._last.number if self._last else 0
         if last < ends_at:
             yield f"{self._source} ends at block {last}, though the head of block {ends_at} was written to it"
+        elif self._bounds and last > self._bounds.ends_at:
+            yield (
+                f"{self._source} goes on to block {last}, though a restore ended it at block {self._bounds.ends_at}:"
+                " the house that was left behind still works"
+            )
 
     def _compare(self, read: Sequence[tuple[str, heads.SignedHead]]) -> Iterator[str]:
         if self._differs:

@@ -1,6 +1,15 @@
 """The ledger as this process offers it."""
 
-from warchest.ledger import account_queries, comparison, entry_queries, holds, operations, queries, seals
+from warchest.ledger import (
+    account_queries,
+    comparison,
+    cuts,
+    entry_queries,
+    holds,
+    operations,
+    queries,
+    seals,
+)
 
 
 class LocalLedger:
@@ -14,6 +23,8 @@ class LocalLedger:
     seal = staticmethod(seals.seal)
     sign_head = staticmethod(seals.sign_head)
     sealing = staticmethod(seals.sealing)
+    sign_cut = staticmethod(cuts.sign_cut)
+    cuts = staticmethod(cuts.cuts)
     open_months = staticmethod(operations.open_months)
     archive_month = staticmethod(operations.archive_month)
     hold = staticmethod(holds.hold)

@@ -227,6 +227,7 @@ def read(file: Path) -> Configuration:
             ("WARCHEST_DATABASE_URL", "database", "url", str),
             ("WARCHEST_DATABASE_NAME", "database", "name", str),
             ("WARCHEST_HEADS_FOLDER", "heads", "folder", str),
+            ("WARCHEST_LOG_LEVEL", "telemetry", "log_level", str),
             ("WARCHEST_BACKUP_FOLDER", "backup", "folder", str),
         ):
             if value := os.environ.get(variable):
@@ -237,9 +238,7 @@ def read(file: Path) -> Configuration:
         }
         for joined in raw.get("broker", {}).get("gateways", {}).values():
             joined["password"] = _from_file(joined.get("password", ""))
-        found = msgspec.convert(raw, Configuration)
-        aside = set_aside.note(home())
-        return _withdrawn(found, aside) if aside else found
+        return msgspec.convert(raw, Configuration)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, OSError) as error:
         raise UnableToReadConfiguration(
             "configuration_malformed", file=str(file), explanation=str(error)
@@ -250,9 +249,11 @@ def _withdrawn(found: Configuration, aside: set_aside.SetAside) -> Configuration
     """What a restored copy knows: its own servers, and nobody outside."""
     return msgspec.structs.replace(
         found,
-        database=msgspec.structs.replace(found.database, url=""),
+        database=msgspec.structs.replace(found.database, url="", name=aside.databases["default"]),
         databases={
-            alias: FurtherDatabase(name=further.name, own_server=alias in aside.own_servers)
+            alias: FurtherDatabase(
+                name=aside.databases.get(alias, further.name), own_server=alias in aside.own_servers
+            )
             for alias, further in found.databases.items()
         },
         broker=Broker(),
@@ -273,5 +274,7 @@ def _from_file(value: Any) -> Any:
 
 @cache
 def configuration() -> Configuration:
-    """This process's configuration, read once. Raises UnableToReadConfiguration."""
-    return read(path())
+    """This process's configuration, read once: of a restored copy that is set aside, the withdrawn one. Raises
+    UnableToReadConfiguration."""
+    aside = set_aside.note(home())
+    return _withdrawn(read(path()), aside) if aside else read(path())

@@ -16,6 +16,9 @@ import msgspec
 from warchest.kernel.errors import UnableTo
 
 NAME = "set-aside.json"
+ENTERING = "entering.json"
+"""Its name while the house is being put into service, which can be repeated from there."""
+ENTERED = "restored.json"
 
 
 class UnableToServe(UnableTo):
@@ -31,24 +34,35 @@ class UnableToServe(UnableTo):
 
 
 class SetAside(msgspec.Struct, frozen=True):
-    """``finished`` once all is restored. ``wanted_at``: the moment that was asked for, None for the latest;
-    ``reached_at``: when the last of what was restored was committed. ``timelines`` by server, of the copy."""
+    """``finished`` once all is restored. ``wanted_at``: the moment that was asked for, None for the latest; ``reached_at``:
+    when the last of what was rolled forward was committed, None where nothing was."""
 
     backup: str
     begun_at: datetime
     wanted_at: datetime | None = None
+    barrier: str = ""
+    databases: dict[str, str] = {}
+    """What each database is called on its server, by its alias."""
+    own_servers: tuple[str, ...] = ()
+    """Aliases of those that lie on an embedded server of their own."""
+    servers: dict[str, str] = {}
+    """The folder of each server's data, within the home, by the server's name."""
+    timelines: dict[str, int] = {}
+    """Of the copy, by the server's name."""
     reached_at: datetime | None = None
     finished: bool = False
-    barrier: str = ""
-    own_servers: tuple[str, ...] = ()
-    """Aliases of databases that lie on an embedded server of their own."""
-    timelines: dict[str, int] = {}
 
 
-def note(home: Path | None = None) -> SetAside | None:
+def note(home: Path | None = None, *, name: str = NAME) -> SetAside | None:
     """The note of this deployment's home, or of another one."""
     folder = home or Path(os.environ.get("WARCHEST_HOME") or "var")
     try:
-        return msgspec.json.decode((folder / NAME).read_bytes(), type=SetAside)
+        return msgspec.json.decode((folder / name).read_bytes(), type=SetAside)
     except FileNotFoundError:
         return None
+
+
+def check_in_service() -> None:
+    """Raises UnableToServe where this house is a copy that is set aside."""
+    if note() or note(name=ENTERING):
+        raise UnableToServe("set_aside")
