@@ -15,6 +15,7 @@ from procrastinate import JobContext
 from warchest.jobs import books, housekeeping, outbox, payments, pulse, transfers
 from warchest.jobs.pulse import Pulse
 from warchest.runtime import health, listener, observed
+from warchest.runtime.backup import barriers
 from warchest.runtime.command import now
 from warchest.runtime.configuration import configuration
 
@@ -31,6 +32,7 @@ PULSES = (
     Pulse("lapse_holds", 10, lambda: housekeeping.lapse_holds(at=now())),
     Pulse("expire_lots", 60, lambda: housekeeping.expire_lots(at=now())),
     Pulse("pass_on_transfers", 1, lambda: transfers.pass_on_transfers(at=now())),
+    Pulse("make_barrier", 60, barriers.make_one),
     Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
 )
 

@@ -25,6 +25,8 @@ from warchest.ledger.contract import HeadsCut, UnableToSignHead
 from warchest.ledger.models import SealHead
 from warchest.runtime import set_aside
 from warchest.runtime.backup.folder import write_down
+from warchest.runtime.configuration import path
+from warchest.runtime.configuration import read as read_configuration
 from warchest.runtime.secrets import home
 from warchest.runtime.services import services
 
@@ -69,6 +71,7 @@ def sign_cut(
         _bring_out()
         found = _put_away_copies(found)
     else:
+        _bring_in()
         _complete()
     block, position, digest = _newest_block()
     files = heads.cut_files()
@@ -202,6 +205,17 @@ def _complete() -> None:
                     break  # a gap is for prove to find
                 heads.append(opened, line.encode())
                 ended = head.number
+
+
+def _bring_in() -> None:
+    """Where the house writes its heads to a folder outside that is there, take the files as they are now: they know more than
+    the backup's."""
+    outside = read_configuration(path()).heads.folder
+    inside = heads.folder()
+    there = Path(outside) / inside.relative_to(inside.parents[1])
+    if outside and there.exists():
+        for file in sorted(there.iterdir()):
+            shutil.copyfile(file, inside / file.name)
 
 
 def _bring_out() -> None:
