@@ -11,5 +11,6 @@ class WiringConfig(AppConfig):
         from warchest.config.watching import watch
         from warchest.config.wiring import wire
 
-        wire()
+        # Watched first: what is wired is told of where anybody is told at all.
         watch()
+        wire()

@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 
-from warchest.runtime import invariants
+from warchest.runtime import invariants, tracing
 from warchest.runtime.configuration import configuration
 from warchest.runtime.databases import UnableToPlaceService, placed
 from warchest.runtime.services import services
@@ -37,7 +37,7 @@ def wire() -> None:
     for name, (contract, implementation) in SERVICES.items():
         protocol = getattr(import_module(f"warchest.{name}.contract"), contract)
         local = getattr(import_module(f"warchest.{name}.service"), implementation)
-        services.register(protocol, local(), name=name)
+        services.register(protocol, tracing.told_as(name, local()), name=name)
         if find_spec(f"warchest.{name}.invariants"):
             invariants.keep(import_module(f"warchest.{name}.invariants").INVARIANTS)
     if wanted.broker.wanted:

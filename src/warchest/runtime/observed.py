@@ -23,8 +23,8 @@ from warchest.runtime.command import Command
 
 T = TypeVar("T")
 
-log = structlog.get_logger("warchest.journeys")
-_lines = logging.getLogger("warchest.journeys")
+log = structlog.get_logger(__name__)
+_lines = logging.getLogger(__name__)
 
 
 def ended_by(error: BaseException | None) -> tuple[str, str]:
@@ -193,13 +193,19 @@ def _counted(service: str, method: str, side: str, span: Any) -> Iterator[None]:
         if outcome == "replayed":
             outcome = "refused"
         tracing.tell(span, {"warchest.outcome": outcome, "warchest.reason": reason})
+        elapsed_s = time.perf_counter() - started
         metrics.service_called(
-            service=service,
-            method=method,
-            side=side,
-            outcome=outcome,
-            elapsed_s=time.perf_counter() - started,
+            service=service, method=method, side=side, outcome=outcome, elapsed_s=elapsed_s
         )
+        if _lines.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "service_called",
+                called=f"{service}.{method}",
+                side=side,
+                outcome=outcome,
+                reason=reason,
+                elapsed_ms=round(elapsed_s * 1000, 3),
+            )
 
 
 @contextmanager

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from warchest.runtime import at_work, metrics, tracing
+
+log = structlog.get_logger(__name__)
 
 _REQUEST_ID = re.compile(r"[\w.-]{8,64}", re.ASCII)
 _PROBES = {"healthz", "readyz", "metrics"}
@@ -60,7 +63,15 @@ class RequestContextMiddleware:
     def _counted(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
         response = self.get_response(request)
+        elapsed_s = time.perf_counter() - started
         route = route_of(request)
+        log.debug(
+            "request_answered",
+            method=metrics.known_method(request.method),
+            route=route,
+            status=response.status_code,
+            elapsed_ms=round(elapsed_s * 1000, 3),
+        )
         # The API counts its own.
         if not route.startswith("api/") and route not in _PROBES:
             metrics.page_answered(
@@ -68,7 +79,7 @@ class RequestContextMiddleware:
                 method=request.method,
                 route=route,
                 status=response.status_code,
-                elapsed_s=time.perf_counter() - started,
+                elapsed_s=elapsed_s,
             )
         return response
 
