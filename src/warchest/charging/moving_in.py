@@ -11,7 +11,7 @@ from warchest.charging.models import Lot as LotRow
 from warchest.charging.models import Wallet as WalletRow
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
-from warchest.runtime import statements
+from warchest.runtime import statements, wire
 
 # What a lot began with stays as it is, however much of it was used since.
 _COUNT = """
@@ -63,5 +63,8 @@ def count_lots(*, lot_ids: Sequence[UUID]) -> LotCount:
     return LotCount(
         lots=lots,
         units=Money.units(int(units)),
-        consideration=tuple(Money(int(minor), currency(code)) for code, minor in sorted(sums.items())),
+        consideration=tuple(
+            Money(int(minor), currency(code))
+            for code, minor in sorted(wire.decode(sums, dict[str, str]).items())
+        ),
     )

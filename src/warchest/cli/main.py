@@ -25,6 +25,7 @@ _COMMANDS = {
     "api-key": "warchest.cli.api_key",
     "plugin": "warchest.cli.plugin",
     "migrate": "warchest.cli.migrate",
+    "move-in": "warchest.cli.move_in.command",
 }
 
 # What is refused in a restored house that is set aside.

@@ -84,7 +84,7 @@ def _is_argon2(text: str) -> bool:
 
 def _is_bcrypt(text: str) -> bool:
     found = _BCRYPT.fullmatch(text)
-    return bool(found) and 4 <= int(found["cost"]) <= _BCRYPT_COST_MAX
+    return found is not None and 4 <= int(found["cost"]) <= _BCRYPT_COST_MAX
 
 
 def _is_pbkdf2(text: str) -> bool:

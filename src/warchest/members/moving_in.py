@@ -91,10 +91,10 @@ def take_players(*, players: Sequence[PlayerDraft]) -> None:
             User.objects.bulk_create(users)
             PlayerRow.objects.bulk_create(rows)
     except IntegrityError as error:
-        reason = TAKEN.get(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
-        if reason is None:
+        taken = TAKEN.get(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+        if taken is None:
             raise
-        raise UnableToRegister(reason) from None
+        raise UnableToRegister(taken) from None
 
 
 def by_external_ids(*, external_ids: Sequence[str]) -> dict[str, UUID]:

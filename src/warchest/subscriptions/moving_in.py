@@ -10,7 +10,7 @@ from uuid import UUID
 from warchest.kernel.currency import currency
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.runtime import statements
+from warchest.runtime import statements, wire
 from warchest.subscriptions.contract import (
     GrantCount,
     MovedGrant,
@@ -138,6 +138,5 @@ def _row(one: Subscription) -> SubscriptionRow:
 def count_grants(*, grant_ids: Sequence[UUID]) -> GrantCount:
     wanted = statements.document(list(grant_ids))
     ((grants, sums),) = statements.rows("subscriptions", _COUNT, [wanted, wanted])
-    return GrantCount(
-        grants=grants, net=tuple(Money(int(minor), currency(code)) for code, minor in sorted(sums.items()))
-    )
+    net = sorted(wire.decode(sums, dict[str, str]).items())
+    return GrantCount(grants=grants, net=tuple(Money(int(minor), currency(code)) for code, minor in net))
