@@ -112,19 +112,22 @@ def _restore(folder: Folder, into: Path, moment: datetime | None, key: str) -> i
     from warchest.runtime.backup import restoring
 
     progress = Progress()
-    note = restoring.restore(folder, into=into, moment=moment, key=key, tell=progress)
-    progress.done()
-    click.echo(f"Backup {note.backup} is restored into {into}.")
-    if note.barrier:
-        click.echo(f"All servers stand at the barrier {note.barrier}.")
-    if note.reached_at:
-        click.echo(f"The last transaction was committed at {note.reached_at:%Y-%m-%d %H:%M:%S.%f} UTC.")
-    # In a process of its own: this one has read another house's configuration.
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_HOUSE}
-    done = subprocess.run(
-        [sys.executable, "-m", "warchest.cli.main", "restore", "--finish"],
-        env={**environment, "WARCHEST_HOME": str(into)},
-    )
+    with restoring.taken(into) as lock:
+        note = restoring.restore(folder, into=into, moment=moment, key=key, tell=progress)
+        progress.done()
+        click.echo(f"Backup {note.backup} is restored into {into}.")
+        if note.barrier:
+            click.echo(f"All servers stand at the barrier {note.barrier}.")
+        if note.reached_at:
+            click.echo(f"The last transaction was committed at {note.reached_at:%Y-%m-%d %H:%M:%S.%f} UTC.")
+        # In a process of its own: this one has read another house's configuration. It holds the home as long as it lives,
+        # whatever becomes of us.
+        environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_HOUSE}
+        done = subprocess.run(
+            [sys.executable, "-m", "warchest.cli.main", "restore", "--finish"],
+            env={**environment, "WARCHEST_HOME": str(into)},
+            pass_fds=[lock],
+        )
     return done.returncode
 
 

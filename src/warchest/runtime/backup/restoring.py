@@ -93,43 +93,41 @@ def _has_arrived(folder: Folder, backup: Backup, barrier: Barrier) -> bool:
 
 
 def restore(folder: Folder, *, into: Path, moment: datetime | None, key: str, tell: Tell) -> SetAside:
-    """Restore into a home that is empty, or that an interrupted restore has left. Raises UnableToRestore, UnableToOpen.
+    """Restore into a home that is empty, or that an interrupted restore has left, and that is ``taken`` for it.
 
-    Answers the note of the home, which is not ``finished`` yet.
+    Answers the note of the home, which is not ``finished`` yet. Raises UnableToRestore, UnableToOpen.
     """
     plan = choose(folder, moment=moment)
     backup = plan.backup
     for server in backup.servers:
         programs(server)
-    into.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(into):
-        _empty(into)
-        homes = _homes(backup, into)
-        note = SetAside(
-            backup=backup.name,
-            begun_at=datetime.now(UTC),
-            wanted_at=moment,
-            barrier=plan.barrier.name if plan.barrier else "",
-            databases={alias: name for server in backup.servers for alias, name in server.databases.items()},
-            own_servers=tuple(alias for alias, (_, home) in homes.items() if home != into),
-            servers={alias: str(home.relative_to(into)) for alias, (_, home) in homes.items()},
-        )
-        _write(into, note)
-        tell("belongings")
-        _unlock(folder, backup, into, key=key)
-        reached = dict[str, Reached]()
-        for alias, (server, home) in homes.items():
-            tell(f"{server.name}: is the base whole?")
-            _verify(folder, backup, server)
-            put_base(folder, backup.name, server, home, tell=tell)
-            reached[alias] = _roll(folder, plan, server, home, moment=moment, tell=tell)
-        moments = [one.at for one in reached.values() if one.at]
-        note = msgspec.structs.replace(
-            note,
-            timelines={alias: one.timeline for alias, one in reached.items()},
-            reached_at=max(moments) if moments else None,
-        )
-        _write(into, note)
+    _empty(into)
+    homes = _homes(backup, into)
+    note = SetAside(
+        backup=backup.name,
+        begun_at=datetime.now(UTC),
+        wanted_at=moment,
+        barrier=plan.barrier.name if plan.barrier else "",
+        databases={alias: name for server in backup.servers for alias, name in server.databases.items()},
+        own_servers=tuple(alias for alias, (_, home) in homes.items() if home != into),
+        servers={alias: str(home.relative_to(into)) for alias, (_, home) in homes.items()},
+    )
+    _write(into, note)
+    tell("belongings")
+    _unlock(folder, backup, into, key=key)
+    reached = dict[str, Reached]()
+    for alias, (server, home) in homes.items():
+        tell(f"{server.name}: is the base whole?")
+        _verify(folder, backup, server)
+        put_base(folder, backup.name, server, home, tell=tell)
+        reached[alias] = _roll(folder, plan, server, home, moment=moment, tell=tell)
+    moments = [one.at for one in reached.values() if one.at]
+    note = msgspec.structs.replace(
+        note,
+        timelines={alias: one.timeline for alias, one in reached.items()},
+        reached_at=max(moments) if moments else None,
+    )
+    _write(into, note)
     return note
 
 
@@ -255,13 +253,18 @@ def _empty(into: Path) -> None:
 
 
 @contextmanager
-def _alone(into: Path) -> Iterator[None]:
+def taken(into: Path) -> Iterator[int]:
+    """Nobody else restores into this home meanwhile. Answers what a process must inherit that goes on with it.
+
+    Raises UnableToRestore.
+    """
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (into / _LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UnableToRestore("busy", explanation=f"Another restore works in {into}.") from None
-        yield
+        yield lock.fileno()
 
 
 def _write(home: Path, note: SetAside) -> None:
