@@ -19,6 +19,7 @@ from warchest.runtime.configuration import (
     read,
 )
 from warchest.runtime.databases import database_server
+from warchest.runtime.redaction import text_redacted
 from warchest.runtime.secrets import home
 
 Finding = tuple[bool, str]
@@ -41,7 +42,7 @@ def examine() -> Iterator[Finding]:
     try:
         found = read(path())
     except UnableToReadConfiguration as error:
-        yield False, f"The configuration can't be used. {error}"
+        yield False, f"The configuration can't be used. {text_redacted(str(error))}"
         return
     yield True, f"Configuration: {path() if path().exists() else 'defaults (no file)'}"
     yield from _community(found)
@@ -127,7 +128,7 @@ def _database() -> Iterator[Finding]:
     try:
         server = database_server().start()
     except Exception as error:  # whatever it is, the operator needs to read it
-        yield False, f"The database does not start or answer. {error}"
+        yield False, f"The database does not start or answer. {text_redacted(str(error))}"
         return
     try:
         yield from _in_database()

@@ -10,6 +10,7 @@ import click
 
 from warchest.kernel.errors import UnableTo
 from warchest.runtime import set_aside
+from warchest.runtime.redaction import guard_last_words, text_redacted
 
 # The subcommand's name, the module that holds a function ``command`` for it, and what help says.
 _COMMANDS = {
@@ -48,13 +49,14 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UnableTo as refusal:
-            raise click.ClickException(str(refusal)) from refusal
+            raise click.ClickException(text_redacted(str(refusal))) from refusal
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="warchest")
 def main() -> None:
     """Warchest: the back office and cash desk of an eSport community."""
+    guard_last_words()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warchest.config.settings")
 
 

@@ -19,6 +19,7 @@ from warchest.kernel.clock import SystemClock
 from warchest.runtime import listener
 from warchest.runtime.authority import CertificateAuthority
 from warchest.runtime.configuration import BackOffice, configuration
+from warchest.runtime.redaction import guard_last_words, last_words_guarded
 from warchest.runtime.secrets import home
 
 _HOUR_SECONDS = 3600
@@ -30,6 +31,7 @@ def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "warchest.config.settings_backoffice"
     os.environ["WARCHEST_PROCESS"] = "backoffice"
     wanted = configuration().backoffice
+    guard_last_words()
     # Handshakes are judged by the machine's clock, whatever clock the business goes by.
     clock = SystemClock()
     authority = CertificateAuthority.open(home() / "authority", now=clock.now())
@@ -50,7 +52,8 @@ def _application(authority: CertificateAuthority, wanted: BackOffice, clock: Sys
     """Called in the worker, after the fork: threads and connections begin here."""
     from django.core.wsgi import get_wsgi_application
 
-    application = get_wsgi_application()
+    with last_words_guarded():
+        application = get_wsgi_application()
     telemetry = configuration().telemetry
     listener.start(host=telemetry.host, port=telemetry.backoffice_port)
     threading.Thread(

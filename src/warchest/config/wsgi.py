@@ -7,4 +7,7 @@ os.environ.setdefault("WARCHEST_PROCESS", "portal")
 
 from django.core.wsgi import get_wsgi_application
 
-application = get_wsgi_application()
+from warchest.runtime.redaction import last_words_guarded
+
+with last_words_guarded():
+    application = get_wsgi_application()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from warchest.runtime.databases import DatabaseServer, aliases, database_server
+from warchest.runtime.redaction import guard_last_words
 
 
 @contextmanager
@@ -14,6 +15,7 @@ def running_databases() -> Iterator[DatabaseServer]:
 
     Whoever started one stops it at the end. Answers the coordinator's. Raises UnableToStartPostgres.
     """
+    guard_last_words()
     with ExitStack() as stack:
         servers = [_started(stack, alias) for alias in aliases()]
         yield servers[0]

@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
@@ -191,6 +191,16 @@ def guard_last_words() -> None:
     """Have what ends a process or a thread told on standard error as Python does, and without secrets."""
     sys.excepthook = _told
     threading.excepthook = lambda last: _told(last.exc_type, last.exc_value, last.exc_traceback)
+
+
+@contextmanager
+def last_words_guarded() -> Iterator[None]:
+    """For what is called by somebody who would write our error down by himself: says it here, and ends the process."""
+    try:
+        yield
+    except Exception as error:
+        _told(type(error), error, error.__traceback__)
+        raise SystemExit(1) from None
 
 
 def _told(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

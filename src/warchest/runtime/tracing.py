@@ -39,6 +39,7 @@ TRACEPARENT = "traceparent"
 """The header that carries a trace from process to process (W3C Trace Context); HTTP and NATS write it alike."""
 
 STATEMENT_LENGTH_MAX = 2000
+LOCAL = "local"
 PULSE, WORKED, STATEMENT = "warchest.pulse", "warchest.worked", "db.query.text"
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -246,10 +247,13 @@ class _ToldService:
         if not callable(found):
             return found
         title = f"{self._service}.{name}"
-        said = {"rpc.system": "local", "rpc.service": self._service, "rpc.method": name}
+        said = {"rpc.system": LOCAL, "rpc.service": self._service, "rpc.method": name}
 
         @functools.wraps(found)
         def call(*args: Any, **kwargs: Any) -> Any:
+            if _here() is None:
+                # A probe, a start: not a part of what anybody asked for.
+                return found(*args, **kwargs)
             with span(title, told=said):
                 return found(*args, **kwargs)
 
