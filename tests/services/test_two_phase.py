@@ -26,7 +26,7 @@ from warchest.kernel.errors import TryAgain
 from warchest.kernel.ids import new_id
 from warchest.ledger.contract import AccountRef, Ledger
 from warchest.members.contract import Members, Player
-from warchest.runtime import two_phase
+from warchest.runtime import feed, two_phase
 from warchest.runtime.command import Command
 from warchest.runtime.journey import Done, journey
 from warchest.runtime.services import services
@@ -255,6 +255,39 @@ class TestRecovering:
             assert len(two_phase.in_doubt()) == 1
         assert activate(command, player, card).replayed
         assert_all_happened(player, card)
+
+
+class TestTelling:
+    def test_nobody_hears_of_what_is_not_true_everywhere(self, monkeypatch):
+        player, (card, *_) = a_player(), a_batch().cards
+        heard: list[str] = []
+
+        def listen() -> list[str]:
+            heard.clear()
+            heard.extend(event.topic for _, event in feed.events() if event.topic == "cards.activated")
+            return heard
+
+        with monkeypatch.context() as patched:
+            patched.setattr(two_phase, "_end", lambda verb, alias, gid: False)
+            with pytest.raises(TryAgain, match="transaction_pending"):
+                activate(a_command(), player, card)
+            assert listen() == []
+        two_phase.recover(older_than_s=0)
+        assert listen() == ["cards.activated"]
+
+    def test_nor_while_the_one_who_promised_is_away(self, monkeypatch):
+        player, (card, *_) = a_player(), a_batch().cards
+        before = len(list(feed.events()))
+
+        def away(**_: object) -> None:
+            raise OperationalError("away")
+
+        activate(a_command(), player, card)
+        with monkeypatch.context() as patched:
+            patched.setattr(two_phase, "in_doubt", away)
+            # Registering and ordering were decided over several databases as well, moments ago.
+            assert len(list(feed.events())) <= before
+        assert len(list(feed.events())) > before
 
 
 class TestBarrier:

@@ -97,10 +97,14 @@ class ParkedEvent(models.Model):
 
 
 class Decision(models.Model):
-    """How a business transaction over several databases was decided: see ``two_phase``. Soon forgotten."""
+    """How a business transaction over several databases was decided: see ``two_phase``. Soon forgotten.
+
+    ``number`` is that of the coordinator's transaction, which orders the outbox; 0 where it never was.
+    """
 
     transaction = models.UUIDField(primary_key=True)
     outcome = models.CharField(max_length=6)
+    number = models.BigIntegerField()
     keys = ArrayField(models.TextField(), default=list)
     recorded_at = models.DateTimeField(db_default=Now())
 

@@ -9,30 +9,20 @@ the other's place in the order instead of its own: later than its own, so it is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
 from django.db import OperationalError, transaction
 
-from warchest.runtime import observed, statements
+from warchest.runtime import feed, observed, statements
+from warchest.runtime.feed import Event
 from warchest.runtime.services import services
 
+__all__ = ["Event", "append", "consume"]
+
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A published fact."""
-
-    id: int
-    topic: str
-    key: str
-    payload: dict[str, Any]
-    occurred_at: datetime
 
 
 def append(*, topic: str, key: str, payload: dict[str, Any], occurred_at: datetime) -> None:
@@ -42,39 +32,21 @@ def append(*, topic: str, key: str, payload: dict[str, Any], occurred_at: dateti
 
 
 def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500) -> int:
-    """Hand the next events to ``handle``, in order, and move the consumer's cursor in the same transaction.
+    """Hand the next events to ``handle``, in order, and move the consumer's cursor in the same transaction: that of the
+    database of the service after which the consumer is named.
 
     Two workers with the same consumer's name take turns. An event whose handling raises is parked with its error, so
     that those behind it go on; where the database failed it, it comes again with all of its batch, and OperationalError
     is raised. Answers how many were read.
     """
-    with transaction.atomic(using=services.alias("runtime")):
-        database = services.database("runtime")
-        with database.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO runtime_outboxcursor (consumer, transaction, event_id) VALUES (%s, 0, 0)"
-                " ON CONFLICT DO NOTHING",
-                [consumer],
-            )
-            cursor.execute(
-                "SELECT transaction, event_id FROM runtime_outboxcursor WHERE consumer = %s FOR UPDATE",
-                [consumer],
-            )
-            after = cursor.fetchone()
-            cursor.execute(
-                "SELECT id, topic, key, payload::text, occurred_at, transaction FROM runtime_outboxevent"
-                " WHERE (transaction, id) > (%s, %s)"
-                "   AND transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-                " ORDER BY transaction, id LIMIT %s",
-                [*after, batch],
-            )
-            rows = cursor.fetchall()
-        for row in rows:
-            event = Event(row[0], row[1], row[2], json.loads(row[3]), row[4])
+    alias = services.alias(consumer)
+    with transaction.atomic(using=alias):
+        read = feed.following(feed.stop_consumer(consumer), limit=batch)
+        for place, event in read:
             try:
                 with (
-                    observed.event(consumer, topic=event.topic, transaction=row[5]),
-                    transaction.atomic(using=services.alias("runtime")),
+                    observed.event(consumer, topic=event.topic, transaction=place.transaction),
+                    transaction.atomic(using=alias),
                 ):
                     handle(event)
             except OperationalError:
@@ -82,17 +54,13 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
             except Exception as error:
                 log.exception("event_parked", consumer=consumer, event_id=event.id, topic=event.topic)
                 _park(consumer, event, error)
-        if rows:
-            with database.cursor() as cursor:
-                cursor.execute(
-                    "UPDATE runtime_outboxcursor SET transaction = %s, event_id = %s WHERE consumer = %s",
-                    [rows[-1][5], rows[-1][0], consumer],
-                )
-    return len(rows)
+        if read:
+            feed.move_consumer(consumer, to=read[-1][0])
+    return len(read)
 
 
 def _park(consumer: str, event: Event, error: Exception) -> None:
-    with services.database("runtime").cursor() as cursor:
+    with services.database(consumer).cursor() as cursor:
         cursor.execute(
             "INSERT INTO runtime_parkedevent (consumer, event_id, error) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             [consumer, event.id, f"{type(error).__name__}: {error}"[:2000]],

@@ -43,8 +43,8 @@ BARRIER = 7_215_461_001
 _GID = "warchest/{cluster}/{transaction}/{alias}"
 _DECIDE = f"""
     WITH passed AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({BARRIER}))
-    INSERT INTO runtime_decision (transaction, outcome, keys, recorded_at)
-    SELECT %s, 'commit', %s, clock_timestamp() FROM passed"""
+    INSERT INTO runtime_decision (transaction, outcome, number, keys, recorded_at)
+    SELECT %s, 'commit', pg_current_xact_id()::text::bigint, %s, clock_timestamp() FROM passed"""
 _PROMISES = """
     SELECT gid, prepared FROM pg_prepared_xacts
      WHERE database = current_database() AND gid LIKE 'warchest/%%' ORDER BY prepared"""
@@ -263,8 +263,8 @@ def _outcome(transaction_id: UUID) -> str | None:
         with transaction.atomic(using=COORDINATOR), connections[COORDINATOR].cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '200ms'")
             cursor.execute(
-                "INSERT INTO runtime_decision (transaction, outcome, keys, recorded_at)"
-                " VALUES (%s, 'abort', '{}', clock_timestamp()) ON CONFLICT DO NOTHING",
+                "INSERT INTO runtime_decision (transaction, outcome, number, keys, recorded_at)"
+                " VALUES (%s, 'abort', 0, '{}', clock_timestamp()) ON CONFLICT DO NOTHING",
                 [transaction_id],
             )
             cursor.execute("SELECT outcome FROM runtime_decision WHERE transaction = %s", [transaction_id])
@@ -280,13 +280,15 @@ def _age_s(promise: InDoubt) -> float:
     return (datetime.now(promise.since.tzinfo) - promise.since).total_seconds()
 
 
-def _decided() -> list[UUID]:
-    """Decisions of a while ago. Read before the promises: each of its promises was there before it."""
+def _decided(*, at_once: bool = False) -> list[UUID]:
+    """Decisions of a while ago, or all. Read before the promises: each of its promises was there before it."""
     with connections[COORDINATOR].cursor() as cursor:
         cursor.execute(
             "SELECT transaction FROM runtime_decision"
-            " WHERE recorded_at < clock_timestamp() - CASE outcome WHEN 'commit' THEN interval '5 s' ELSE interval '1 day' END"
-            " ORDER BY recorded_at LIMIT 5000"
+            " WHERE %s OR recorded_at < clock_timestamp()"
+            "             - CASE outcome WHEN 'commit' THEN interval '5 s' ELSE interval '1 day' END"
+            " ORDER BY recorded_at LIMIT 5000",
+            [at_once],
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -316,6 +318,29 @@ def ensure_kept(keys: Sequence[str]) -> None:
     except (OperationalError, InterfaceError) as error:
         raise TryAgain("transaction_pending", retry_after_s=2) from error
     raise TryAgain("transaction_pending", retry_after_s=2)
+
+
+def kept_upto() -> int | None:
+    """The number of the coordinator's transaction from which on not all that was decided is true everywhere; None: all is.
+
+    So nobody is told of a fact before it can be seen in every database.
+    """
+    if not further_databases():
+        return None
+    try:
+        promised = [promise.transaction for promise in in_doubt()]
+        if not promised:
+            return None
+    except (OperationalError, InterfaceError):
+        # What the one that is away has promised, nobody knows: whatever is not yet forgotten counts.
+        promised = _decided(at_once=True)
+    with connections[COORDINATOR].cursor() as cursor:
+        cursor.execute(
+            "SELECT min(number) FROM runtime_decision WHERE outcome = 'commit' AND transaction = ANY(%s)",
+            [promised],
+        )
+        found = cursor.fetchone()[0]
+    return int(found) if found is not None else None
 
 
 @contextmanager

@@ -43,6 +43,7 @@ def rebuild() -> int:
             cursor.execute("DELETE FROM statistics_dayfact")
         _add(Fact(where, counts[where], amounts[where]) for where in counts)
         feed.move_consumer(CONSUMER, to=place)
+        feed.forget_parked(CONSUMER)
     return read
 
 

@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("transaction", models.UUIDField(primary_key=True, serialize=False)),
                 ("outcome", models.CharField(max_length=6)),
+                ("number", models.BigIntegerField()),
                 ("keys", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
                 ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from warchest.runtime import feed
-from warchest.runtime.models import OutboxCursor, ParkedEvent
+from warchest.runtime.models import ParkedEvent
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import needs, page
 from warchest.web.backoffice.reading import rows_of
@@ -40,8 +40,7 @@ class Consumer:
 def live_services(request: HttpRequest) -> HttpResponse:
     instances = services.all()
     aliases = sorted({instance.database for instance in instances} | {"reader"})
-    names = rows_of(OutboxCursor).order_by("consumer").values_list("consumer", flat=True)
-    standings = [(name, feed.standing(name)) for name in names]
+    standings = [(name, feed.standing(name)) for name in feed.consumers()]
     return page(
         request,
         "services",
