@@ -16,11 +16,11 @@ _HERE = Path(__file__).parent
 
 
 class House:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(mode=0o755)
-        self.given = environment(self.home, DJANGO_SETTINGS_MODULE="warchest.config.settings")
+        self.given = environment(self.home, DJANGO_SETTINGS_MODULE="warchest.config.settings", **more)
         self.processes: list[Process] = []
 
     def furnish(self, *, code: Code | None = None, players: int = 12, cards: int = 0) -> Furniture:
@@ -53,9 +53,15 @@ class House:
     ) -> None:
         """The books hold what the callers were told, and every version of the code proves them."""
         for code in codes or (Code(),):
-            printed = code.run(str(_HERE / "looking.py"), *furniture.players, given=self.given)
-            assert_as_acknowledged(tally, Books.read(printed))
+            assert_as_acknowledged(tally, self.look(furniture, code=code))
             assert "The books are proved" in code.warchest("prove", given=self.given)
+
+    def look(self, furniture: Furniture, *, code: Code | None = None) -> Books:
+        code = code or Code()
+        return Books.read(code.run(str(_HERE / "looking.py"), *furniture.players, given=self.given))
+
+    def warchest(self, *arguments: str) -> str:
+        return Code().warchest(*arguments, given=self.given)
 
     def stop_processes(self) -> None:
         for process in self.processes:
@@ -64,11 +70,12 @@ class House:
 
 
 @contextmanager
-def a_house() -> Iterator[House]:
+def a_house(**given: str) -> Iterator[House]:
+    """``given``: further variables of its processes' environment."""
     # Not pytest's own folder: PostgreSQL may have to run as nobody, who must get in.
     folder = Path(tempfile.mkdtemp(prefix="warchest-availability-"))
     folder.chmod(0o755)
-    house = House(folder)
+    house = House(folder, **given)
     try:
         yield house
     finally:

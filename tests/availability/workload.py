@@ -76,8 +76,11 @@ class Tally:
     failed: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
 
-    def longest_silence_s(self) -> float:
-        moments = sorted(answer.at for answer in self.acknowledged)
+    def longest_silence_s(self, *, after: float = 0.0) -> float:
+        """So long nobody at all was answered, at the worst; ``after`` a moment of the monotonic clock."""
+        moments = [after, *sorted(answer.at for answer in self.acknowledged if answer.at >= after)][
+            not after :
+        ]
         return max((later - earlier for earlier, later in pairwise(moments)), default=0.0)
 
 
