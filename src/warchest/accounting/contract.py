@@ -15,6 +15,31 @@ from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Book, Leg, Side
 
+PAYABLE_BOOK, RECEIVABLE_BOOK, UNITS_BOOK = (
+    "intercompany_payable",
+    "intercompany_receivable",
+    "intercompany_units",
+)
+INTERCOMPANY_BOOKS = (PAYABLE_BOOK, RECEIVABLE_BOOK, UNITS_BOOK)
+"""What the entities of clusters owe each other for units that went across, and where these are: an account for each."""
+
+
+class UnableToNet(UnableTo):
+    """The netting statement is as it was."""
+
+    reasons = frozenset(
+        {
+            "statement_unknown",
+            "statement_open",  # one of this currency waits for the other cluster's answer
+            "statement_not_agreed",
+            "statement_booked",
+            "statement_id_reused",
+            "nothing_to_settle",
+            "transfers_open",  # of those that it would be about, some have not been answered by the other cluster
+            "netting_in_future",
+        }
+    )
+
 
 class UnableToQuote(UnableTo):
     """There is no rate for this currency at this moment, or the amount is worth nothing."""
@@ -204,6 +229,53 @@ class TakenRow:
     fingerprint: str
 
 
+class NettingState(StrEnum):
+    """``drawn_up`` until the other cluster has answered; ``agreed`` where its books say the same to the cent, else
+    ``disputed``, and nothing comes of it; ``booked`` when the bank has paid or been paid."""
+
+    DRAWN_UP = "drawn_up"
+    AGREED = "agreed"
+    DISPUTED = "disputed"
+    BOOKED = "booked"
+
+
+@dataclass(frozen=True, slots=True)
+class NettingStatement:
+    """What two clusters' entities owe each other in one currency, for transfers made before ``until`` that no earlier
+    statement was about. The other one keeps the same under the same id, ``payable`` and ``receivable`` exchanged.
+
+    ``drawn_up_by`` is an administrator's id, empty where the other cluster drew it up. ``their_payable`` and
+    ``their_receivable`` are what the other cluster found where it did not agree, as seen from here.
+    """
+
+    id: UUID
+    cluster: str
+    until: datetime
+    payable: Money
+    receivable: Money
+    state: NettingState
+    drawn_up_by: str
+    drawn_up_at: datetime
+    their_payable: Money | None = None
+    their_receivable: Money | None = None
+    booked_by: str = ""
+    reference: str = ""
+    entry_id: UUID | None = None
+
+    @property
+    def net(self) -> Money:
+        """Positive: we pay."""
+        return self.payable - self.receivable
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What statements took off the intercompany accounts, per currency."""
+
+    payable: tuple[Money, ...]
+    receivable: tuple[Money, ...]
+
+
 class Accounting(Protocol):
     def define_chart(self) -> None:
         """Add the books of the default chart of accounts to the ledger; those that are there stay."""
@@ -325,6 +397,38 @@ class Accounting(Protocol):
     ) -> tuple[Leg, ...]:
         """The mirror image, in the other cluster: Dr intercompany receivable, Cr wallet funding; Dr units in other
         clusters, Cr wallet."""
+        ...
+
+    def keep_statement(self, *, statement: NettingStatement) -> NettingStatement:
+        """Keep a new netting statement; one that is kept under its id already is answered as it is.
+
+        Raises UnableToNet (``statement_open``, ``statement_id_reused``).
+        """
+        ...
+
+    def decide_statement(
+        self, *, statement_id: UUID, agreed: bool, payable: Money, receivable: Money
+    ) -> NettingStatement:
+        """The other cluster has answered; the amounts are what it found, as seen from here. Decided once. Raises
+        UnableToNet."""
+        ...
+
+    def book_statement(
+        self, *, statement_id: UUID, booked_by: str, reference: str, entry_id: UUID
+    ) -> NettingStatement:
+        """It is settled: the journey posts the entry. Raises UnableToNet."""
+        ...
+
+    def statement(self, *, statement_id: UUID) -> NettingStatement:
+        """Raises UnableToNet (``statement_unknown``)."""
+        ...
+
+    def statements(self, *, cluster: str | None = None, limit: int = 50) -> tuple[NettingStatement, ...]:
+        """Netting statements with a cluster, or with all, the newest first."""
+        ...
+
+    def settled(self, *, cluster: str, or_agreed: bool = False) -> Settled:
+        """What booked statements (or also those that are agreed) took off the accounts of a cluster."""
         ...
 
     def netting_legs(self, *, cluster: str, payable: Money, receivable: Money) -> tuple[Leg, ...]:

@@ -1,4 +1,5 @@
-"""Dated rates, and what was taken over from older systems. Rows are only ever added."""
+"""Dated rates, what was taken over from older systems, and what is settled with other clusters. Rows are only ever added,
+except that a netting statement is answered and booked."""
 
 from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
@@ -98,3 +99,42 @@ class TakenOver(models.Model):
                 condition=Q(kind__in=["player", "lot", "subscription", "balance"]),
             ),
         ]
+
+
+class NettingStatement(models.Model):
+    """What is settled at once with another cluster's entity. The figures never change; it is answered once, booked once."""
+
+    id = models.UUIDField(primary_key=True)
+    cluster = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    until = models.DateTimeField()
+    payable_minor = models.BigIntegerField()
+    receivable_minor = models.BigIntegerField()
+    state = models.CharField(max_length=8)
+    drawn_up_by = models.CharField(max_length=40, blank=True, default="")
+    drawn_up_at = models.DateTimeField()
+    their_payable_minor = models.BigIntegerField(null=True)
+    their_receivable_minor = models.BigIntegerField(null=True)
+    booked_by = models.CharField(max_length=40, blank=True, default="")
+    reference = models.CharField(max_length=80, blank=True, default="")
+    entry_id = models.UUIDField(null=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                name="netting_state_known",
+                condition=Q(state__in=["drawn_up", "agreed", "disputed"], entry_id__isnull=True)
+                | Q(state="booked", entry_id__isnull=False),
+            ),
+            CheckConstraint(
+                name="netting_by_two", condition=~Q(state="booked") | ~Q(booked_by=F("drawn_up_by"))
+            ),
+            UniqueConstraint(
+                name="netting_open_once", fields=["cluster", "currency"], condition=Q(state="drawn_up")
+            ),
+        ]
+        indexes = [models.Index(fields=["cluster", "currency"], name="netting_cluster")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} {self.currency} {self.until:%Y-%m-%d}"

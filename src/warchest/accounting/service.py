@@ -1,6 +1,15 @@
 """Accounting as this process offers it."""
 
-from warchest.accounting import currency_rates, differences, exchange, moving_in, opening, operations, rules
+from warchest.accounting import (
+    currency_rates,
+    differences,
+    exchange,
+    moving_in,
+    netting,
+    opening,
+    operations,
+    rules,
+)
 
 
 class LocalAccounting:
@@ -23,6 +32,12 @@ class LocalAccounting:
     expiry_legs = staticmethod(rules.expiry_legs)
     went_across_legs = staticmethod(rules.went_across_legs)
     came_across_legs = staticmethod(rules.came_across_legs)
+    keep_statement = staticmethod(netting.keep_statement)
+    decide_statement = staticmethod(netting.decide_statement)
+    book_statement = staticmethod(netting.book_statement)
+    statement = staticmethod(netting.statement)
+    statements = staticmethod(netting.statements)
+    settled = staticmethod(netting.settled)
     netting_legs = staticmethod(rules.netting_legs)
     transfer_legs = staticmethod(rules.transfer_legs)
     commission_legs = staticmethod(rules.commission_legs)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from uuid import UUID
 
+from warchest.accounting.contract import (
+    INTERCOMPANY_BOOKS,
+    PAYABLE_BOOK,
+    RECEIVABLE_BOOK,
+    UNITS_BOOK,
+    Accounting,
+)
 from warchest.charging.contract import WALLET_BOOK
+from warchest.charging.transfers import moved
 from warchest.kernel.currency import INNER
 from warchest.ledger.contract import Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant
@@ -161,6 +170,94 @@ def _reserved_for_holds() -> Iterator[str]:
         yield f"hold {hold_id}: lots are reserved for it, but it is not open"
 
 
+def _transfers_equal_holds() -> Iterator[str]:
+    """What waits for another cluster is held in the sender's wallet, to the last unit, and nothing else is held for it."""
+    with services.database("charging").cursor() as cursor:
+        cursor.execute("""
+            SELECT id, sender_id::text, units_minor FROM charging_transfer WHERE state = 'held'""")
+        held = {transfer: (sender, units) for transfer, sender, units in cursor.fetchall()}
+    for hold in services.get(Ledger).open_holds(book=WALLET_BOOK):
+        if held.pop(hold.id, None) not in (None, (hold.account.owner, hold.amount.minor)):
+            yield f"transfer {hold.id}: its hold is another than it says"
+    for transfer in sorted(held):
+        yield f"transfer {transfer}: it waits for another cluster, and nothing is held for it"
+    with services.database("charging").cursor() as cursor:
+        cursor.execute("""
+            SELECT id FROM charging_transfer AS transfer
+             WHERE state <> 'held' AND EXISTS (SELECT FROM charging_reservation WHERE hold_id = transfer.id)""")
+        for (transfer,) in cursor.fetchall():
+            yield f"transfer {transfer}: it is over, and lots are reserved for it"
+
+
+def _transfers_equal_lots() -> Iterator[str]:
+    """What left for another cluster, and what came from one, is what was told to it or by it, part by part."""
+    with services.database("charging").cursor() as cursor:
+        cursor.execute("""
+            SELECT transfer.id, transfer.units_minor, told.units, told.consideration,
+                   coalesce(moved.units, 0), coalesce(moved.consideration, 0)
+              FROM charging_transfer AS transfer
+              JOIN LATERAL (SELECT sum((part -> 'units' ->> 'minor')::bigint) AS units,
+                                   sum((part -> 'consideration' ->> 'minor')::bigint) AS consideration
+                              FROM jsonb_array_elements(transfer.parts) AS part) AS told ON true
+              LEFT JOIN LATERAL (
+                    SELECT sum(units_minor) AS units, sum(consideration_minor) AS consideration
+                      FROM charging_lotslice WHERE transfer.direction = 'out' AND use = 'leave'
+                                               AND reference = 'transfer:' || transfer.id
+                     UNION ALL
+                    SELECT sum(issued_minor), sum(consideration_minor)
+                      FROM charging_lot WHERE transfer.direction = 'in' AND reference = 'transfer:' || transfer.id
+                   ) AS moved ON moved.units IS NOT NULL
+             WHERE transfer.direction <> 'within'
+               AND (told.units <> transfer.units_minor
+                    OR (coalesce(moved.units, 0), coalesce(moved.consideration, 0)) IS DISTINCT FROM
+                       (CASE WHEN state IN ('captured', 'credited') THEN told.units ELSE 0 END,
+                        CASE WHEN state IN ('captured', 'credited') THEN told.consideration ELSE 0 END))
+             ORDER BY transfer.id""")
+        for transfer, whole, units, consideration, moved_units, moved_consideration in cursor.fetchall():
+            yield (
+                f"transfer {transfer} of {whole} minor units: {units} for {consideration} were told,"
+                f" {moved_units} for {moved_consideration} were moved"
+            )
+
+
+def _intercompany_equals_transfers() -> Iterator[str]:
+    """What is owed to another cluster's entity, and by it, is what went across less what was settled."""
+    with services.database("charging").cursor() as cursor:
+        cursor.execute("SELECT DISTINCT cluster FROM charging_transfer WHERE cluster <> ''")
+        clusters = {cluster for (cluster,) in cursor.fetchall()}
+    accounting, ledger = services.get(Accounting), services.get(Ledger)
+    books = {book: ledger.book_sums_by_owner(book=book) for book in INTERCOMPANY_BOOKS}
+    for cluster in sorted(clusters | {owner for sums in books.values() for owner, _ in sums}):
+        went, settled = moved(cluster=cluster), accounting.settled(cluster=cluster)
+        expected: Counter[tuple[str, str]] = Counter()
+        for amount in went.sent:
+            book = UNITS_BOOK if amount.currency == INNER else PAYABLE_BOOK
+            expected[book, amount.currency.code] += amount.minor
+        for amount in went.received:
+            if amount.currency == INNER:
+                expected[UNITS_BOOK, INNER.code] -= amount.minor
+            else:
+                expected[RECEIVABLE_BOOK, amount.currency.code] += amount.minor
+        for amount in settled.payable:
+            expected[PAYABLE_BOOK, amount.currency.code] -= amount.minor
+        for amount in settled.receivable:
+            expected[RECEIVABLE_BOOK, amount.currency.code] -= amount.minor
+        booked = Counter(
+            {
+                (book, code): minor
+                for book, sums in books.items()
+                for (owner, code), minor in sums.items()
+                if owner == cluster
+            }
+        )
+        for book, code in sorted(expected.keys() | booked.keys()):
+            if expected[book, code] != booked[book, code]:
+                yield (
+                    f"{book} of {cluster}, {code}: {booked[book, code]} minor units in the books,"
+                    f" {expected[book, code]} by transfers and settlements"
+                )
+
+
 INVARIANTS = (
     Invariant("wallet_lots", "The lots of each wallet sum to its balance", _lots_equal_balances),
     Invariant(
@@ -177,5 +274,20 @@ INVARIANTS = (
         "hold_reservations",
         "What is held in a wallet is what is reserved in its lots, hold by hold",
         _reserved_for_holds,
+    ),
+    Invariant(
+        "transfer_holds",
+        "What waits for another cluster is held in its sender's wallet, and nothing that is over is",
+        _transfers_equal_holds,
+    ),
+    Invariant(
+        "transfer_parts",
+        "What went to or came from another cluster is what was told of it, in units and in what was paid for them",
+        _transfers_equal_lots,
+    ),
+    Invariant(
+        "intercompany_transfers",
+        "What other clusters are owed and owe is what went across, less what was settled",
+        _intercompany_equals_transfers,
     ),
 )

@@ -328,6 +328,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "entry.reverse": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "journal.export": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
     "money.exchange": frozenset({Role.ACCOUNTANT, Role.OWNER}),
+    "intercluster.settle": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "catalogue.edit": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),

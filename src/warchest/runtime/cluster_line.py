@@ -72,6 +72,9 @@ def line() -> ClusterLine:
 # What is open to clusters.
 
 
+_ASKED_BY = "asked_by"
+
+
 @dataclass(frozen=True, slots=True)
 class _Open:
     call: Callable[[Command, dict[str, Any]], Any]
@@ -95,13 +98,20 @@ def open_to_clusters(journey: Journey[P, R]) -> Journey[P, R]:
 
 
 def read_by_clusters(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let other clusters ask what changes nothing: a function with keyword-only arguments."""
+    """Let other clusters ask what changes nothing: a function with keyword-only arguments.
+
+    Where one is called ``asked_by``, it is the code of the cluster that asks, as the line knows it.
+    """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         hints = typing.get_type_hints(function)
         answer = hints.pop("return")
+        knows_who = hints.pop(_ASKED_BY, None) is not None
+        asked: Callable[..., R] = function
         _open[name] = _Open(
-            call=lambda _, arguments: function(**arguments),  # type: ignore[call-arg]
+            call=lambda command, arguments: asked(
+                **arguments, **({_ASKED_BY: command.actor.id} if knows_who else {})
+            ),
             arguments=_shape(name, function, hints),
             answer=answer,
         )
@@ -112,7 +122,9 @@ def read_by_clusters(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _shape(name: str, function: Callable[..., Any], hints: dict[str, Any]) -> type[msgspec.Struct]:
     asked = [
-        each for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY
+        each
+        for each in inspect.signature(function).parameters.values()
+        if each.kind is each.KEYWORD_ONLY and each.name in hints
     ]
     fields: list[Any] = [
         (each.name, hints[each.name])

@@ -50,7 +50,7 @@ def home(request: HttpRequest, player: Player) -> HttpResponse:
 
 def held_line(hold: Hold) -> dict[str, Any]:
     """As parts/wallet.html shows it. What waits for another cluster has no end, but a page of its own."""
-    is_transfer = hold.reason == TRANSFER_PURPOSE
+    is_transfer = hold.reason == TRANSFER_PURPOSE and hold.expires_at.year == 9999
     return {
         "amount": hold.amount,
         "reason": _("On its way to another player") if is_transfer else hold.reason,
