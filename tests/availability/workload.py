@@ -88,7 +88,7 @@ class Workload:
     """``with Workload(furniture, addresses) as workload:`` callers go on buying until the end of the block."""
 
     def __init__(
-        self, furniture: Furniture, addresses: Sequence[str], *, callers: int = 4, pause_s: float = 0.01
+        self, furniture: Furniture, addresses: Sequence[str], *, callers: int = 4, pause_s: float = 0.03
     ) -> None:
         self.tally = Tally()
         self.addresses = list(addresses)
