@@ -137,11 +137,7 @@ class Process:
 
     def lines(self) -> list[dict[str, Any]]:
         """The structured lines among what it wrote."""
-        found = []
-        for line in self.output().splitlines():
-            if line.startswith("{"):
-                found.append(json.loads(line))
-        return found
+        return lines_of(self.output())
 
     def figure(self, name: str, **labels: str) -> float | None:
         """A figure of its exposition, by name and some of its labels."""
@@ -160,6 +156,11 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def lines_of(output: str) -> list[dict[str, Any]]:
+    """The structured lines of what a process wrote."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
 def a_free_port() -> int:

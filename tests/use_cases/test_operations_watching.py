@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from tests.builders.api import an_api_client
+from tests.builders.broker import NAMES, a_broker
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_player
-from tests.builders.watched import Receiver, Told, a_process, a_receiver, wait_for
+from tests.builders.watched import Receiver, Told, a_process, a_receiver, lines_of, wait_for
 from warchest.kernel.ids import new_id
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -37,6 +38,8 @@ def lineage(spans: Sequence[Told], span: Told) -> list[str]:
     return names
 
 
+QUICKLY = {"OTEL_BSP_SCHEDULE_DELAY": "200"}
+"""Milliseconds until a process sends what it has to tell."""
 BUY = "POST api/v1/players/<player_id>/subscriptions"
 
 
@@ -87,3 +90,104 @@ class TestOneRequest:
         # No value has left the house: neither ids and keys, nor what was asked.
         for value in (client, secret_key, str(player.id), str(ARENA_MONTH)):
             assert value.encode() not in receiver.raw
+
+    def test_goes_on_in_the_process_of_another_service(
+        self, database: str, tmp_path: Path, receiver: Receiver
+    ) -> None:
+        player, client = a_player(with_units="600"), an_api_client()
+        away = ("charging", "ledger", "members")
+        others = sorted(set(NAMES) - set(away))
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "WARCHEST_LOG_LEVEL": "debug", **QUICKLY}
+        with (
+            a_broker(tmp_path / "broker") as broker,
+            broker.hosting(*away, database=database, environment=told) as host,
+            a_process(
+                "portal",
+                database=database,
+                folder=tmp_path,
+                configuration=f'log_level = "debug"\n[broker]\nurls = ["{broker.broker.url}"]\n',
+                environment={**told, "WARCHEST_SERVICES": ",".join(others)},
+            ) as portal,
+        ):
+            wallet = portal.api(client, "GET", f"/players/{player.id}/wallet")
+            assert wallet.status_code == 200, wallet.text + portal.output() + host.log
+            asked = receiver.wait_for(
+                lambda spans: next(
+                    (
+                        span
+                        for span in spans
+                        if span.process == "warchest-services" and span.name.startswith("charging.")
+                    ),
+                    None,
+                )
+            )
+            root = receiver.wait_for(lambda spans: of_name(spans, "GET api/v1/players/<player_id>/wallet"))
+            wait_for(lambda: root.trace in host.log, lambda: host.log)
+        assert asked.trace == root.trace
+        spans = receiver.trace(root.trace)
+        # Web, the call in the one process, the call in the other, its statement: each a part of the one before.
+        statement = next(
+            span
+            for span in spans
+            if span.process == "warchest-services" and "charging" in span.told.get("db.query.text", "")
+        )
+        assert lineage(spans, statement)[-3:] == [asked.name, asked.name, root.name]
+        assert len({span.instance for span in spans}) == 2
+        # Both processes' lines are found by the trace's number, and the second knows whose request it works for.
+        (line,) = [
+            line
+            for line in lines_of(host.log)
+            if line.get("trace_id") == root.trace and line.get("called") == asked.name
+        ]
+        assert line["service"] == asked.name
+        assert line["request_id"] == wallet.headers["X-Request-Id"]
+        assert line["actor"].startswith("api_client:")
+        assert any(line.get("trace_id") == root.trace for line in portal.lines())
+
+
+class TestPulses:
+    @pytest.mark.use_case("SMG-07")
+    def test_are_told_of_when_they_did_something_and_only_then(
+        self, database: str, tmp_path: Path, receiver: Receiver
+    ) -> None:
+        with a_process(
+            "worker", database=database, folder=tmp_path, configuration=f'otlp = "{receiver.url}"\n'
+        ) as worker:
+            # Long enough for every pulse of a second or less to have looked in vain.
+            wait_for(lambda: (worker.figure("warchest_pulse_seconds_count", pulse="fold_journal") or 0) > 8)
+            idle = {span.name for span in receiver.spans}
+            a_player(with_units="5")
+            folded = receiver.wait_for(lambda spans: of_name(spans, "pulse fold_journal"))
+            assert folded.told["warchest.worked"] is True
+            receiver.wait_for(
+                lambda spans: [
+                    span for span in spans if span.trace == folded.trace and span.name == "SELECT ledger_fold"
+                ]
+            )
+        assert not {name for name in idle if name.startswith("pulse ")} & {
+            "pulse deliver_webhooks",
+            "pulse take_in_events",
+            "pulse fold_journal",
+        }
+
+
+@pytest.mark.use_case("SMG-07")
+class TestAProcessThatTellsNobody:
+    def test_makes_no_span_and_loads_nothing_for_it(self) -> None:
+        import subprocess
+        import sys
+
+        program = (
+            "import sys\n"
+            "from warchest.runtime import tracing\n"
+            "headers = {}\n"
+            "with tracing.span('a', told={'b': 1}) as first, tracing.pulse('c') as second:\n"
+            "    tracing.inject(headers)\n"
+            "assert first is None and second is None and headers == {} and tracing.trace_id() == ''\n"
+            "assert tracing.span('a') is tracing.span('b')\n"
+            "service = object()\n"
+            "assert tracing.told_as('cards', service) is service\n"
+            "print([name for name in sys.modules if name.startswith('opentelemetry')])\n"
+        )
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert said.stdout == "[]\n"

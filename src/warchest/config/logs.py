@@ -30,6 +30,14 @@ def _with_task(_logger: Any, _method: str, event: Event) -> Event:
     return event
 
 
+def _of_request(_logger: Any, _method: str, event: Event) -> Event:
+    """Django's own lines bring the request itself: of it, what it was done for is told, and never where it went."""
+    request = event.pop("request", None)
+    for name, value in getattr(request, "told", {}).items():
+        event.setdefault(name, value)
+    return event
+
+
 def _without_secrets(_logger: Any, _method: str, event: Event) -> Event:
     for name, value in event.items():
         if name not in _OURS or not isinstance(value, str):
@@ -65,7 +73,7 @@ def configure(*, level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), *shared],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), _of_request, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _without_secrets,

@@ -11,6 +11,8 @@ from warchest.runtime.configuration import configuration
 from warchest.runtime.services import services
 from warchest.views import house_figures
 
+_BROKER_S_MAX = 1.0
+
 PROCESS = "WARCHEST_PROCESS"
 """In the environment: what kind of process this is, in one word."""
 
@@ -30,6 +32,14 @@ def watch() -> None:
     ):
         metrics.add_source(name, source)
     health.require("chart of accounts", _chart)
+    if wanted.broker.wanted:
+        health.require("broker", _broker)
+
+
+def _broker() -> str:
+    from warchest.runtime.broker.client import link
+
+    return "" if link().wait_until_connected(_BROKER_S_MAX) else "broker: not connected"
 
 
 def _chart() -> str:

@@ -140,7 +140,7 @@ def journey_repeated(name: str) -> None:
 
 
 def service_called(*, service: str, method: str, side: str, outcome: str, elapsed_s: float) -> None:
-    """``side``: ``caller`` or ``host``. ``outcome``: ``done``, ``refused``, ``try_again``, ``failed``."""
+    """``side``: ``caller`` or ``host``. ``outcome``: ``done``, ``refused``, ``busy``, ``failed``."""
     _of(_CALLS, service, method, side, outcome).inc()
     _of(_CALL_SECONDS, service, method, side).observe(elapsed_s)
 

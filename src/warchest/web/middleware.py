@@ -40,6 +40,8 @@ class RequestContextMiddleware:
                 response = self._traced(request, request_id)
             else:
                 response = self._counted(request)
+            # What Django logs of a response, it logs behind us.
+            request.told = at_work.told()  # type: ignore[attr-defined]
         response["X-Request-Id"] = request_id
         return response
 
