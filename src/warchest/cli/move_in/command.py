@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warchest.cli import deployment
+from warchest.kernel.errors import TryAgain
 
 if TYPE_CHECKING:
-    from warchest.cli.move_in.examine import Read
     from warchest.cli.move_in.findings import Findings
     from warchest.cli.move_in.proof import Figure
+    from warchest.cli.move_in.read import Read
     from warchest.cli.move_in.scratch import Scratch
     from warchest.runtime.command import Command
 
@@ -89,10 +90,15 @@ def run_command(folder: Path, cutover_at: datetime, proof_file: Path | None, ope
         if read.finished_at is None:
             begin_move_in(command, system=read.control.system, cutover_at=cutover_at)
         begun = time.monotonic()
-        with _shown() as progress:
-            taken = take(read, command, progress)
+        try:
+            with _shown() as progress:
+                taken = take(read, command, progress)
+        except TryAgain:
+            raise click.ClickException(
+                "The database could not do it now. What was taken stays: run it again."
+            ) from None
         click.echo(
-            f"{taken:,} rows were taken over in {time.monotonic() - begun:.0f} s."
+            f"Rows taken over: {taken:,}, in {time.monotonic() - begun:.0f} s."
             if taken
             else "All of it was taken over before. Nothing was changed."
         )

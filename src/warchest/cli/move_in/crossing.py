@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from warchest.accounting.contract import Accounting, TakenKind
 from warchest.cli.move_in.control import FILE
 from warchest.cli.move_in.fields import quoted
 from warchest.cli.move_in.findings import Findings
+from warchest.cli.move_in.read import Read
 from warchest.cli.move_in.scratch import Scratch, portions
 from warchest.kernel.currency import INNER, currency
 from warchest.kernel.money import Money
 from warchest.members.contract import Members
 from warchest.runtime.services import services
-
-if TYPE_CHECKING:
-    from warchest.cli.move_in.examine import Read
 
 _TABLE_OF = {"player": "players", "lot": "wallets", "term": "subscriptions", "balance": "balances"}
 _KIND_OF = {

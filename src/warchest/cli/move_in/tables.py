@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -37,46 +37,40 @@ class Line:
     values: Mapping[str, str]
 
 
-def find(folder: Path, table: str) -> Path | None:
-    """The file of a table in the folder: ``players.csv`` or ``players.jsonl``."""
-    return next(
-        (file for ending in ("csv", "jsonl") if (file := folder / f"{table}.{ending}").is_file()), None
-    )
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
 
 
-def read(file: Path, columns: Columns, findings: Findings) -> Iterator[Line]:
-    """All rows that have the form of one. What has not is told."""
-    lines = _texts(file, findings)
+def find(folder: Path, table: str) -> list[Path]:
+    """The files of a table in the folder: ``players.csv`` or ``players.jsonl``."""
+    return [file for ending in ("csv", "jsonl") if (file := folder / f"{table}.{ending}").is_file()]
+
+
+def read(file: Path, columns: Columns, findings: Findings, digest: Digest) -> Iterator[Line]:
+    """All rows that have the form of one. What has not is told. The ``digest`` is of all bytes that were read."""
+    lines = _texts(file, findings, digest)
     yield from (_csv if file.suffix == ".csv" else _json)(file.name, lines, columns, findings)
 
 
-def _texts(file: Path, findings: Findings) -> Iterator[str]:
+def _texts(file: Path, findings: Findings, digest: Digest) -> Iterator[str]:
+    def wrong(problem: str, mend: str) -> None:
+        findings.add(file.name, number, "", problem, mend)
+
     with file.open("rb") as opened:
         number = 0
         while raw := opened.readline(_BYTES_OF_LINE_MAX):
             number += 1
+            digest.update(raw)
             if len(raw) == _BYTES_OF_LINE_MAX:
-                findings.add(
-                    file.name,
-                    number,
-                    "",
-                    "The line is longer than 64 KiB",
-                    "See that lines end where rows do.",
-                )
+                wrong("The line is longer than 64 KiB", "See that lines end where rows do.")
                 return
             try:
                 text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                findings.add(
-                    file.name,
-                    number,
-                    "",
-                    f"Byte {error.start + 1} of the line is no UTF-8",
-                    "Write the file in UTF-8.",
-                )
+                wrong(f"Byte {error.start + 1} of the line is no UTF-8", "Write the file in UTF-8.")
                 text = raw.decode("utf-8", errors="replace")
             if "\0" in text:
-                findings.add(file.name, number, "", "The line has a zero byte", "Write the file in UTF-8.")
+                wrong("The line has a zero byte", "Write the file in UTF-8.")
                 text = text.replace("\0", "")
             yield text
 

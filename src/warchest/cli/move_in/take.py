@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
-from warchest.cli.move_in.examine import Progress, Read
+from warchest.cli.move_in.examine import Progress
+from warchest.cli.move_in.read import Read
 from warchest.cli.move_in.scratch import portions
 from warchest.journeys.move_in_balances import BalanceRow, move_in_balances
 from warchest.journeys.move_in_players import PlayerRow, move_in_players
