@@ -16,7 +16,7 @@ import structlog
 
 from warchest.config.backoffice_server import serve
 from warchest.kernel.clock import SystemClock
-from warchest.runtime import listener
+from warchest.runtime import listener, recovery
 from warchest.runtime.authority import CertificateAuthority
 from warchest.runtime.configuration import BackOffice, configuration
 from warchest.runtime.redaction import guard_last_words, last_words_guarded
@@ -56,6 +56,7 @@ def _application(authority: CertificateAuthority, wanted: BackOffice, clock: Sys
         application = get_wsgi_application()
     telemetry = configuration().telemetry
     listener.start(host=telemetry.host, port=telemetry.backoffice_port)
+    recovery.start()
     threading.Thread(
         target=_keep_fresh, args=(authority, wanted, clock), daemon=True, name="certificates"
     ).start()

@@ -7,7 +7,9 @@ os.environ.setdefault("WARCHEST_PROCESS", "portal")
 
 from django.core.wsgi import get_wsgi_application
 
+from warchest.runtime import recovery
 from warchest.runtime.redaction import last_words_guarded
 
 with last_words_guarded():
     application = get_wsgi_application()
+    recovery.start()

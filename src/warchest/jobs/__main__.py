@@ -18,7 +18,9 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     with running_django():
         from warchest.jobs.app import run_worker
+        from warchest.runtime import recovery
 
+        recovery.start(stop)
         run_worker(stop)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from django.db import transaction
+from django.db import connections, transaction
 
-from warchest.runtime.services import services
+from warchest.runtime import two_phase
+from warchest.runtime.services import COORDINATOR, open_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +69,47 @@ def kept() -> tuple[Invariant, ...]:
 
 
 def check_all(*, listener: Callable[[str], None] | None = None) -> Iterator[Checked]:
-    """Check every invariant of the house, in one snapshot, so that a system in full work can be proved.
+    """Check every invariant of the house, in one snapshot of all its databases, so that a system in full work can be
+    proved.
 
     The snapshot lasts until the last answer was taken. ``listener`` hears what is being checked, and how far it is.
+    Raises TryAgain (``transaction_pending``) where a transaction over several databases does not end.
     """
     _listener.set(listener)
-    with transaction.atomic(using=services.alias("ledger")):
-        with services.database("ledger").cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            # Else the planner believes the constraints, and does not look whether the rows keep them.
-            cursor.execute("SET LOCAL constraint_exclusion = off")
+    with ExitStack() as snapshot:
+        _take(snapshot)
         for invariant in kept():
             tell(invariant.says)
             started = time.monotonic()
-            places = tuple(islice(invariant.violations(), _PLACES_MAX))
+            with _at_the_snapshot():
+                places = tuple(islice(invariant.violations(), _PLACES_MAX))
             yield Checked(invariant, places, round((time.monotonic() - started) * 1000))
+
+
+def _take(snapshot: ExitStack) -> None:
+    """One moment in all databases: at which no transaction is true in one of them and not yet in another."""
+    further = two_phase.further_databases()
+    with two_phase.barrier() if further else nullcontext():
+        for alias in (COORDINATOR, *further):
+            snapshot.enter_context(transaction.atomic(using=alias))
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                # Else the planner believes the constraints, and does not look whether the rows keep them.
+                cursor.execute("SET LOCAL constraint_exclusion = off")
+                cursor.execute("SELECT 1")
+
+
+class _Reading:
+    """All databases take part already; services are asked here, and not in processes that would look at another moment."""
+
+    def join(self, alias: str) -> None:
+        pass
+
+
+@contextmanager
+def _at_the_snapshot() -> Iterator[None]:
+    token = open_work.set(_Reading())
+    try:
+        yield
+    finally:
+        open_work.reset(token)
