@@ -45,6 +45,8 @@ def _read(into: type, value: Any) -> Any:
 
 
 _encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_written)
+# That order is for fingerprints, and knows only maps whose keys are text.
+_writer = msgspec.json.Encoder(enc_hook=_written)
 
 
 def encode(value: Any) -> bytes:
@@ -70,7 +72,7 @@ class Codec(Generic[T]):
         self._decoder = msgspec.json.Decoder(self._plan.written, dec_hook=_read)
 
     def encode(self, value: T) -> bytes:
-        return _encoder.encode(self._plan.outward(value) if self._plan.outward else value)
+        return _writer.encode(self._plan.outward(value) if self._plan.outward else value)
 
     def decode(self, data: bytes) -> T:
         """Raises ``msgspec.DecodeError`` (of which ValidationError is one) where the shape is another."""
@@ -110,7 +112,7 @@ class Arguments:
                 for name, plan in self._plans.items()
                 if name in arguments
             }
-        return _encoder.encode(arguments)
+        return _writer.encode(arguments)
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """Raises ``msgspec.DecodeError`` where anything is missing, unknown, or of another type."""

@@ -88,6 +88,7 @@ class Subscription:
         self.queue_group = queue_group
         self.heard = heard
         self.live: NatsSubscription | None = None
+        self.known_to: Client | None = None
         self._link = link
 
     def leave(self, *, timeout_s: float = 5.0) -> None:
@@ -259,14 +260,15 @@ class Link:
                     closed_cb=self._on_closed,
                 )
                 await client.subscribe(f"{self._inbox}.*", cb=self._answered)
-                for subscription in self._subscriptions:
+                # From here on what is added is told to this one at once; what was added before, by the loop.
+                self._client = client
+                for subscription in list(self._subscriptions):
                     await self._listen(client, subscription)
                 await client.flush()
             except (TimeoutError, nats.errors.Error, OSError) as error:
                 log.warning("broker_not_connected", user=self._place.user, error=str(error))
                 await asyncio.sleep(1)
                 continue
-            self._client = client
             self._connected.set()
             await self._gone.wait()
             await asyncio.sleep(_RECONNECT_PAUSE_S)
@@ -288,6 +290,10 @@ class Link:
 
     @staticmethod
     async def _listen(client: Client, subscription: Subscription) -> None:
+        if subscription.known_to is client:
+            return
+        subscription.known_to = client
+
         async def heard(message: Msg) -> None:
             subscription.heard(message)
 

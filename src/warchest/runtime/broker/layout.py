@@ -15,8 +15,9 @@ from pathlib import Path
 ACCOUNT = "WARCHEST"
 """The account all our users are in. It has the same name in every cluster, so that gateways join them."""
 
-CALLER, CONTROL, FEED = "caller", "control", "feed"
-"""Users beside those of the services: who calls them, who takes instances out and in, who carries published facts."""
+CALLER, CONTROL, FEED, LINE = "caller", "control", "feed", "line"
+"""Users beside those of the services: who calls them, who takes instances out and in, who carries published facts, and who
+asks other clusters and is asked by them."""
 
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 """The longest message; the server's authors advise against longer ones."""
@@ -152,12 +153,19 @@ def users(*, cluster: str, services: Sequence[str], passwords: Mapping[str, str]
             publishes=(f"{ours}.feed.>", "$JS.>"),
             subscribes=(f"{ours}.feed.>", f"_INBOX.{FEED}.>"),
         ),
+        User(
+            LINE,
+            passwords[LINE],
+            publishes=("warchest.*.line.*",),
+            subscribes=(f"{ours}.line.*", f"_INBOX.{LINE}.>"),
+            answers=True,
+        ),
     )
 
 
 def everybody(services: Sequence[str]) -> tuple[str, ...]:
     """The names of all users."""
-    return (*services, CALLER, CONTROL, FEED)
+    return (*services, CALLER, CONTROL, FEED, LINE)
 
 
 def render(layout: Layout) -> str:
@@ -172,14 +180,15 @@ def render(layout: Layout) -> str:
         "write_deadline": "5s",
         # Clients begin with the handshake, so that nobody on the way can talk them out of it.
         "tls": {**_tls(layout.tls), "handshake_first": True},
-        "jetstream": {"store_dir": str(layout.folder / "jetstream")},
         "accounts": {
-            ACCOUNT: {"jetstream": "enabled", "users": [_user(each) for each in layout.users]},
+            ACCOUNT: {**_stores(layout), "users": [_user(each) for each in layout.users]},
             # Gateways and leaf nodes tell each other of interest through it.
             "SYS": {"users": [{"user": layout.system.name, "password": layout.system.password}]},
         },
         "system_account": "SYS",
     }
+    if _stores(layout):
+        written["jetstream"] = {"store_dir": str(layout.folder / "jetstream")}
     if layout.monitor_port:
         written["http"] = f"127.0.0.1:{layout.monitor_port}"
     if routes := layout.routes:
@@ -211,6 +220,12 @@ def render(layout: Layout) -> str:
     return "# Written by Warchest at each start.\n" + "".join(
         f"{name}: {json.dumps(value, indent=2)}\n" for name, value in written.items()
     )
+
+
+def _stores(layout: Layout) -> dict[str, object]:
+    """JetStream's servers that gateways join want one leader over all clusters, and with the line cut nobody has a majority.
+    So clusters that must go on alone keep nothing in common."""
+    return {} if layout.gateways else {"jetstream": "enabled"}
 
 
 def _listens(listener: Listener, *, advertise: str = "client_advertise") -> dict[str, object]:
