@@ -36,6 +36,9 @@ with running_django():
     from warchest.runtime.services import services
     ledger = services.get(Ledger)
 
+    def a_buyer():
+        return a_player(nickname=f"buyer{os.urandom(5).hex()}", with_units="100000").id
+
     def purchase(key, player):
         prolong_subscription(a_command(key=key), player=player, plan=ARENA_MONTH, periods=1)
 
@@ -50,7 +53,7 @@ with running_django():
 
 _BUY = """
 import select, time
-buyer = a_player(with_units="100000").id
+buyer = a_buyer()
 number = 0
 while not select.select([sys.stdin], [], [], 0.03)[0]:
     number += 1

@@ -245,13 +245,13 @@ def test_old_backups_go_with_their_wal_and_the_kept_one_is_restored(bought: list
         house.found_with_books()
         for number in range(3):
             house.backup()
-            house.work(f"purchase('before-{number}', a_player(with_units='1000').id)")
+            house.work(f"purchase('before-{number}', a_buyer())")
         first = min(file.name for file in (house.backups / "wal" / "default").iterdir())
         newest = house.backup("--keep", "1")
         assert [folder.name for folder in (house.backups / "backups").iterdir()] == [newest]
         kept = {file.name for file in (house.backups / "wal" / "default").iterdir()}
         assert first not in kept
-        house.work("purchase('after', a_player(with_units='1000').id)")
+        house.work("purchase('after', a_buyer())")
         house.done("backup", "--wal")
         copy, _ = house.restored()
         assert copy.bought() == {"before-0", "before-1", "before-2", "after"}

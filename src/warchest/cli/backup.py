@@ -76,7 +76,7 @@ def _work(folder: Folder, *, keep: int | None, wal_only: bool, new_key: bool) ->
                 " Warchest again, or archive it by the server's own tools."
             )
     if keep:
-        for name in folder.prune(keep=keep):
+        for name in making.prune(folder, keep=keep):
             click.echo(f"Removed {name}.")
 
 

@@ -105,6 +105,12 @@ def _make(folder: Folder, servers: tuple[Found, ...], *, name: str, tell: Tell) 
     return backup
 
 
+def prune(folder: Folder, *, keep: int) -> tuple[str, ...]:
+    """Remove all but the newest ``keep`` backups, and WAL that none of them needs; answers the names of those removed."""
+    with _alone(folder):
+        return folder.prune(keep=keep)
+
+
 def see_wal_arrive(folder: Folder, servers: tuple[Found, ...] | None = None, *, tell: Tell) -> None:
     """Have all that is committed until now in the kept WAL of the embedded servers. Raises UnableToBackUp.
 

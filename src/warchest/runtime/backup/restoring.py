@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import io
+import os
 import secrets
 import shutil
 import tarfile
@@ -136,6 +137,7 @@ def finish(home: Path) -> SetAside:
     note = set_aside.note(home)
     assert note is not None
     note = msgspec.structs.replace(note, finished=True)
+    os.sync()
     _write(home, note)
     return note
 
