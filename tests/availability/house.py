@@ -30,10 +30,10 @@ class House:
         printed = code.run(str(_HERE / "furnishing.py"), str(players), str(cards), given=self.given)
         return Furniture.read(printed)
 
-    def portals(self, *names: str, code: Code | None = None) -> list[Portal]:
+    def portals(self, *names: str, code: Code | None = None, kind: type[Portal] = Portal) -> list[Portal]:
         """Started, and ready."""
         portals = [
-            Portal(name, port=free_port(), given=self.given, folder=self.folder, code=code) for name in names
+            kind(name, port=free_port(), given=self.given, folder=self.folder, code=code) for name in names
         ]
         self.processes += portals
         for portal in portals:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.builders.demo import free_port
+
 ROOT = Path(__file__).parents[2]
 _STOP_S_MAX = 30
 _READY_S_MAX = 60
@@ -23,6 +25,15 @@ from warchest.cli.serve import portal
 child = portal()
 os.environ.update(child.environment)
 os.execv(sys.executable, [sys.executable, *child.arguments])
+"""
+
+
+# A server that keeps the faces for players and the background work running, and nothing else.
+_SERVER = """
+from warchest.cli.serve import portal, worker
+from warchest.cli.supervisor import Supervisor
+from warchest.runtime.configuration import configuration
+Supervisor([portal(), worker()], drain_s=configuration().telemetry.drain_s).run()
 """
 
 
@@ -122,14 +133,16 @@ class Process:
 class Portal(Process):
     """Portal and API, in a process of its own."""
 
+    program: tuple[str, ...] = ("-c", _PORTAL)
+
     def __init__(
         self, name: str, *, port: str, given: Mapping[str, str], folder: Path, code: Code | None = None
     ) -> None:
         code = code or Code()
         super().__init__(
             name,
-            code.command("-c", _PORTAL),
-            given=code.environment({**given, "WARCHEST_PORT": port}),
+            code.command(*self.program),
+            given=code.environment({**given, "WARCHEST_PORT": port, "WARCHEST_ADMIN_PORT": free_port()}),
             folder=folder,
         )
         self.url = f"http://127.0.0.1:{port}"
@@ -147,6 +160,18 @@ class Portal(Process):
             assert self.is_running, self.log()[-3000:]
             assert time.monotonic() < until, f"/readyz: {status}\n{self.log()[-3000:]}"
             time.sleep(0.05)
+
+
+class Server(Portal):
+    """Portal, API and worker, looked after by a supervisor."""
+
+    program = ("-c", _SERVER)
+
+
+class WholeServer(Portal):
+    """``warchest serve``, as it stands."""
+
+    program = ("-m", "warchest.cli.main", "serve")
 
 
 class Worker(Process):

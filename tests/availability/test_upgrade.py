@@ -9,7 +9,6 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 
@@ -61,7 +60,9 @@ def test_both_versions_serve_on_the_new_schema_and_nobody_notices(before: Code) 
             assert [process.wait() for process in (*old, old_worker)] == [0, 0, 0]
         tally = workload.tally
         activations = sum(answer.request.is_activation for answer in tally.acknowledged)
-        print(f"\n{len(tally.acknowledged)} acknowledged, {activations} of them activations; {dict(tally.met)}")
+        print(
+            f"\n{len(tally.acknowledged)} acknowledged, {activations} of them activations; {dict(tally.met)}"
+        )
         assert activations >= 10
         # What the old version has answered, the new one answers again.
         workload.ask_all_again()

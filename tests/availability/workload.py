@@ -110,9 +110,13 @@ class Workload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Each caller first gets the answer that it is waiting for."""
-        self._stop.set()
+        self.stop()
         for thread in self._threads:
             thread.join(_ANSWER_S_MAX + 30)
+
+    def stop(self) -> None:
+        """Nobody asks for anything new; who waits goes on waiting."""
+        self._stop.set()
 
     def wait_for_answers(self, *, more: int) -> None:
         """Until so many more were answered."""
@@ -160,7 +164,8 @@ class Workload:
         """Ask under one key until it is answered, each time at another address. None: it has failed."""
         until = time.monotonic() + _ANSWER_S_MAX
         for tries in count(first):
-            address = self.addresses[tries % len(self.addresses)]
+            addresses = self.addresses
+            address = addresses[tries % len(addresses)]
             headers = {
                 "Authorization": f"Bearer {self._furniture.api_key}",
                 "Idempotency-Key": request.key,
