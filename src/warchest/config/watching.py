@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from django.db import InterfaceError, OperationalError
+
 from warchest.config import logs
 from warchest.ledger.contract import Ledger
 from warchest.runtime import figures, health, metrics, tracing
@@ -43,4 +45,8 @@ def _broker() -> str:
 
 
 def _chart() -> str:
-    return "" if services.local(Ledger).books() else "chart of accounts: empty"
+    try:
+        return "" if services.local(Ledger).books() else "chart of accounts: empty"
+    except (OperationalError, InterfaceError):
+        # That the database does not answer has been said.
+        return ""

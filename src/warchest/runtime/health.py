@@ -26,6 +26,9 @@ from warchest.runtime.services import COORDINATOR
 DRAINING_FILE = "WARCHEST_DRAINING"
 """Names a file, in the environment; once it is there, all processes that were told of it say that they are not ready."""
 
+_TABLELESS = {"admin"}
+"""Of what the back office has installed, what has no tables here: its changes stand in the record of operations."""
+
 Check = Callable[[], str]
 """Answers what is missing, in a few words for an operator; empty when nothing is."""
 
@@ -126,4 +129,5 @@ def _is_behind(alias: str, called: str) -> str:
 
 @functools.cache
 def _known_migrations() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+    found = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    return frozenset((app, name) for app, name in found if app not in _TABLELESS)
