@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from warchest.kernel.calls import at_most_once, runs_here
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 
@@ -327,18 +328,22 @@ class GuessLock:
 class Cards(Protocol):
     # Batches
 
+    @at_most_once
     def order(self, *, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
         """Write an order down. It can't be changed afterwards, only refused. Raises UnableToOrderBatch."""
         ...
 
+    @at_most_once
     def approve(self, *, batch_id: UUID, digest: str, approved_by: UUID, at: datetime) -> Batch:
         """Approve exactly the order of this digest. Raises UnableToDecideBatch: nobody approves what they ordered."""
         ...
 
+    @at_most_once
     def refuse(self, *, batch_id: UUID, refused_by: UUID, reason: str, at: datetime) -> Batch:
         """Raises UnableToDecideBatch."""
         ...
 
+    @at_most_once
     def generate(self, *, batch_id: UUID, at: datetime) -> Batch:
         """Make all cards of an approved batch; their codes wait sealed for the hand-over. About 10 s for a million.
 
@@ -346,6 +351,7 @@ class Cards(Protocol):
         """
         ...
 
+    @at_most_once
     def hand_over(
         self, *, batch_id: UUID, recipient: str, one_time_key: bytes, handed_over_by: UUID, at: datetime
     ) -> Batch:
@@ -356,6 +362,7 @@ class Cards(Protocol):
         """
         ...
 
+    @runs_here
     def fetch_print_file(self, *, batch_id: UUID, one_time_key: bytes, actor: str, at: datetime) -> bytes:
         """The lines ``Batch,Serial,Pin``, in the printer's habit, and delete what was kept; in a technical transaction.
 
@@ -432,6 +439,7 @@ class Cards(Protocol):
         """Raises TryAgain (``too_many_attempts``) while the player or the address is locked out."""
         ...
 
+    @at_most_once
     def count_guess(self, *, player: UUID, client_address: str, at: datetime) -> None:
         """Count a wrong code, in a technical transaction.
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Hold
@@ -314,6 +315,7 @@ class Charging(Protocol):
         """The wallet as it stands at ``at`` (None: now, by the database's clock). Raises UnableToSpend (``wallet_unknown``)."""
         ...
 
+    @at_most_once
     def fund(
         self,
         *,
@@ -332,6 +334,7 @@ class Charging(Protocol):
     # What spends from a wallet locks it until the transaction ends; many wallets in the order of their ids, so that no
     # two transactions wait for each other. Units that are reserved by holds or whose term is over can't be taken.
 
+    @at_most_once
     def consume(self, *, player: UUID, units: Money, reference: str, at: datetime) -> tuple[Slice, ...]:
         """Take units from the wallet's lots: promotions first, then the earliest expiry, then the oldest.
 
@@ -340,6 +343,7 @@ class Charging(Protocol):
         """
         ...
 
+    @at_most_once
     def consume_set(
         self, *, spends: Sequence[Spend], at: datetime
     ) -> tuple[tuple[Slice, ...] | UnableToSpend, ...]:
@@ -362,6 +366,7 @@ class Charging(Protocol):
         """
         ...
 
+    @at_most_once
     def transfer(
         self, *, sender: UUID, recipient: UUID, units: Money, reference: str, at: datetime
     ) -> tuple[Lot, ...]:
@@ -490,6 +495,7 @@ class Charging(Protocol):
         """
         ...
 
+    @at_most_once
     def capture(
         self, *, hold_id: UUID, player: UUID, units: Money | None, reference: str, at: datetime
     ) -> CapturedHold:
@@ -503,6 +509,7 @@ class Charging(Protocol):
         """Let a hold go, and what it had reserved. Raises UnableToHold, UnableToSpend (``wallet_unknown``)."""
         ...
 
+    @at_most_once
     def lapse(self, *, hold_ids: Sequence[UUID], at: datetime) -> tuple[UUID, ...]:
         """Let go those of the holds that are open and expired, and what they had reserved; answers which they were."""
         ...
@@ -516,6 +523,7 @@ class Charging(Protocol):
         """
         ...
 
+    @at_most_once
     def expire(self, *, lot_ids: Sequence[UUID], at: datetime) -> tuple[ExpiredLot, ...]:
         """Take out of their wallets what no hold keeps of the lots whose term is over. The journey posts the entries."""
         ...

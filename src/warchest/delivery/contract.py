@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 
 
@@ -125,6 +126,7 @@ class Delivery(Protocol):
         """Newest first, below the id ``before``."""
         ...
 
+    @at_most_once
     def send_again(self, *, delivery_id: int, at: datetime) -> WebhookDelivery:
         """Begin a finished delivery's schedule anew, under its old message id. Raises UnableToDeliver."""
         ...
@@ -167,6 +169,7 @@ class Delivery(Protocol):
         """Newest first, below the id ``before``."""
         ...
 
+    @at_most_once
     def send_mail_again(self, *, mail_id: UUID, at: datetime) -> Mail:
         """A person's decision about a mail that failed or whose outcome is unknown. Raises UnableToDeliver."""
         ...

@@ -18,6 +18,7 @@ def at_most_once(method: M) -> M:
 
 
 def runs_here(method: M) -> M:
-    """What this takes or answers is too much to travel: it runs where it is called, over the service's database."""
+    """What this takes or answers is too much to travel, or a secret that need not: it runs where it is called, over the
+    service's database."""
     method.__runs_here__ = True  # type: ignore[attr-defined]
     return method

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 
@@ -402,6 +403,7 @@ class Ledger(Protocol):
         """Set aside an amount of a floored account. Raises UnableToHold. Repeated with the same id it is one hold."""
         ...
 
+    @at_most_once
     def release_for_capture(self, *, hold_id: UUID, amount: Money | None, at: datetime) -> Hold:
         """Close a hold as captured for ``amount`` (None: all) and free what it set aside.
 
@@ -413,6 +415,7 @@ class Ledger(Protocol):
         """Let a hold go. Voiding one that is void already changes nothing. Raises UnableToHold."""
         ...
 
+    @at_most_once
     def lapse(self, *, at: datetime, hold_ids: Sequence[UUID] | None = None) -> tuple[UUID, ...]:
         """Let go those of the holds (None: of all) that are open and expired by ``at``; answers which they were.
 
@@ -568,6 +571,7 @@ class Ledger(Protocol):
         """Have tables ready for the month of ``at`` and the two after it; answers how many were made."""
         ...
 
+    @at_most_once
     def archive_month(self, *, month: date) -> int:
         """Take the tables of a month, named by its first day, out of those that work every day; answers how many entries
         they have. All that was readable stays so, and stays proved. Raises UnableToArchive."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from warchest.kernel.calls import at_most_once, runs_here
 from warchest.kernel.errors import UnableTo
 
 
@@ -171,6 +172,7 @@ class DrawnKey:
 
 
 class Members(Protocol):
+    @at_most_once
     def register_player(
         self,
         *,
@@ -215,14 +217,17 @@ class Members(Protocol):
         self, *, player_id: UUID, language: str, display_currency: str, time_zone: str
     ) -> Player: ...
 
+    @at_most_once
     def create_administrator(self, *, username: str, password: str, role: Role) -> Administrator:
         """Raises UnableToAdminister (``username_taken``)."""
         ...
 
+    @runs_here
     def hash_password(self, *, password: str) -> str:
         """What is kept of a password. Takes its time. Raises UnableToRegister (``password_too_weak``)."""
         ...
 
+    @at_most_once
     def add_administrator(
         self, *, administrator_id: UUID, username: str, password_hash: str, role: Role
     ) -> Administrator:
@@ -236,6 +241,7 @@ class Members(Protocol):
         """All who may sign in to the back office, by name."""
         ...
 
+    @at_most_once
     def register_certificate(
         self,
         *,
@@ -275,16 +281,19 @@ class Members(Protocol):
         """The active client of this key; the comparison takes the same time for any key."""
         ...
 
+    @at_most_once
     def issue_api_key(
         self, *, name: str, scopes: Sequence[Scope], calls_per_second: int, at: datetime
     ) -> tuple[ApiClient, str]:
         """Make an API client. The key is in the answer and nowhere else."""
         ...
 
+    @runs_here
     def draw_api_key(self) -> DrawnKey:
         """A key of 256 random bits, for the door that shows it once and registers what may be kept."""
         ...
 
+    @at_most_once
     def register_api_client(
         self,
         *,

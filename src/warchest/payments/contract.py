@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from warchest.accounting.contract import Quote
+from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.sdk.payments import Ability, Health, Report, Standing, UnableToTrustNotice
@@ -294,6 +295,7 @@ class Payments(Protocol):
         """Open the payment at its provider. Repeated, it is the same payment there. Raises UnableToUseProvider."""
         ...
 
+    @at_most_once
     def inquire(self, *, payment_id: UUID, at: datetime) -> Heard:
         """Ask the provider how the payment stands, and move the next inquiry on by the schedule.
 
@@ -301,6 +303,7 @@ class Payments(Protocol):
         """
         ...
 
+    @at_most_once
     def resume(self, *, payment_id: UUID, query: Mapping[str, str], at: datetime) -> Heard:
         """The browser came back with ``query``: ask the provider. Raises UnableToFindPayment, UnableToUseProvider."""
         ...
@@ -318,6 +321,7 @@ class Payments(Protocol):
         """Nothing is left to do about a notice."""
         ...
 
+    @at_most_once
     def postpone_notice(self, *, notice_id: UUID, problem: str, at: datetime) -> None:
         """Acting on a notice failed: it comes again by the schedule."""
         ...

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.kernel.period import Period, Term
@@ -23,10 +24,16 @@ YEARS_AHEAD_MAX = 50
 class UnableToGrant(UnableTo):
     """No time was added."""
 
+    reasons = frozenset({"ends_too_late"})
+
+
+class UnableToTakeOver(UnableTo):
+    """No term of an older system was added."""
+
     reasons = frozenset(
         {
-            "ends_too_late",
-            "terms_overlap",  # a term that is taken over begins before the one before it ends
+            "terms_overlap",  # one begins before the one before it ends
+            "terms_apart",  # one begins later than the one before it ends, which still has time to run
         }
     )
 
@@ -296,6 +303,7 @@ class Subscriptions(Protocol):
         """
         ...
 
+    @at_most_once
     def recognise(self, *, day: date, at: datetime) -> Earned:
         """Mark as earned what was served until the end of ``day`` (UTC), over all grants, pro rata by the second.
 
@@ -316,7 +324,7 @@ class Subscriptions(Protocol):
         """Add terms as an older system granted them; a place may occur more than once, the earlier term first.
 
         ``at`` is the moment of the cut-over: from then on what is deferred is earned, until the term's end. ``locked`` is
-        what ``lock_set`` answered. Raises UnableToGrant for all of them together.
+        what ``lock_set`` answered. Raises UnableToTakeOver for all of them together.
         """
         ...
 
