@@ -2,7 +2,7 @@
 
 The database keeps a stamp for each kind of them, and renews it in the very transaction that changes one (see
 ``sql/stamps.sql``). A journey reads the stamps along with claiming its key, so asking whether what a process has kept
-is still true costs it nothing.
+is still true costs it nothing; or one statement for each further database that has some.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from warchest.runtime import statements
-from warchest.runtime.services import COORDINATOR, services
+from warchest.runtime.services import services
 from warchest.runtime.transactions import current_stamps
 
 T = TypeVar("T")
@@ -38,8 +38,15 @@ class Facts(Generic[T]):
         return facts
 
     def _stamp_of_transaction(self) -> str:
-        # A journey reads the coordinator's stamps; a database of the service's own has others.
-        return current_stamps().get(self._service, "") if services.alias(self._service) == COORDINATOR else ""
+        if (stamps := current_stamps()) is None:
+            return ""
+        alias = services.alias(self._service)
+        if alias not in stamps:
+            # Those of the coordinator's database came with the key; of another all are read when one is needed.
+            stamps[alias] = dict(
+                statements.rows(self._service, "SELECT name, stamp::text FROM runtime_stamp")
+            )
+        return stamps[alias].get(self._service, "")
 
     def _stamp(self) -> str:
         found = statements.rows(

@@ -30,6 +30,7 @@ from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.ending import Ending
 from warchest.runtime.idempotency import Stored
 from warchest.runtime.secrets import secret
+from warchest.runtime.services import COORDINATOR
 from warchest.runtime.transactions import Telling, Transaction, business_transaction, technical_transaction
 from warchest.runtime.two_phase import ensure_kept
 
@@ -86,7 +87,7 @@ class Journey(Generic[P, R]):
                 claimed = idempotency.claim(route=self.name, asked=[(command, asked)])
                 before = claimed.answered[0]
                 if before is None:
-                    tx.stamps = claimed.stamps
+                    tx.stamps[COORDINATOR] = claimed.stamps
                     answer = self.body(tx, *args, **kwargs)
                     ending = Ending(route=self.name)
                     ending.add(tx, outcome="done", answer=wire.encode(answer))

@@ -34,6 +34,7 @@ from warchest.runtime.journey import (
     repeated_while_busy,
     request_fingerprint,
 )
+from warchest.runtime.services import COORDINATOR
 from warchest.runtime.transactions import Telling, Work, business_transaction, refuse_nesting
 from warchest.runtime.two_phase import ensure_kept
 
@@ -183,7 +184,7 @@ class JourneyOfMany(Generic[A, R]):
                     route=self.name,
                     asked=[(case.command, mark) for case, mark in zip(cases, fingerprints, strict=True)],
                 )
-                work.stamps = claimed.stamps
+                work.stamps[COORDINATOR] = claimed.stamps
                 work.cases = [
                     case for case, before in zip(cases, claimed.answered, strict=True) if before is None
                 ]

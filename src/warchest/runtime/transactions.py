@@ -23,13 +23,13 @@ W = TypeVar("W", bound="Work")
 class Work:
     """What is done in one transaction: the services that take part in it, and what it has read at its beginning."""
 
-    stamps: Mapping[str, str] = {}
-    """Of the facts that seldom change, by service: see ``facts``."""
     claimed: Sequence[str] = ()
     """The callers' keys that it does the work of, as the decision over several databases shall name them."""
 
     def __init__(self) -> None:
         self.participants = Participants()
+        self.stamps: dict[str, Mapping[str, str]] = {}
+        """Of the facts that seldom change, by database and service: see ``facts``."""
 
     def get(self, contract: type[S]) -> S:
         """A service that takes part in this transaction: its code runs here, over its own database's connection."""
@@ -99,7 +99,7 @@ def technical_transaction(service: str) -> Iterator[None]:
         yield
 
 
-def current_stamps() -> Mapping[str, str]:
-    """The stamps that the open business transaction read at its beginning; none outside of one."""
+def current_stamps() -> dict[str, Mapping[str, str]] | None:
+    """The stamps that the open business transaction has read so far, by database; None outside of one."""
     work = open_work.get()
-    return work.stamps if isinstance(work, Work) else {}
+    return work.stamps if isinstance(work, Work) else None
