@@ -134,3 +134,11 @@ def server_dsn(request: pytest.FixtureRequest) -> Callable[[str], str]:
 def superuser_dsn(server_dsn: Callable[[str], str], database: str) -> str:
     """For tests that attack their own database with all rights."""
     return server_dsn(database)
+
+
+@pytest.fixture
+def superuser_dsn_of(server_dsn: Callable[[str], str], database: str) -> Callable[[str], str]:
+    """The same, of the database that a service has in this run."""
+    from warchest.runtime.services import services
+
+    return lambda service: server_dsn(databases.named(database, services.place(service)))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import jwt
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
+from tests.builders.databases import captured_queries
 from tests.builders.house import ARENA, ARENA_MONTH, ARENA_YEAR
 from tests.builders.people import a_player
 from warchest.kernel.ids import new_id
@@ -53,7 +52,7 @@ class TestBuying:
         }  # fmt: skip
         assert (bought["online_service"], bought["plan"]) == (str(ARENA), str(ARENA_MONTH))
         assert bought["charged"] == {"amount": "500.00", "currency": "XCR"}
-        with CaptureQueriesContext(connection) as queries:
+        with captured_queries() as queries:
             second = buy(client, player.id, plan=str(ARENA_YEAR)).json()
         assert (second["id"], second["starts_at"]) == (bought["id"], bought["ends_at"])
         assert second["charged"] == {"amount": "5000.00", "currency": "XCR"}
@@ -101,7 +100,7 @@ class TestEntitlements:
     def test_are_proved_by_a_token_that_the_published_keys_check(self):
         client, player = an_api_client(), a_player(with_units="1000")
         bought = buy(client, player.id).json()
-        with CaptureQueriesContext(connection) as queries:
+        with captured_queries() as queries:
             right = call(client, "GET", f"/entitlements/{player.id}/{ARENA}").json()
         assert len(queries) <= 3
         assert (right["entitled"], right["until"]) == (True, bought["ends_at"])

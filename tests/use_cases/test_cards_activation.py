@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from threading import Barrier
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.db.utils import DatabaseError
 
 from tests.builders.books import assert_books_prove
@@ -215,7 +215,7 @@ class TestActivation:
     def test_is_for_ever(self) -> None:
         batch, player, thief = a_batch(), a_player(), a_player()
         activate_card(a_command(), player=player.id, code=batch.cards[0].code)
-        with pytest.raises(DatabaseError, match="for ever"), connection.cursor() as cursor:
+        with pytest.raises(DatabaseError, match="for ever"), services.database("cards").cursor() as cursor:
             cursor.execute("UPDATE cards_card SET player_id = %s WHERE state = 'activated'", [thief.id])
 
 
@@ -299,7 +299,7 @@ class TestRefusal:
 
     def test_of_a_frozen_player_whatever_the_code(self) -> None:
         batch, player = a_batch(), a_player()
-        with connection.cursor() as cursor:
+        with services.database("members").cursor() as cursor:
             cursor.execute("UPDATE members_player SET state = 'frozen' WHERE id = %s", [player.id])
         for code in (batch.cards[0].code, NO_CODE):
             with pytest.raises(UnableToActivateCard, match="player_frozen"):
@@ -405,7 +405,7 @@ class TestGuessing:
         player = a_player()
         ends = at_once(20, lambda _: _guess(player.id))
         assert ends["card_code_unknown"] + ends["too_many_attempts"] == 20
-        with connection.cursor() as cursor:
+        with services.database("cards").cursor() as cursor:
             cursor.execute("SELECT count(*) FROM cards_guess")
             assert cursor.fetchone()[0] == ends["card_code_unknown"] >= 5
         (lock,) = cards().locks(at=NOW)

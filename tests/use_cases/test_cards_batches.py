@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
 from tests.builders.books import assert_books_prove
@@ -22,6 +23,7 @@ from tests.builders.cards import (
     fetched,
     printed,
 )
+from tests.builders.databases import named
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import NOW, acting_as, an_administrator
 from warchest.cards import making
@@ -48,9 +50,17 @@ from warchest.kernel.codes import is_whole
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Role, UnableToAdminister
+from warchest.runtime.databases import aliases
 from warchest.runtime.services import services
+from warchest.runtime.transactions import technical_transaction
 
 pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def cards_dsn(superuser_dsn_of: Callable[[str], str]) -> str:
+    """How somebody with all rights signs in to the database of the cards."""
+    return superuser_dsn_of("cards")
 
 
 def cards() -> Cards:
@@ -139,9 +149,9 @@ class TestApproval:
         with pytest.raises(UnableToDecideBatch, match="digest_changed"):
             approve_batch(acting_as(an_administrator(Role.OWNER)), batch=batch.id, digest=other.digest)
 
-    def test_is_refused_when_the_database_was_tampered_with(self, superuser_dsn: str) -> None:
+    def test_is_refused_when_the_database_was_tampered_with(self, cards_dsn: str) -> None:
         batch = an_order()
-        with psycopg.connect(superuser_dsn, autocommit=True) as attacker:
+        with psycopg.connect(cards_dsn, autocommit=True) as attacker:
             attacker.execute("SET session_replication_role = replica")
             attacker.execute("UPDATE cards_batch SET quantity = 1000000")
         with pytest.raises(UnableToDecideBatch, match="digest_changed"):
@@ -172,16 +182,16 @@ class TestApproval:
             "state = 'ordered'",
         ],
     )
-    def test_stands_for_ever_even_against_the_databases_owner(self, change: str, superuser_dsn: str) -> None:
+    def test_stands_for_ever_even_against_the_databases_owner(self, change: str, cards_dsn: str) -> None:
         an_approved_batch()
-        with psycopg.connect(superuser_dsn) as attacker, pytest.raises(psycopg.errors.Error) as refused:
+        with psycopg.connect(cards_dsn) as attacker, pytest.raises(psycopg.errors.Error) as refused:
             attacker.execute(f"UPDATE cards_batch SET {change}")
         assert refused.value.sqlstate in ("WC001", "23514")
 
-    def test_of_ones_own_order_is_refused_by_the_database_itself(self, superuser_dsn: str) -> None:
+    def test_of_ones_own_order_is_refused_by_the_database_itself(self, cards_dsn: str) -> None:
         an_order()
         with (
-            psycopg.connect(superuser_dsn) as attacker,
+            psycopg.connect(cards_dsn) as attacker,
             pytest.raises(psycopg.errors.CheckViolation) as refused,
         ):
             attacker.execute(
@@ -247,7 +257,7 @@ class TestGeneration:
 
     def test_of_unapproved_cards_is_refused_by_the_database_itself(self) -> None:
         batch = an_order()
-        with pytest.raises(DatabaseError, match="only as approved"), connection.cursor() as cursor:
+        with pytest.raises(DatabaseError, match="only as approved"), _tables() as cursor:
             cursor.execute(
                 "INSERT INTO cards_card (serial, batch_id, number, code_hash, last_four)"
                 " VALUES ('WC1', %s, 1, decode(repeat('00', 32), 'hex'), '0000')",
@@ -264,12 +274,13 @@ class TestGeneration:
             "DELETE FROM cards_batch",
         ],
     )
-    def test_is_for_ever(self, statement: str, superuser_dsn: str) -> None:
+    def test_is_for_ever(self, statement: str, cards_dsn: str) -> None:
         a_made_batch()
-        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        with pytest.raises(DatabaseError), technical_transaction("cards"), _tables() as cursor:
             cursor.execute(statement)
-        with psycopg.connect(superuser_dsn) as attacker, pytest.raises(psycopg.errors.Error):
+        with psycopg.connect(cards_dsn) as attacker, pytest.raises(psycopg.errors.Error) as refused:
             attacker.execute(statement)
+        assert not isinstance(refused.value, psycopg.errors.UndefinedTable)
 
 
 class TestHandOver:
@@ -302,26 +313,13 @@ class TestHandOver:
         assert cards().forget_print_files(at=late) == 1
         assert _rows("cards_printfile") == 0
 
-    def test_leaves_no_plain_code_anywhere(self, superuser_dsn: str) -> None:
+    def test_leaves_no_plain_code_anywhere(self, server_dsn: Callable[[str], str], database: str) -> None:
         printed_batch = a_batch(quantity=2)
         codes = [card.code for card in printed_batch.cards]
-        with psycopg.connect(superuser_dsn) as everything:
-            tables = everything.execute(
-                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-                " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-            ).fetchall()
-
-            def where(text: str) -> list[str]:
-                look = " WHERE strpos(upper(line::text), %s) + strpos(line::text, %s) > 0 LIMIT 1"
-                values = [text, text.encode().hex()]
-                return [
-                    table
-                    for (table,) in tables
-                    if everything.execute(f"SELECT 1 FROM {table} AS line{look}", values).fetchone()
-                ]
-
-            assert "public.cards_card" in where(printed_batch.cards[0].serial)
-            assert [where(code) for code in codes] == [[], []]
+        serial = printed_batch.cards[0].serial
+        dsns = [server_dsn(named(database, alias)) for alias in aliases()]
+        assert "public.cards_card" in [table for dsn in dsns for table in _where(dsn, serial)]
+        assert [table for dsn in dsns for code in codes for table in _where(dsn, code)] == []
         assert _rows("cards_printfile") == 0
 
     def test_books_what_the_reseller_owes(self) -> None:
@@ -358,14 +356,36 @@ def test_an_answer_reads_back_as_it_was() -> None:
     assert isinstance(first.terms, BatchTerms)
 
 
+def _where(dsn: str, text: str) -> list[str]:
+    """The tables of a database in which this stands anywhere, as text or as bytes."""
+    look = " WHERE strpos(upper(line::text), %s) + strpos(line::text, %s) > 0 LIMIT 1"
+    with psycopg.connect(dsn) as everything:
+        tables = everything.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        return [
+            table
+            for (table,) in tables
+            if everything.execute(
+                f"SELECT 1 FROM {table} AS line{look}", [text, text.encode().hex()]
+            ).fetchone()
+        ]
+
+
+def _tables() -> Any:
+    """What lies below the service of cards."""
+    return services.database("cards").cursor()
+
+
 def _rows(table: str) -> int:
-    with connection.cursor() as cursor:
+    with _tables() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         return int(cursor.fetchone()[0])
 
 
 def _entries(key: str) -> list[object]:
-    with connection.cursor() as cursor:
+    with services.database("ledger").cursor() as cursor:
         cursor.execute("SELECT entry_id FROM ledger_entrykey WHERE key = %s", [key])
         ids: list[UUID] = [row[0] for row in cursor.fetchall()]
     return [services.get(Ledger).entry(entry_id=entry_id) for entry_id in ids]

@@ -143,8 +143,9 @@ class TestPrices:
     @pytest.mark.parametrize(
         "attack", ["UPDATE catalogue_price SET amount_minor = 1", "DELETE FROM catalogue_price"]
     )
-    def test_never_changed_not_even_by_the_owner_of_the_database(self, superuser_dsn, attack):
-        with psycopg.connect(superuser_dsn) as attacker, pytest.raises(psycopg.Error, match="append-only"):
+    def test_never_changed_not_even_by_the_owner_of_the_database(self, superuser_dsn_of, attack):
+        attacker = psycopg.connect(superuser_dsn_of("catalogue"))
+        with attacker, pytest.raises(psycopg.Error, match="append-only"):
             attacker.execute(attack)
 
 

@@ -85,7 +85,7 @@ class TestWelcome:
     def test_keeps_no_address(self) -> None:
         a_player(nickname="ann")
         send()
-        with connections["default"].cursor() as cursor:
+        with services.database("delivery").cursor() as cursor:
             cursor.execute("SELECT string_agg(m::text, '') FROM delivery_mail AS m")
             assert "example.org" not in cursor.fetchone()[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import DatabaseError, IntegrityError, connection, connections
+from django.db import DatabaseError, IntegrityError, connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +61,7 @@ class Parrot:
         )
 
     def start(self, payment: PaymentRequest) -> Report:
-        assert not connection.in_atomic_block
+        assert not services.database("payments").in_atomic_block
         self.heard.append(payment.reference)
         if isinstance(self.says, Exception):
             raise self.says
@@ -103,7 +103,7 @@ def hear(payment: Payment, report: Report) -> Payment:
 class TestTheTable:
     @pytest.mark.usefixtures("database")
     def test_is_the_same_in_the_database(self) -> None:
-        with connection.cursor() as cursor:
+        with services.database("payments").cursor() as cursor:
             for leaves in Status:
                 for reaches in Status:
                     cursor.execute("SELECT payments_may_step(%s, %s)", [leaves, reaches])
@@ -259,19 +259,29 @@ class TestTheDatabaseRefuses:
             "TRUNCATE payments_payment CASCADE",
         ],
     )
-    def test_to_unsay_what_happened(self, paid: Payment, superuser_dsn: str, statement: str) -> None:
-        with pytest.raises(DatabaseError), connection.cursor() as cursor:
+    def test_to_unsay_what_happened(
+        self, paid: Payment, superuser_dsn_of: Callable[[str], str], statement: str
+    ) -> None:
+        with pytest.raises(DatabaseError), services.database("payments").cursor() as cursor:
             cursor.execute(statement)
-        with psycopg.connect(superuser_dsn) as all_powerful, pytest.raises(psycopg.Error):
+        all_powerful = psycopg.connect(superuser_dsn_of("payments"))
+        with all_powerful, pytest.raises(psycopg.Error) as refused:
             all_powerful.execute(statement)
+        assert not isinstance(refused.value, psycopg.errors.UndefinedTable)
 
     def test_a_payment_that_is_credited_without_entry_and_lot(self, parrot: type[Parrot]) -> None:
         a_payment()
-        with pytest.raises(IntegrityError, match="payment_credited_by_status"), connection.cursor() as cursor:
+        with (
+            pytest.raises(IntegrityError, match="payment_credited_by_status"),
+            services.database("payments").cursor() as cursor,
+        ):
             cursor.execute("UPDATE payments_payment SET status = 'succeeded'")
 
     def test_a_payment_that_begins_as_paid(self, paid: Payment) -> None:
-        with pytest.raises(IntegrityError, match="begins as created"), connection.cursor() as cursor:
+        with (
+            pytest.raises(IntegrityError, match="begins as created"),
+            services.database("payments").cursor() as cursor,
+        ):
             cursor.execute(
                 "INSERT INTO payments_payment SELECT (jsonb_populate_record(p, jsonb_build_object("
                 " 'id', %s::text, 'lot', %s::text, 'journal_entry', %s::text, 'provider_reference', ''))).*"

@@ -70,10 +70,12 @@ class TestInviting:
             " ('00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-00000000000a', 'B', now())",
         ],
     )
-    def test_the_database_refuses_loops_and_changed_ties(self, superuser_dsn, attack):
+    def test_the_database_refuses_loops_and_changed_ties(self, superuser_dsn_of, attack):
         join(join())
-        with psycopg.connect(superuser_dsn) as attacker, pytest.raises(psycopg.Error):
+        attacker = psycopg.connect(superuser_dsn_of("referrals"))
+        with attacker, pytest.raises(psycopg.Error) as refused:
             attacker.execute(attack)
+        assert not isinstance(refused.value, psycopg.errors.UndefinedTable)
 
 
 @pytest.mark.use_case("MLM-06")

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -35,6 +35,7 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import UnableToFindPlayer
 from warchest.runtime.command import UnableToUseKey
+from warchest.runtime.databases import aliases
 from warchest.runtime.journey import Done
 from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions, UnableToGrant
@@ -55,23 +56,33 @@ def available(player: Any) -> str:
     return services.get(Charging).wallet(player=player.id, at=NOW).available.major
 
 
-def rows(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    with connections["default"].cursor() as cursor:
+def rows(statement: str, *parameters: object, of: str = "runtime") -> list[tuple[Any, ...]]:
+    """What stands in the database that this service has."""
+    with services.database(of).cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
 
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """The statements that the process sends, without BEGIN and COMMIT."""
+    """The statements that the process sends to any database, without BEGIN and COMMIT."""
     statements: list[str] = []
 
     def count(execute: Any, sql: str, *rest: Any) -> Any:
         statements.append(sql)
         return execute(sql, *rest)
 
-    with connections["default"].execute_wrapper(count):
+    with ExitStack() as stack:
+        for alias in aliases():
+            stack.enter_context(connections[alias].execute_wrapper(count))
         yield statements
+
+
+def expected(*, written: int) -> int:
+    """Nine; where further databases take part each is asked for its stamps and whether it was written to, and with
+    ``written`` of them there is a decision, and from each a promise, which it keeps."""
+    further = len(aliases()) - 1
+    return 9 + 2 * further + (1 + 2 * written if further else 0)
 
 
 class TestStatements:
@@ -84,14 +95,14 @@ class TestStatements:
         for player in (first, second):  # one that goes on, and one that is new
             with counted() as statements:
                 prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
-            assert len(statements) == 9, statements
+            assert len(statements) == expected(written=2), statements
 
     def test_forty_purchases_take_as_many_as_one(self) -> None:
         players = [a_player(with_units="500") for _ in range(40)]
         prolong_subscription(a_command(), player=a_player(with_units="500").id, plan=ARENA_MONTH, periods=1)
         with counted() as statements:
             done(prolong_subscriptions([asks(player) for player in players]))
-        assert len(statements) == 9, statements
+        assert len(statements) == expected(written=1), statements
         assert_books_prove()
 
     def test_a_replay_takes_one(self) -> None:
@@ -100,7 +111,8 @@ class TestStatements:
         prolong_subscriptions(asked)
         with counted() as statements:
             prolong_subscriptions(asked)
-        assert len(statements) == 1
+        # With several databases: whether all of them have kept what they promised under this key.
+        assert len(statements) == (1 if len(aliases()) == 1 else 1 + len(aliases())), statements
 
 
 class TestEachAsIfAlone:
@@ -133,7 +145,7 @@ class TestEachAsIfAlone:
             a_player(with_units="499"),
             a_player(with_units="500"),
         )
-        rows("UPDATE members_player SET state = 'frozen' WHERE id = %s RETURNING id", frozen.id)
+        rows("UPDATE members_player SET state = 'frozen' WHERE id = %s RETURNING id", frozen.id, of="members")
         ends = prolong_subscriptions(
             [
                 asks(poor),
@@ -210,32 +222,69 @@ def _twins(random: Random) -> tuple[UUID, UUID, UUID, int]:
 def _traces(player: UUID) -> list[object]:
     """All that a purchase leaves behind, without ids: lots, slices, time, deferrals, commissions, entry, fact, line."""
     found: list[object] = [
-        rows(statement, player)
-        for statement in (
-            "SELECT issued_minor, units_left_minor, consideration_left_minor, currency FROM charging_lot"
-            " WHERE wallet_id = %s ORDER BY id",
-            "SELECT s.units_minor, s.consideration_minor, s.occurred_at, l.currency FROM charging_lotslice AS s"
-            " JOIN charging_lot AS l ON l.id = s.lot_id WHERE l.wallet_id = %s ORDER BY s.id",
-            "SELECT plan, starts_at, ends_at, anchor_day, state FROM subscriptions_subscription WHERE player = %s",
-            "SELECT g.source, g.plan, g.starts_at, g.ends_at, g.granted_at, d.currency, d.net_minor FROM"
-            " subscriptions_grant AS g JOIN subscriptions_subscription AS s ON s.id = g.subscription_id"
-            " LEFT JOIN subscriptions_deferral AS d ON d.grant_id = g.id WHERE s.player = %s ORDER BY d.currency",
-            "SELECT online_service, starts_at, until, source, occurred_at FROM subscriptions_entitlementchange"
-            " WHERE player = %s ORDER BY id",
-            "SELECT level, plan_id, base_minor, rate_bps, amount_minor, currency, state, earned_at"
-            " FROM referrals_commission WHERE buyer = %s ORDER BY currency, level",
-            "SELECT topic, payload - array['player', 'subscription', 'grant', 'journal_entry'], occurred_at"
-            " FROM runtime_outboxevent WHERE key = %s::text AND topic LIKE 'subscriptions.%%'",
-            "SELECT o.outcome, o.reason, o.subject_kind, o.details - 'entry', o.actor_kind, o.occurred_at"
-            " FROM (VALUES (%s::uuid)) AS buyer (id) CROSS JOIN runtime_operation AS o"
-            " WHERE o.name = 'subscriptions.prolong' AND (o.subject_id = buyer.id::text OR o.subject_id IN"
-            " (SELECT s.id::text FROM subscriptions_subscription AS s WHERE s.player = buyer.id))",
+        rows(statement, player, of=service)
+        for service, statement in (
+            (
+                "charging",
+                "SELECT issued_minor, units_left_minor, consideration_left_minor, currency FROM charging_lot"
+                " WHERE wallet_id = %s ORDER BY id",
+            ),
+            (
+                "charging",
+                "SELECT s.units_minor, s.consideration_minor, s.occurred_at, l.currency"
+                " FROM charging_lotslice AS s JOIN charging_lot AS l ON l.id = s.lot_id"
+                " WHERE l.wallet_id = %s ORDER BY s.id",
+            ),
+            (
+                "subscriptions",
+                "SELECT plan, starts_at, ends_at, anchor_day, state FROM subscriptions_subscription"
+                " WHERE player = %s",
+            ),
+            (
+                "subscriptions",
+                "SELECT g.source, g.plan, g.starts_at, g.ends_at, g.granted_at, d.currency, d.net_minor FROM"
+                " subscriptions_grant AS g JOIN subscriptions_subscription AS s ON s.id = g.subscription_id"
+                " LEFT JOIN subscriptions_deferral AS d ON d.grant_id = g.id WHERE s.player = %s"
+                " ORDER BY d.currency",
+            ),
+            (
+                "subscriptions",
+                "SELECT online_service, starts_at, until, source, occurred_at"
+                " FROM subscriptions_entitlementchange WHERE player = %s ORDER BY id",
+            ),
+            (
+                "referrals",
+                "SELECT level, plan_id, base_minor, rate_bps, amount_minor, currency, state, earned_at"
+                " FROM referrals_commission WHERE buyer = %s ORDER BY currency, level",
+            ),
+            (
+                "runtime",
+                "SELECT topic, payload - array['player', 'subscription', 'grant', 'journal_entry'], occurred_at"
+                " FROM runtime_outboxevent WHERE key = %s::text AND topic LIKE 'subscriptions.%%'",
+            ),
         )
     ]
+    subjects = [
+        str(player),
+        *(
+            str(found)
+            for (found,) in rows(
+                "SELECT id FROM subscriptions_subscription WHERE player = %s", player, of="subscriptions"
+            )
+        ),
+    ]
+    found.append(
+        rows(
+            "SELECT outcome, reason, subject_kind, details - 'entry', actor_kind, occurred_at"
+            " FROM runtime_operation WHERE name = 'subscriptions.prolong' AND subject_id = ANY (%s)",
+            subjects,
+        )
+    )
     entries = rows(
         "SELECT g.entry_id, g.id FROM subscriptions_grant AS g JOIN subscriptions_subscription AS s"
         " ON s.id = g.subscription_id WHERE s.player = %s",
         player,
+        of="subscriptions",
     )
     for entry_id, grant in entries:
         entry = services.get(Ledger).entry(entry_id=entry_id)
@@ -322,7 +371,7 @@ class TestTrouble:
             prolong_subscriptions(asked)
         connections.close_all()
         assert [available(player) for player in players] == ["500.00"] * 3
-        assert rows("SELECT count(*) FROM subscriptions_subscription") == [(0,)]
+        assert rows("SELECT count(*) FROM subscriptions_subscription", of="subscriptions") == [(0,)]
         assert [end.replayed for end in prolong_subscriptions(asked)] == [False] * 3
         assert_books_prove()
 

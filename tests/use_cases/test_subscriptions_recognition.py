@@ -138,8 +138,10 @@ class TestWhatTheDatabaseRefuses:
             "        ends_at + interval '1 day', '', granted_at FROM subscriptions_grant",
         ],
     )
-    def test_rewriting_what_was_granted_or_earned(self, superuser_dsn, attack):
+    def test_rewriting_what_was_granted_or_earned(self, superuser_dsn_of, attack):
         buy_month()
         recognise(date(2026, 4, 3))
-        with psycopg.connect(superuser_dsn) as attacker, pytest.raises(psycopg.Error):
+        attacker = psycopg.connect(superuser_dsn_of("subscriptions"))
+        with attacker, pytest.raises(psycopg.Error) as refused:
             attacker.execute(attack)
+        assert not isinstance(refused.value, psycopg.errors.UndefinedTable)
