@@ -172,6 +172,10 @@ MISTAKES: dict[str, tuple[Callable[[OlderSystem], object], str]] = {
         with_value("subscriptions", 1, "starts_at", "2026-03-14"),
         "subscriptions.csv, line 3, starts_at: The term begins before the one in line 2 ends.",
     ),
+    "a gap behind a term that still runs": (
+        with_value("subscriptions", 1, "starts_at", "2026-03-16"),
+        "subscriptions.csv, line 3, starts_at: The term begins later than the one in line 2 ends.",
+    ),
     "something left to earn of a term that is over": (
         lambda system: system.subscriptions[2].update({"deferred": "1.00", "currency": "EUR"}),
         "subscriptions.csv, line 4, deferred: The term was over at the cut-over, and something is left to earn.",

@@ -14,12 +14,14 @@ from warchest.kernel.errors import TryAgain, UnableTo
 
 # Met by operators on a terminal, where the error's own words are shown.
 OPERATORS_ONLY = {
+    "UnableToMoveIn",
     "UnableToOpenAuthority",
     "UnableToPlaceService",
     "UnableToReadConfiguration",
     "UnableToSignHead",
     "UnableToStartPostgres",
     "UnableToStopPostgres",
+    "UnableToTakeOver",
 }
 
 

@@ -35,7 +35,7 @@ class TermRow:
 def move_in_subscriptions(tx: Transaction, *, system: str, rows: tuple[TermRow, ...]) -> SetTaken:
     """Take over terms of players who are here; of one player and online service the earlier ones first.
 
-    Raises UnableToMoveIn, UnableToFindPlayer, UnableToGrant, UnableToPost.
+    Raises UnableToMoveIn, UnableToFindPlayer, UnableToTakeOver, UnableToPost.
     """
     new = new_rows(tx, system=system, kind=TakenKind.SUBSCRIPTION, ids=[row.id for row in rows], rows=rows)
     if not new.rows:

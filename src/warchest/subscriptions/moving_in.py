@@ -17,7 +17,7 @@ from warchest.subscriptions.contract import (
     Place,
     Subscription,
     SubscriptionState,
-    UnableToGrant,
+    UnableToTakeOver,
 )
 from warchest.subscriptions.models import Deferral as DeferralRow
 from warchest.subscriptions.models import Grant as GrantRow
@@ -45,7 +45,7 @@ def take_grants(*, grants: Sequence[MovedGrant], locked: Mapping[Place, Subscrip
     now: dict[Place, Subscription] = {}
     rows: list[tuple[MovedGrant, Subscription]] = []
     for grant in grants:
-        after = _after(grant, now.get(grant.place) or locked.get(grant.place))
+        after = _after(grant, now.get(grant.place) or locked.get(grant.place), at)
         now[grant.place] = after
         rows.append((grant, after))
     SubscriptionRow.objects.bulk_create(_row(one) for place, one in now.items() if place not in locked)
@@ -96,7 +96,7 @@ def take_grants(*, grants: Sequence[MovedGrant], locked: Mapping[Place, Subscrip
         statements.rows("subscriptions", _TELL, [statements.document(told)])
 
 
-def _after(grant: MovedGrant, before: Subscription | None) -> Subscription:
+def _after(grant: MovedGrant, before: Subscription | None, at: datetime) -> Subscription:
     """The subscription with this term behind what it had."""
     if before is None:
         return Subscription(
@@ -110,9 +110,12 @@ def _after(grant: MovedGrant, before: Subscription | None) -> Subscription:
             state=SubscriptionState.ACTIVE,
         )
     if grant.starts_at < before.ends_at:
-        raise UnableToGrant("terms_overlap")
+        raise UnableToTakeOver("terms_overlap")
     if grant.starts_at == before.ends_at:
         return replace(before, plan=grant.plan, ends_at=grant.ends_at)
+    # A subscription knows its latest stretch only: a later one would take away what is left of this.
+    if before.ends_at > at:
+        raise UnableToTakeOver("terms_apart")
     return replace(
         before,
         plan=grant.plan,

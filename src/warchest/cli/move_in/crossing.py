@@ -10,7 +10,7 @@ from warchest.cli.move_in.control import FILE
 from warchest.cli.move_in.fields import quoted
 from warchest.cli.move_in.findings import Findings
 from warchest.cli.move_in.read import Read
-from warchest.cli.move_in.scratch import Scratch, portions
+from warchest.cli.move_in.scratch import Scratch, micro, portions
 from warchest.kernel.currency import INNER, currency
 from warchest.kernel.money import Money
 from warchest.members.contract import Members
@@ -31,14 +31,14 @@ _WALLETS = """
       FROM player AS p
       LEFT JOIN (SELECT player, sum(units) AS units FROM lot GROUP BY player) AS l ON l.player = p.id
      WHERE p.wallet IS NOT NULL AND p.wallet <> coalesce(l.units, 0) ORDER BY p.line"""
-_OVERLAPS = """
-    SELECT line, before FROM (
+_FOLLOWING = """
+    SELECT line, before, starts < ended FROM (
         SELECT line, starts, lag(ends) OVER place AS ended, lag(line) OVER place AS before
           FROM term WINDOW place AS (PARTITION BY player, service ORDER BY line))
-     WHERE starts < ended ORDER BY line"""
+     WHERE starts < ended OR starts > ended AND ended > ? ORDER BY line"""
 
 
-def compare(read: Read, files: Mapping[str, str], findings: Findings) -> None:
+def compare(read: Read, files: Mapping[str, str], findings: Findings, *, cutover_at: datetime) -> None:
     scratch = read.scratch
     for table, column, field in (
         ("player", "id", "id"),
@@ -75,13 +75,14 @@ def compare(read: Read, files: Mapping[str, str], findings: Findings) -> None:
             f"{quoted(name)} has {_units(told)}, the lots in {files['wallets']} sum to {_units(units)}",
             "Bring all lots of the wallet, or correct the total.",
         )
-    for line, before in scratch.rows(_OVERLAPS):
+    for line, before, overlaps in scratch.rows(_FOLLOWING, micro(cutover_at)):
         findings.add(
             files["subscriptions"],
             line,
             "starts_at",
-            f"The term begins before the one in line {before} ends",
-            "Terms of one player and online service come one after the other and never overlap.",
+            f"The term begins {'before' if overlaps else 'later than'} the one in line {before} ends",
+            "Terms of one player and online service follow each other without overlap, and without a gap"
+            " where the earlier one still has time to run.",
         )
     _control(read, findings)
 

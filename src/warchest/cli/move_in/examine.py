@@ -47,7 +47,7 @@ def examine(
     files.take(rows.SUBSCRIPTIONS, lambda line: rows.term(line, house, codes, findings), keeper.terms)
     files.take(rows.BALANCES, lambda line: rows.balance(line, house, findings), keeper.balances)
     scratch.index()
-    crossing.compare(read, files.names, findings)
+    crossing.compare(read, files.names, findings, cutover_at=house.cutover_at)
     if move_in is not None:
         crossing.tell_gone(read, files.names, findings)
     if read.finished_at is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting, TakenKind, TakenRow
 from warchest.cli.move_in.findings import Findings
 from warchest.cli.move_in.read import HASHES_SHOWN, Read
 from warchest.cli.move_in.rows import House, ReadPlayer
+from warchest.cli.move_in.scratch import micro
 from warchest.journeys.move_in_balances import PLAYERS_BOOKS, BalanceRow
 from warchest.journeys.move_in_subscriptions import TermRow
 from warchest.journeys.move_in_wallets import LotRow
@@ -20,7 +20,6 @@ from warchest.members.contract import ExaminedPlayer, Members, PlayerDraft
 from warchest.runtime import wire
 from warchest.runtime.services import services
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = {
     "nickname_malformed": ("nickname", "It is no nickname", "Give it 3 to 24 letters, digits, '_' or '-'."),
     "email_malformed": ("email", "It is no e-mail address", "Write one address, like anna@example.org."),
@@ -77,7 +76,7 @@ class Keeper:
         kept = []
         for line, row in portion:
             self._read.deferred[row.deferred.currency.code] += row.deferred.minor
-            place = (row.id, row.player, str(row.online_service), _micro(row.starts_at), _micro(row.ends_at))
+            place = (row.id, row.player, str(row.online_service), micro(row.starts_at), micro(row.ends_at))
             kept.append((line, *place, int(row.id in before), wire.encode(row)))
         self._read.scratch.add("term", kept)
 
@@ -157,7 +156,3 @@ def _draft(one: ReadPlayer) -> PlayerDraft:
         state=row.state,
         registered_at=row.joined_at,
     )
-
-
-def _micro(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

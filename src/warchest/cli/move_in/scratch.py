@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from warchest.runtime import wire
 
 R = TypeVar("R")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PORTION = 1000
 _CACHE_KIB = 64 * 1024
 
@@ -147,3 +149,8 @@ def portions(rows: Iterable[R], size: int = _PORTION) -> Iterator[list[R]]:
             portion = []
     if portion:
         yield portion
+
+
+def micro(moment: datetime) -> int:
+    """A moment as the tables keep it: microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
