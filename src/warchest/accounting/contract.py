@@ -37,6 +37,7 @@ class UnableToNet(UnableTo):
             "nothing_to_settle",
             "transfers_open",  # of those that it would be about, some have not been answered by the other cluster
             "netting_in_future",
+            "netting_too_early",  # an earlier statement is about a later moment
         }
     )
 

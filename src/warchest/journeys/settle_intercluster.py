@@ -25,6 +25,9 @@ from warchest.runtime.services import services
 from warchest.runtime.transactions import Transaction
 
 
+_COUNTED = frozenset({NettingState.AGREED, NettingState.BOOKED})
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """Whether the other cluster's books say the same; ``payable`` and ``receivable`` are its own, as it sees them."""
@@ -43,6 +46,11 @@ def draw_up_statement(tx: Transaction, *, cluster: str, currency: str, until: da
         raise UnableToNet("netting_in_future")
     if any(transfer.occurred_at < until for transfer in tx.get(Charging).open_transfers(cluster=cluster)):
         raise UnableToNet("transfers_open", cluster=cluster)
+    if any(
+        kept.until >= until and kept.state in _COUNTED and kept.payable.currency.code == currency
+        for kept in tx.get(Accounting).statements(cluster=cluster)
+    ):
+        raise UnableToNet("netting_too_early")
     payable, receivable = _owed(tx, cluster, currency, until)
     if not payable and not receivable:
         raise UnableToNet("nothing_to_settle")
@@ -114,7 +122,7 @@ def agree_to_statement(
     )
     tx.about("netting_statement", statement_id, cluster=cluster, state=kept.state)
     return Agreement(
-        agreed=kept.state in (NettingState.AGREED, NettingState.BOOKED),
+        agreed=kept.state in _COUNTED,
         payable=own_payable,
         receivable=own_receivable,
     )
