@@ -33,6 +33,9 @@ RELEASED = {
 _CONTRACTS = re.compile(r"\d+\.\d+\.\d+: .{10,}")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _BODY = re.compile(r"(\bDO\s+)?(\$\w*\$).*?\2", re.DOTALL | re.IGNORECASE)
+_OPENING = re.compile(
+    r"^(?:(?:BEGIN|ELSE|LOOP|(?:IF|FOR|WHILE)\b.*?\b(?:THEN|LOOP))\s+)+", re.IGNORECASE | re.DOTALL
+)
 _TABLE = r"(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?\"?(?P<table>\w+)\"?"
 
 # Each against one statement; with a table named, only where that table was there before.
@@ -176,7 +179,7 @@ def _findings_in_sql(given: Any, new_tables: set[str]) -> Iterator[str]:
         bare = _BODY.sub(
             lambda found: found[0].replace(found[2], ";") if found[1] else "''", _COMMENT.sub(" ", text)
         )
-        for statement in filter(None, (part.strip() for part in bare.split(";"))):
+        for statement in filter(None, (_OPENING.sub("", part.strip()) for part in bare.split(";"))):
             if made := re.match(
                 r"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?\"?([\w.]+)", statement, re.IGNORECASE
             ):
