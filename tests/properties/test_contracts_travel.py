@@ -109,6 +109,22 @@ class TestUnionsOfWhatLooksAlike:
             wire.codec(Posted | Refused).decode(written)
 
 
+class TestMoney:
+    @pytest.mark.parametrize(
+        "written",
+        [
+            b'{"minor": 100, "currency": {"code": "EUR", "exponent": 0}}',
+            b'{"minor": 100, "currency": {"code": "ABC", "exponent": 2}}',
+            b'{"minor": 1.5, "currency": {"code": "EUR", "exponent": 2}}',
+            b'{"minor": "100", "currency": {"code": "EUR", "exponent": 2}}',
+            b'{"minor": true, "currency": {"code": "EUR", "exponent": 2}}',
+        ],
+    )
+    def test_none_is_read_that_does_not_exist(self, written: bytes) -> None:
+        with pytest.raises(msgspec.ValidationError):
+            wire.codec(Money).decode(written)
+
+
 class TestRefusals:
     def test_all_that_there_are_come_back_as_what_they_were(self) -> None:
         seen = 0

@@ -20,6 +20,11 @@ class Currency:
     code: str
     exponent: int
 
+    def __post_init__(self) -> None:
+        # What is read back from text or another process is one that there is, counted as we count it.
+        if _CURRENCIES and _CURRENCIES.get(self.code) != self:
+            raise ValueError(f"{self.code!r} with {self.exponent} decimals is no currency")
+
     @property
     def minor_per_major(self) -> int:
         """How many minor units make one major unit: 100 cents, 1 yen, 1000 fils."""
@@ -28,6 +33,8 @@ class Currency:
     def __str__(self) -> str:
         return self.code
 
+
+_CURRENCIES: dict[str, Currency] = {}
 
 INNER = Currency("XCR", 2)
 """The community's inner currency. Its code is a private one (ISO 4217 reserves X for such); players read its own name."""
@@ -42,11 +49,14 @@ _WITH_TWO_DECIMALS = (
     " NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP"
     " SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG"
 )
-_CURRENCIES = {
-    code: Currency(code, exponent)
-    for codes, exponent in ((_WITHOUT_DECIMALS, 0), (_WITH_TWO_DECIMALS, 2), (_WITH_THREE_DECIMALS, 3))
-    for code in codes.split()
-} | {INNER.code: INNER}
+_CURRENCIES.update(
+    {
+        code: Currency(code, exponent)
+        for codes, exponent in ((_WITHOUT_DECIMALS, 0), (_WITH_TWO_DECIMALS, 2), (_WITH_THREE_DECIMALS, 3))
+        for code in codes.split()
+    }
+    | {INNER.code: INNER}
+)
 
 
 def currency(code: str) -> Currency:
