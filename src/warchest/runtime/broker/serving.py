@@ -15,8 +15,6 @@ import structlog
 from warchest.runtime import health, listener, recovery
 from warchest.runtime.broker.client import close_links
 from warchest.runtime.broker.host import Host
-from warchest.runtime.broker.line import LineHost
-from warchest.runtime.broker.line import LineHost
 from warchest.runtime.configuration import configuration
 from warchest.runtime.deployment import running_django
 from warchest.runtime.services import services
@@ -40,16 +38,12 @@ def main() -> None:
         recovery.start(stop)
         if not _wait_until_ready(stop):
             return
-        host, line = Host(services).start(), LineHost().start()
-        line = LineHost().start() if configuration().broker.gateways else None
+        host = Host(services).start()
         log.info("services_registered", services=[each.instance.name for each in host.services])
         try:
             stop.wait()
             health.drain()
         finally:
-            if line is not None:
-                line.stop()
-            line.stop()
             host.stop(within_s=STOP_S_MAX)
             close_links()
 
