@@ -263,6 +263,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "length_required": (411, _("The request must say how long its body is.")),
     "body_too_large": (413, _("The body of the request is too large.")),
     "media_type_not_supported": (415, _("The body of the request must be application/json.")),
+    "instance_unknown": (404, _("This instance is not there any more.")),
     "internal_error": (500, _("Something went wrong on our side. It has been written down.")),
 }
 
@@ -270,6 +271,7 @@ _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,8})?")
 
 _PASSING: dict[str, tuple[int, str | Promise]] = {
     "line_cut": (503, _("The line to the cluster {cluster} is cut. What can't be asked now waits there.")),
+    "service_unavailable": (503, _("This part of the house does not answer right now. Try again in a moment.")),
     "busy": (503, _("Much is going on right now. Try again in a moment.")),
     "too_many_requests": (429, _("Too many calls. Try again in a moment.")),
     "database_unreachable": (503, _("This can't be done right now. Try again in a moment.")),
