@@ -15,6 +15,7 @@ from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.services import services
 
 _CLAIM = "SELECT stamps, answered, pg_current_xact_id_if_assigned()::text FROM runtime_claim(%s)"
+_CONFIRM = "SELECT pg_logical_emit_message(true, 'warchest', '')"
 _FORGET = """
     DELETE FROM runtime_idempotencykey
      WHERE ctid = ANY(ARRAY(SELECT ctid FROM runtime_idempotencykey WHERE recorded_at < %s LIMIT %s))"""
@@ -66,7 +67,12 @@ def claim(*, route: str, asked: Sequence[tuple[Command, bytes]]) -> Claimed:
     ((stamps, found, transaction),) = statements.rows("runtime", _CLAIM, [statements.document(wanted)])
     at_work.in_transaction(transaction or "")
     answered: list[Stored | UnableToUseKey | None] = [None] * len(asked)
-    for before in wire.decode(found, list[_Before]) if found else ():
+    before_this = wire.decode(found, list[_Before]) if found else []
+    if len(before_this) == len(asked):
+        # Whoever only reads commits without waiting for a replica, and may see what the first caller was never told: the
+        # primary had died before a replica had it, and came back. So there is something to write, and to wait for.
+        statements.rows("runtime", _CONFIRM)
+    for before in before_this:
         place = before.number - 1
         same = before.fingerprint == wanted[place]["fingerprint"]
         answered[place] = (
