@@ -13,6 +13,7 @@ from tests.builders.house import ARENA, ARENA_MONTH
 from tests.builders.lots import a_lot, a_promotion
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from tests.builders.tampering import COMPUTE_THE_CHAIN_ANEW, with_all_rights
+from tests.recipes.command_line import warchest
 from warchest.cli import prove as proving
 from warchest.ledger import heads
 from warchest.ledger.contract import Ledger
@@ -37,6 +38,7 @@ __all__ = [
     "services",
     "show",
     "tamper",
+    "warchest",
 ]
 
 
