@@ -160,7 +160,7 @@ def _report(read: Read | None, findings: Findings) -> None:
     for line in findings.lines():
         click.echo(line)
     if findings:
-        click.echo(f"{len(findings)} findings.")
+        click.echo(f"Findings: {len(findings)}.")
     if read is None:
         return
     for line in read.summary():
