@@ -269,39 +269,45 @@ class TestSeveralServers:
             )
             west = west_context.__enter__()
             stack.callback(lambda: west_context.__exit__(None, None, None))
-            east_link, west_link = _link([east.url], "caller", stack), _link([west.url], "caller", stack)
-            hosts = [
-                stack.enter_context(
-                    _hosting(
-                        lambda _, url=one.url: _link([url], "cards", stack),
-                        Echo,
-                        LocalEcho(cluster),
-                        name="cards",
-                        cluster=cluster,
-                    )
-                )
-                for one, cluster in ((east, "east"), (west, "west"))
-            ]
-            assert hosts
-            directory = NatsDirectory(lambda _: east_link)
-            wait_until(
-                lambda: sorted(found.cluster for found in directory.refresh()) == ["east", "west"],
-                lambda: east.log.read_text() + west.log.read_text(),
+            asks, answers = _link([east.url], "line", stack), _link([west.url], "line", stack)
+            answers.subscribe(
+                "warchest.west.line.*", lambda told: answers.publish_here(told.reply, told.data)
             )
-            there = remote.stub(Echo, name="cards", cluster="west", link=lambda: east_link)
-            assert there.say(text="hello") == "west: hello"
-            back = remote.stub(Echo, name="cards", cluster="east", link=lambda: west_link)
-            assert back.say(text="hello") == "east: hello"
+            heard: list[str] = []
+            for service in ("cards", "ledger"):
+                _link([west.url], service, stack).subscribe(
+                    f"warchest.west.{service}.*", lambda told: heard.append(told.subject)
+                )
+
+            def ask() -> bytes:
+                try:
+                    return asks.call("warchest.west.line.east", b"1", {}, silence_s=1, timeout_s=1).data
+                except (Unreachable, Silent):
+                    return b""
+
+            wait_until(ask, lambda: east.log.read_text() + west.log.read_text())
+            # Only the line goes over: not even who is there is told to others.
+            caller = _link([east.url], "caller", stack)
+            for subject in (
+                "warchest.west.cards.card",
+                "warchest.west.ledger.post",
+                "warchest.west.line.east",
+            ):
+                with pytest.raises((Unreachable, Silent)):
+                    caller.call(subject, b"", {}, silence_s=0.5, timeout_s=0.5)
+            for subject in (
+                "warchest.west.cards.card",
+                "warchest.west.line.north",
+                "warchest.west.control.x",
+            ):
+                with pytest.raises((Unreachable, Silent)):
+                    asks.call(subject, b"", {}, silence_s=0.5, timeout_s=0.5)
+            assert heard == []
             if away:
                 west.stop()
-                here = remote.stub(Echo, name="cards", cluster="east", link=lambda: east_link)
-                assert here.say(text="still") == "east: still"
-                wait_until(lambda: [found.cluster for found in directory.refresh()] == ["east"])
-                with pytest.raises((Unreachable, Silent)):
-                    east_link.call("warchest.west.cards.say", b'{"text": ""}', {}, silence_s=1, timeout_s=1)
+                wait_until(lambda: not ask())
                 west.start()
-                wait_until(lambda: len(directory.refresh()) == 2)
-                assert there.say(text="again") == "west: again"
+                wait_until(ask)
 
     def test_a_cluster_that_was_not_named_is_not_let_in(self, tmp_path: Path) -> None:
         east_port, west_port = _free_ports(2)

@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 
-from warchest.runtime import invariants, tracing
+from warchest.runtime import cluster_line, invariants, tracing
 from warchest.runtime.configuration import configuration
 from warchest.runtime.databases import UnableToPlaceService, placed
 from warchest.runtime.services import services
@@ -42,6 +42,9 @@ def wire() -> None:
             invariants.keep(import_module(f"warchest.{name}.invariants").INVARIANTS)
     if wanted.broker.wanted:
         services.connect(import_module("warchest.runtime.broker.directory").directory)
+        # What other clusters may have done here is told where it is done.
+        import_module("warchest.journeys.between_clusters")
+        cluster_line.join(import_module("warchest.runtime.broker.line").NatsLine())
 
 
 def _hosted() -> tuple[str, ...] | None:

@@ -180,15 +180,20 @@ def answer_call(data: bytes, *, cluster: str) -> bytes:
             )
         )
     except TryAgain as passing:
-        return wire.encode(
-            _Answer(
-                "again",
-                reason=passing.reason,
-                details=dict(passing.details),
-                retry_after_s=passing.retry_after_s,
-            )
-        )
+        return told_again(passing)
     return wire.encode(_Answer("done", answer=msgspec.Raw(wire.encode(answer))))
+
+
+def told_again(passing: TryAgain) -> bytes:
+    """An answer that says: not now."""
+    return wire.encode(
+        _Answer(
+            "again",
+            reason=passing.reason,
+            details=dict(passing.details),
+            retry_after_s=passing.retry_after_s,
+        )
+    )
 
 
 def _answer_of(data: bytes, cluster: str) -> Any:

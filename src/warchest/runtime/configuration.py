@@ -91,6 +91,17 @@ class JoinedCluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
 
 
+class MergedCluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A cluster that this one is merged with by configuration: ``letter`` is the file of its operator's letter in the home.
+
+    ``fingerprint`` are the forty digits that both operators have compared; until they stand here, and are right, it is known
+    and not merged.
+    """
+
+    letter: str
+    fingerprint: str = ""
+
+
 class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where services find and call each other: NATS. Without ``urls`` and not ``embedded`` there is none, and every process
     has all services itself.
@@ -187,6 +198,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     databases: dict[str, FurtherDatabase] = {}
     services: dict[str, str] = {}
     broker: Broker = Broker()
+    clusters: dict[str, MergedCluster] = {}
     mail: Mail = Mail()
     heads: Heads = Heads()
     backup: Backup = Backup()
@@ -257,6 +269,7 @@ def _withdrawn(found: Configuration, aside: set_aside.SetAside) -> Configuration
             for alias, further in found.databases.items()
         },
         broker=Broker(),
+        clusters={},
         mail=Mail(sender=found.mail.sender),
         heads=msgspec.structs.replace(found.heads, folder=""),
         backup=Backup(),

@@ -117,3 +117,35 @@ class Stamp(models.Model):
 
     name = models.CharField(primary_key=True, max_length=40)
     stamp = models.UUIDField()
+
+
+class OtherCluster(models.Model):
+    """Another cluster, from the moment its operator's letter was taken in: see ``clusters``.
+
+    ``letter`` is what its operator told us, ``password`` what its gateways want to hear, sealed. ``report`` is the last dry
+    run's, ``head`` the newest head of its journal's chain that we have seen, as it signed it.
+    """
+
+    code = models.CharField(primary_key=True, max_length=40)
+    state = models.CharField(max_length=8)
+    letter = models.JSONField()
+    password = models.BinaryField()
+    accepted_by = models.CharField(max_length=80)
+    merged_by = models.CharField(max_length=80, blank=True)
+    examined_at = models.DateTimeField(null=True)
+    report = models.JSONField(default=dict)
+    head = models.TextField(blank=True)
+    head_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                name="other_cluster_state_known",
+                condition=Q(state__in=["known", "merged", "leaving", "cut"]),
+            ),
+            # Whoever took a letter in does not merge by it: two people.
+            CheckConstraint(
+                name="merged_by_somebody", condition=~Q(state__in=["merged", "leaving"]) | ~Q(merged_by="")
+            ),
+        ]

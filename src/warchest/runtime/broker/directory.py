@@ -1,4 +1,5 @@
-"""Who is there: all instances of all services in all clusters, as they tell of themselves.
+"""Who is there: all instances of all services in this cluster, as they tell of themselves, and in those merged with it, as
+these clusters tell over the line.
 
 Nobody keeps a register that could be wrong: everybody who lives answers when asked, so who died is gone with the next
 answers. The list is asked for anew every two seconds, in a thread of its own, once somebody has wanted to see it.
@@ -18,11 +19,12 @@ from typing import Any, TypeVar
 import structlog
 
 from warchest.kernel.errors import TryAgain, UnableTo
-from warchest.runtime.broker import client, methods, remote
+from warchest.runtime import cluster_line
+from warchest.runtime.broker import client, line, methods, remote
 from warchest.runtime.broker.client import Answer, Link, Unreachable
 from warchest.runtime.broker.host import NAME_PREFIX, PUT_BACK, TAKE_OUT
 from warchest.runtime.broker.layout import CALLER, CONTROL
-from warchest.runtime.services import Instance
+from warchest.runtime.services import Instance, UnknownService, services
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +57,11 @@ class NatsDirectory:
         self._heard: dict[str, _Heard] = {}
         self._guard = threading.Lock()
         self._refreshing_in = 0
+        self._others = OtherClusters()
 
     def stub(self, contract: type[S], *, name: str, cluster: str) -> S:
+        if cluster != services.cluster:
+            raise UnknownService(f"services of {cluster} are called over the line only: see cluster_line")
         return remote.stub(contract, name=name, cluster=cluster, link=self._link)
 
     def instances(self) -> tuple[Instance, ...]:
@@ -68,10 +73,11 @@ class NatsDirectory:
                     self.refresh()
                     self._refreshing_in = os.getpid()
                     threading.Thread(target=self._keep_refreshing, name="directory", daemon=True).start()
-        return tuple(heard.instance for heard in self._heard.values())
+        own = tuple(heard.instance for heard in self._heard.values())
+        return own + self._others.instances()
 
     def refresh(self) -> tuple[Instance, ...]:
-        """Ask everybody now."""
+        """Ask everybody of this cluster now."""
         try:
             answers = self._link().gather("$SRV.STATS", within_s=GATHER_S)
         except Unreachable:
@@ -117,6 +123,45 @@ class NatsDirectory:
                 self.refresh()
             except Exception:
                 log.exception("directory_not_refreshed")
+
+
+class OtherClusters:
+    """Instances of the clusters that this one is merged with, as they told last. Who can't be asked is not there."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[Instance, ...]] = {}
+        self._guard = threading.Lock()
+        self._refreshing_in = 0
+
+    def instances(self) -> tuple[Instance, ...]:
+        merged = cluster_line.line().clusters()
+        if merged and self._refreshing_in != os.getpid():
+            with self._guard:
+                if self._refreshing_in != os.getpid():
+                    self.refresh()
+                    self._refreshing_in = os.getpid()
+                    threading.Thread(target=self._keep_refreshing, name="other clusters", daemon=True).start()
+        return tuple(found for code in merged for found in self._told.get(code, ()))
+
+    def refresh(self) -> None:
+        told = {}
+        for code in cluster_line.line().clusters():
+            try:
+                told[code] = line.services_there(code)
+            except (TryAgain, UnableTo) as error:
+                log.info("cluster_not_listed", cluster=code, reason=error.reason)
+        self._told = told
+
+    def _keep_refreshing(self) -> None:
+        from django.db import close_old_connections
+
+        while True:
+            time.sleep(REFRESH_S)
+            try:
+                close_old_connections()
+                self.refresh()
+            except Exception:
+                log.exception("other_clusters_not_refreshed")
 
 
 directory = NatsDirectory()

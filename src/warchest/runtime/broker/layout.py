@@ -1,7 +1,8 @@
 """How a broker's server shall run, in dataclasses, and its configuration written from them.
 
-Subjects are ``warchest.<cluster>.<service>.<method>`` for calls and ``warchest.<cluster>.control.<instance>`` for what is
-told to one instance; ``$SRV.>`` is the discovery of NATS services. Every user may do what it is for, and no more.
+Subjects are ``warchest.<cluster>.<service>.<method>`` for calls, ``warchest.<cluster>.control.<instance>`` for what is told to
+one instance, and ``warchest.<cluster>.line.<asker>`` for what another cluster asks; ``$SRV.>`` is the discovery of NATS
+services. Every user may do what it is for, and no more.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ACCOUNT = "WARCHEST"
-"""The account all our users are in. It has the same name in every cluster, so that gateways join them."""
+LINE_ACCOUNT = "WARCHEST_LINE"
+"""The account of who asks other clusters. It has the same name in every cluster, so that gateways join them; all else is in an
+account of each cluster's own, ``WARCHEST_<cluster>``, of which no other cluster hears anything."""
 
 CALLER, CONTROL, FEED, LINE = "caller", "control", "feed", "line"
 """Users beside those of the services: who calls them, who takes instances out and in, who carries published facts, and who
@@ -27,13 +29,15 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who may sign in, and what about. ``answers``: may answer whoever asked, and so needs no right to publish there."""
+    """Who may sign in, and what about. ``answers``: may answer whoever asked, and so needs no right to publish there.
+    ``crosses``: talks with other clusters, and with nobody in its own."""
 
     name: str
     password: str = field(repr=False)
     publishes: tuple[str, ...] = ()
     subscribes: tuple[str, ...] = ()
     answers: bool = False
+    crosses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Gateways:
-    """Joins clusters, each of which stays a broker of its own. ``credentials`` are what others must present here.
+    """Joins clusters, each of which stays a broker of its own: only the line goes over. ``credentials`` are what others must
+    present here.
 
     ``tls`` may trust the authorities of all the clusters; None: as clients are served.
     """
@@ -138,13 +143,13 @@ def users(*, cluster: str, services: Sequence[str], passwords: Mapping[str, str]
         User(
             CALLER,
             passwords[CALLER],
-            publishes=(*(f"warchest.*.{name}.*" for name in services), "$SRV.>"),
+            publishes=(*(f"{ours}.{name}.*" for name in services), "$SRV.>"),
             subscribes=(f"_INBOX.{CALLER}.>",),
         ),
         User(
             CONTROL,
             passwords[CONTROL],
-            publishes=("warchest.*.control.*",),
+            publishes=(f"{ours}.control.*",),
             subscribes=(f"_INBOX.{CONTROL}.>",),
         ),
         User(
@@ -156,9 +161,11 @@ def users(*, cluster: str, services: Sequence[str], passwords: Mapping[str, str]
         User(
             LINE,
             passwords[LINE],
-            publishes=("warchest.*.line.*",),
+            # The last word is who asks.
+            publishes=(f"warchest.*.line.{cluster}",),
             subscribes=(f"{ours}.line.*", f"_INBOX.{LINE}.>"),
             answers=True,
+            crosses=True,
         ),
     )
 
@@ -181,7 +188,11 @@ def render(layout: Layout) -> str:
         # Clients begin with the handshake, so that nobody on the way can talk them out of it.
         "tls": {**_tls(layout.tls), "handshake_first": True},
         "accounts": {
-            ACCOUNT: {**_stores(layout), "users": [_user(each) for each in layout.users]},
+            f"WARCHEST_{_checked(layout.cluster)}": {
+                **_stores(layout),
+                "users": [_user(each) for each in layout.users if not each.crosses],
+            },
+            LINE_ACCOUNT: {"users": [_user(each) for each in layout.users if each.crosses]},
             # Gateways and leaf nodes tell each other of interest through it.
             "SYS": {"users": [{"user": layout.system.name, "password": layout.system.password}]},
         },

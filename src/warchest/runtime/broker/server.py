@@ -32,6 +32,7 @@ import structlog
 
 from warchest.kernel.clock import SystemClock
 from warchest.kernel.errors import UnableTo
+from warchest.runtime import clusters
 from warchest.runtime.authority import CertificateAuthority
 from warchest.runtime.broker import layout
 from warchest.runtime.broker.layout import (
@@ -184,6 +185,15 @@ class EmbeddedBroker:
             log.error("broker_ended", status=self._process.returncode)
             self.start()
 
+    def follow_settings(self) -> None:
+        """Start it anew where it would be started otherwise now. Gateways cannot be changed while it runs; clients are away
+        for a moment, and come again by themselves."""
+        if self._process is not None and (self.folder / "server.conf").read_text() != self._written(
+            self.port
+        ):
+            log.info("broker_settings_changed")
+            self.restart()
+
     def __enter__(self) -> EmbeddedBroker:
         return self.start()
 
@@ -331,12 +341,16 @@ def running_broker(services: Sequence[str]) -> Iterator[None]:
 
 
 def _keep_running(broker: EmbeddedBroker, stop: threading.Event) -> None:
+    from django.db import connections
+
     while not stop.wait(0.5):
         try:
             broker.look_after()
+            broker.follow_settings()
         except UnableToStartBroker:
             log.exception("broker_not_started")
             stop.wait(5)
+    connections.close_all()
 
 
 def broker_folder() -> Path:
@@ -369,15 +383,7 @@ def layout_of(
         )
     tls = Tls(certificate=_certificate(wanted), authority=authority_file(wanted))
     if broker.gateway_port:
-        gateways = Gateways(
-            Listener(broker.gateway_port, broker.host, _advertised(broker.advertise, broker.gateway_port)),
-            Credentials("gateway", text_secret(GATEWAY_SECRET)),
-            tuple(
-                Gateway(name, other.servers, Credentials("gateway", other.password))
-                for name, other in sorted(broker.gateways.items())
-            ),
-            tls=Tls(tls.certificate, Path(broker.gateway_authority)) if broker.gateway_authority else None,
-        )
+        gateways = _gateways(wanted, tls, folder or broker_folder())
     if broker.leaf_port:
         leaves = Leaves(
             Listener(broker.leaf_port, broker.host, _advertised(broker.advertise, broker.leaf_port))
@@ -398,6 +404,31 @@ def layout_of(
         gateways=gateways,
         leaves=leaves,
         monitor_port=broker.monitor_port,
+    )
+
+
+def _gateways(wanted: Configuration, tls: Tls, folder: Path) -> Gateways | None:
+    """To the clusters that the configuration names server by server, and to those whose letters were taken in. None where
+    there are none: then nobody is let in, and what the broker stores needs no other cluster."""
+    broker = wanted.broker
+    connected = tuple(
+        found for found in clusters.lately() if found.is_connected and found.code not in broker.gateways
+    )
+    others = {
+        **{code: (other.servers, other.password) for code, other in broker.gateways.items()},
+        **{found.code: (found.letter.gateways, found.password) for found in connected},
+    }
+    if not others:
+        return None
+    trusted = Path(broker.gateway_authority) if broker.gateway_authority else tls.authority
+    return Gateways(
+        Listener(broker.gateway_port, broker.host, _advertised(broker.advertise, broker.gateway_port)),
+        Credentials("gateway", text_secret(GATEWAY_SECRET)),
+        tuple(
+            Gateway(code, servers, Credentials("gateway", password))
+            for code, (servers, password) in sorted(others.items())
+        ),
+        tls=Tls(tls.certificate, clusters.bundle(folder, trusted, connected)),
     )
 
 

@@ -15,6 +15,7 @@ import structlog
 from warchest.runtime import health, listener, recovery
 from warchest.runtime.broker.client import close_links
 from warchest.runtime.broker.host import Host
+from warchest.runtime.broker.line import LineHost
 from warchest.runtime.configuration import configuration
 from warchest.runtime.deployment import running_django
 from warchest.runtime.services import services
@@ -38,12 +39,13 @@ def main() -> None:
         recovery.start(stop)
         if not _wait_until_ready(stop):
             return
-        host = Host(services).start()
+        host, line = Host(services).start(), LineHost().start()
         log.info("services_registered", services=[each.instance.name for each in host.services])
         try:
             stop.wait()
             health.drain()
         finally:
+            line.stop()
             host.stop(within_s=STOP_S_MAX)
             close_links()
 
