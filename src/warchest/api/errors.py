@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.responses import NinjaJSONEncoder
@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from warchest.journeys.refusals import explain
 from warchest.kernel.errors import TryAgain, UnableTo
+from warchest.runtime.outage import is_outage
 
 log = structlog.get_logger(__name__)
 _encode = NinjaJSONEncoder(separators=(",", ":")).encode
@@ -107,7 +108,7 @@ def as_problem(request: HttpRequest, error: Exception) -> HttpResponse:
             return answer(request, UnableToServe("not_found"))
         case RequestDataTooBig():
             return answer(request, UnableToServe("body_too_large"))
-        case OperationalError() | InterfaceError():
+        case DatabaseError() | InterfaceError() if is_outage(error):
             log.exception("database_unreachable", path=request.path)
             return answer(request, TryAgain("database_unreachable"))
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,6 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from warchest.runtime.outage import is_outage
 from warchest.web.portal.players import signed_in_player
 
 
@@ -27,7 +29,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _page(request, 500)
+    """Django calls it while it handles the error; one that will pass by itself is told as one."""
+    if not is_outage(sys.exc_info()[1]):
+        return _page(request, 500)
+    response = _page(request, 503)
+    response["Retry-After"] = "1"
+    return response
 
 
 def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -56,7 +63,13 @@ def _page(request: HttpRequest, status: int, **words: str) -> HttpResponse:
 
 def _problem(request: HttpRequest, status: int) -> HttpResponse:
     """Programs get problem details (RFC 9457) wherever under their address they land."""
-    codes = {400: "request_malformed", 403: "forbidden", 404: "not_found", 500: "internal_error"}
+    codes = {
+        400: "request_malformed",
+        403: "forbidden",
+        404: "not_found",
+        500: "internal_error",
+        503: "database_unreachable",
+    }
     body = {
         "type": "about:blank",
         "title": codes[status].replace("_", " ").capitalize(),
