@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
@@ -33,14 +33,19 @@ def main() -> None:
     import warchest.jobs.books  # noqa: F401
 
     FOLDER.mkdir(exist_ok=True)
+    bear(ROLES, waited_for=WAITED_FOR)
+
+
+def bear(roles: Mapping[str, Callable[..., None]], *, waited_for: Sequence[str]) -> None:
+    """One child for each line on the standard input, until that ends."""
     for line in sys.stdin:
         role, *arguments = line.split()
         child = os.fork()
         if child == 0:
             # The terminal's and the tests' death is the children's.
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-            os._exit(_live(ROLES[role], arguments))
-        answer = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if role in WAITED_FOR else child
+            os._exit(_live(roles[role], arguments))
+        answer = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if role in waited_for else child
         print(answer, flush=True)
 
 
