@@ -14,6 +14,7 @@ from tests.builders.lots import a_lot, a_promotion
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from tests.builders.tampering import COMPUTE_THE_CHAIN_ANEW, with_all_rights
 from tests.recipes.command_line import warchest
+from tests.recipes.operator import Operator
 from warchest.cli import prove as proving
 from warchest.ledger import heads
 from warchest.ledger.contract import Ledger
@@ -26,6 +27,7 @@ __all__ = [
     "ARENA_MONTH",
     "COMPUTE_THE_CHAIN_ANEW",
     "NOW",
+    "Operator",
     "Shop",
     "a_command",
     "a_lot",

@@ -64,6 +64,22 @@ def copy(house: House, bought: list[Bought]) -> House:
     return house.restored()[0]
 
 
+class TestDoctor:
+    def test_says_when_the_house_was_backed_up(self, house: House, bought: list[Bought]) -> None:
+        assert f"Backups: {house.backups}, the newest of" in house.warchest("doctor").stdout
+
+    def test_says_that_there_is_none_or_only_an_old_one(
+        self, house: House, bought: list[Bought], tmp_path: Path
+    ) -> None:
+        elsewhere = House(house.home, tmp_path, {"WARCHEST_BACKUP_FOLDER": str(tmp_path)})
+        assert f"WRONG  There is no backup in {tmp_path}" in elsewhere.warchest("doctor").stdout
+        made = backup_of(house)
+        made["ended_at"] = "2020-01-01T00:00:00Z"
+        (tmp_path / "backups" / made["name"]).mkdir(parents=True)
+        (tmp_path / "backups" / made["name"] / "backup.json").write_text(json.dumps(made))
+        assert "WRONG  The newest backup is of 2020-01-01" in elsewhere.warchest("doctor").stdout
+
+
 class TestWithoutAMoment:
     def test_all_that_was_kept_is_there(self, copy: House, bought: list[Bought]) -> None:
         assert copy.bought() == {purchase.key for purchase in bought}

@@ -7,11 +7,14 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 
 import click
 
 from warchest.kernel.currency import INNER, currency_codes
+from warchest.runtime import set_aside
+from warchest.runtime.backup.folder import Folder
 from warchest.runtime.configuration import (
     Configuration,
     UnableToReadConfiguration,
@@ -23,6 +26,8 @@ from warchest.runtime.redaction import text_redacted
 from warchest.runtime.secrets import home
 
 Finding = tuple[bool, str]
+
+_BACKUP_AGE_MAX = timedelta(days=2)
 
 
 @click.command(
@@ -48,6 +53,7 @@ def examine() -> Iterator[Finding]:
     yield from _community(found)
     yield from _secrets()
     yield from _heads(found)
+    yield from _backups(found)
     yield from _addresses(found)
     yield from _plugins(found)
     yield from _database()
@@ -85,6 +91,27 @@ def _heads(found: Configuration) -> Iterator[Finding]:
         yield True, f"Heads of the journal's chain: {found.heads.folder}"
     else:
         yield False, f"The heads of the journal's chain cannot be written to {found.heads.folder}."
+
+
+def _backups(found: Configuration) -> Iterator[Finding]:
+    if set_aside.note() is not None:
+        yield (
+            True,
+            "This house was restored and is set aside: it talks to nobody (warchest restore --put-into-service)",
+        )
+    if found.backup_folder is None:
+        yield True, "Backups: no [backup] folder, so nothing is kept but what warchest backup --into writes"
+        return
+    backups = Folder(found.backup_folder).backups()
+    if not backups:
+        yield False, f"There is no backup in {found.backup_folder}: warchest backup."
+    elif datetime.now(UTC) - backups[-1].ended_at > _BACKUP_AGE_MAX:
+        yield (
+            False,
+            f"The newest backup is of {backups[-1].ended_at:%Y-%m-%d}: run warchest backup every day.",
+        )
+    else:
+        yield True, f"Backups: {found.backup_folder}, the newest of {backups[-1].ended_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _addresses(found: Configuration) -> Iterator[Finding]:
@@ -157,6 +184,18 @@ def _in_database() -> Iterator[Finding]:
             value = cursor.fetchone()[0]
             well = is_well(value)
             yield well, says.format(value) if well else f"{says.format(value)}. {advice}"
+        cursor.execute(
+            "SELECT last_failed_wal, last_failed_time FROM pg_stat_archiver"
+            " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"
+        )
+        if failed := cursor.fetchone():
+            yield (
+                False,
+                (
+                    f"WAL is not kept since {failed[1]:%Y-%m-%d %H:%M:%S}: segment {failed[0]} does not leave the server."
+                    " Its log says why; until it does, the disk fills."
+                ),
+            )
     waiting = MigrationExecutor(connections["owner"])
     plan = waiting.migration_plan(waiting.loader.graph.leaf_nodes())
     if plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ from warchest.runtime.secrets import home
 Tell = Callable[[str], None]
 
 _ARRIVES_S_MAX = 120.0
+_SMALL = 8 << 20
 
 
 def recovery_key() -> str | None:
@@ -280,7 +282,7 @@ def _lock_home(target: Path, *, folder: Path) -> str:
         with tarfile.open(fileobj=box, mode="w|", format=tarfile.PAX_FORMAT) as tar:
             for found, name in _belongings(folder):
                 with suppress(FileNotFoundError):  # a temporary file of somebody's
-                    tar.add(found, arcname=name, recursive=False)
+                    _add(tar, found, name)
         box.finish()
         file.flush()
         os.fsync(file.fileno())
@@ -288,15 +290,27 @@ def _lock_home(target: Path, *, folder: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _add(tar: tarfile.TarFile, found: Path, name: str) -> None:
+    """What is small is read at once, so that it may be written anew meanwhile; what is large only grows (heads)."""
+    info = tar.gettarinfo(found, arcname=name)
+    if info is None:
+        return  # a socket
+    if info.isreg() and info.size <= _SMALL:
+        content = found.read_bytes()
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    else:
+        tar.add(found, arcname=name, recursive=False)
+
+
 def _belongings(folder: Path) -> Iterator[tuple[Path, str]]:
     """What of the home goes into a backup, and where from there: secrets, authority, heads, what providers keep."""
     elsewhere, heads = path(), configuration().heads.folder
     for found in sorted(home().rglob("*")):
         inside = found.relative_to(home())
-        databases = inside.parts[0] == "postgres" or (
-            inside.parts[0] == "servers" and "postgres" in inside.parts[2:]
-        )
-        if databases or found.is_relative_to(folder) or found.name.endswith(".lock"):
+        if _is_left_out(inside) or found.name.endswith(".lock"):
+            continue
+        if any(found.is_relative_to(one) for one in (folder, configuration().backup_folder) if one):
             continue
         if inside == Path("warchest.toml") and elsewhere.absolute() != found:
             continue
@@ -309,6 +323,12 @@ def _belongings(folder: Path) -> Iterator[tuple[Path, str]]:
     if heads:
         for found in sorted(Path(heads).rglob("*")):
             yield found, str(Path("heads") / found.relative_to(heads))
+
+
+def _is_left_out(inside: Path) -> bool:
+    """Databases have bases; and what the broker keeps is made anew, since it tells of what may be left behind."""
+    top, *below = inside.parts
+    return top in ("postgres", "broker") or (top == "servers" and "postgres" in below[1:])
 
 
 @contextmanager
