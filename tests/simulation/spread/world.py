@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ class World:
                 return "transfer", {"sender": player, "recipient": other, "units": chance.randint(1, 300_00)}
             case _:
                 code = chance.choice(self.sponsor_codes)
-                return "register", {"nickname": f"new-{name}", "sponsor_code": code}
+                nickname = f"new{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+                return "register", {"nickname": nickname, "sponsor_code": code}
 
     def look(self, chance: Random) -> None:
         """Ask another process something now and then, as pages do."""
