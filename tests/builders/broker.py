@@ -88,8 +88,10 @@ class HostProcess:
         *,
         database: str,
         environment: Mapping[str, str],
+        command: Sequence[str] = ("-m", "warchest.runtime.broker.serving"),
     ) -> None:
         self.services = tuple(services)
+        self.pids: set[int] = set()
         self._running = running
         configuration = running.folder / "warchest.toml"
         home_configuration = Path(os.environ["WARCHEST_HOME"]) / "warchest.toml"
@@ -97,7 +99,7 @@ class HostProcess:
         configuration.write_text(f'{written}\n[broker]\nurls = ["{running.broker.url}"]\n')
         self._log = (running.folder / f"host-{'-'.join(services)}-{time.monotonic_ns()}.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "warchest.runtime.broker.serving"],
+            [sys.executable, *command],
             env={
                 **os.environ,
                 "WARCHEST_CONFIG": str(configuration),
@@ -118,8 +120,13 @@ class HostProcess:
         return Path(self._log.name).read_text(errors="replace")
 
     def instances(self) -> tuple[Instance, ...]:
-        """Those of this process that are registered now."""
-        return tuple(found for found in self._running.directory().refresh() if found.process == self.pid)
+        """Those of this process, or of one that it started, that are registered now."""
+        self.pids |= {self.pid, *self._children()}
+        return tuple(found for found in self._running.directory().refresh() if found.process in self.pids)
+
+    def _children(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in children.read_text().split()] if children.exists() else []
 
     def wait_until_registered(self) -> None:
         wait_until(
@@ -131,6 +138,12 @@ class HostProcess:
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
+
+    def lose_power(self) -> None:
+        """Nothing of it runs on, and nothing of it says so."""
+        for pid in (self.pid, *self._children()):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(5)
 
     def end(self) -> None:
         """However it stands, it is gone afterwards."""

@@ -14,7 +14,9 @@ from tests.builders.lots import a_lot, a_promotion
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from tests.builders.tampering import COMPUTE_THE_CHAIN_ANEW, with_all_rights
 from tests.recipes.command_line import warchest
+from tests.recipes.neighbour import another_cluster
 from tests.recipes.operator import Operator
+from tests.recipes.servers import Servers
 from warchest.cli import prove as proving
 from warchest.ledger import heads
 from warchest.ledger.contract import Ledger
@@ -28,6 +30,7 @@ __all__ = [
     "COMPUTE_THE_CHAIN_ANEW",
     "NOW",
     "Operator",
+    "Servers",
     "Shop",
     "a_command",
     "a_lot",
@@ -35,6 +38,7 @@ __all__ = [
     "a_promotion",
     "acting_as",
     "an_administrator",
+    "another_cluster",
     "do_background_work",
     "prove",
     "services",

@@ -29,13 +29,18 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_prints_what_it_says(page: Path) -> None:
     names = dict(vars(kitchen))
     printed, checked = "", 0
-    for language, text in _FENCE.findall(page.read_text()):
-        if language == "python":
-            output = io.StringIO()
-            with contextlib.redirect_stdout(output):
-                exec(compile(text, str(page), "exec"), names)
-            printed = output.getvalue()
-        elif language == "text":
-            assert printed == text
-            checked += 1
+    try:
+        for language, text in _FENCE.findall(page.read_text()):
+            if language == "python":
+                output = io.StringIO()
+                with contextlib.redirect_stdout(output):
+                    exec(compile(text, str(page), "exec"), names)
+                printed = output.getvalue()
+            elif language == "text":
+                assert printed == text
+                checked += 1
+    finally:
+        for each in names.values():
+            if isinstance(each, kitchen.Servers):
+                each.close()
     assert checked, "a recipe shows what it gives"

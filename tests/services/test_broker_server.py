@@ -129,6 +129,7 @@ class TestEncryption:
             plain.sendall(b'CONNECT {"user": "caller"}\r\nPING\r\n')
             assert b"INFO" not in _rest(plain)
 
+    @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
     def test_old_versions_of_it_are_refused(self, broker: RunningBroker) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

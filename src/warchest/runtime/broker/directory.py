@@ -57,6 +57,7 @@ class NatsDirectory:
         self._heard: dict[str, _Heard] = {}
         self._guard = threading.Lock()
         self._refreshing_in = 0
+        self._closed = threading.Event()
         self._others = OtherClusters()
 
     def stub(self, contract: type[S], *, name: str, cluster: str) -> S:
@@ -113,12 +114,15 @@ class NatsDirectory:
             raise TryAgain("service_unavailable", service=found.name) from error
         self.refresh()
 
+    def close(self) -> None:
+        """Ask nobody any more."""
+        self._closed.set()
+
     def _link(self) -> Link:
         return self._link_of(CALLER)
 
     def _keep_refreshing(self) -> None:
-        while True:
-            time.sleep(REFRESH_S)
+        while not self._closed.wait(REFRESH_S):
             try:
                 self.refresh()
             except Exception:

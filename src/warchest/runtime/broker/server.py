@@ -451,8 +451,8 @@ def remembered_port(folder: Path) -> int | None:
 
 def _certificate(wanted: Configuration) -> Path:
     if not wanted.broker.certificate:
-        addresses = {"127.0.0.1", *(name for name in wanted.broker.names if _is_address(name))}
-        names = {"localhost", *(name for name in wanted.broker.names if not _is_address(name))}
+        addresses = {"127.0.0.1", *(name for name in wanted.broker.names if is_address(name))}
+        names = {"localhost", *(name for name in wanted.broker.names if not is_address(name))}
         return _authority().keep_server_certificate(
             names=sorted(names),
             addresses=sorted(addresses),
@@ -480,7 +480,8 @@ def _advertised(host: str, port: int) -> str:
     return f"{host}:{port}" if host else ""
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether this is the number of an address, and not a name."""
     return bool(re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*", name))
 
 
