@@ -173,6 +173,12 @@ class Cluster:
         )
 
     def start(self) -> None:
+        self._start_etcd()
+        for node in self.nodes:
+            node.start()
+        self.wait_until(lambda: self.is_whole)
+
+    def _start_etcd(self) -> None:
         client, peer = (f"http://127.0.0.1:{port}" for port in self._etcd_ports)
         with (self._folder / "etcd.log").open("ab") as log:
             self._etcd = subprocess.Popen(
@@ -187,13 +193,19 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,
             )
-        for node in self.nodes:
-            node.start()
-        self.wait_until(lambda: self.is_whole)
+
+    @contextmanager
+    def without_etcd(self) -> Iterator[None]:
+        self._kill_etcd()
+        yield
+        self._start_etcd()
 
     def stop(self) -> None:
         for node in self.nodes:
             node.kill()
+        self._kill_etcd()
+
+    def _kill_etcd(self) -> None:
         if self._etcd is not None:
             self._etcd.kill()
             self._etcd.wait()
@@ -217,6 +229,9 @@ class Cluster:
     def commits_that_wait(self) -> int:
         """How many have committed on the primary and wait for a replica to have it too."""
         return len(self._asked("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+
+    def prepared_transactions(self) -> list[Any]:
+        return self._asked("SELECT gid, database, prepared FROM pg_prepared_xacts")
 
     def _is_synchronous(self) -> bool:
         return self._asked("SHOW synchronous_standby_names") != [("",)]
