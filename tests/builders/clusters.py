@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from tests.builders import databases
-from tests.builders.people import NOW, a_command
+from tests.builders.people import NOW
 from warchest.journeys import between_clusters, conserve
 from warchest.journeys.pass_on_transfer import pass_on_due
 from warchest.kernel.errors import TryAgain
@@ -131,19 +131,30 @@ class _At:
 
 
 @contextmanager
+def joined(names: dict[str, str]) -> Iterator[Clusters]:
+    """Clusters of these databases; this process is at home in the first."""
+    houses = Clusters(names)
+    kept, cluster = cluster_line.line(), services.cluster
+    home = next(iter(names))
+    services.cluster = home
+    cluster_line.join(houses.line)
+    try:
+        yield houses
+    finally:
+        cluster_line.join(kept)
+        services.cluster = cluster
+        databases.use(names[home])
+
+
+@contextmanager
 def two_clusters(lasting_database: Callable[[], Any]) -> Iterator[Clusters]:
     """``main``, where this process is at home, and ``west``."""
-    with lasting_database() as west, lasting_database() as main:
-        houses = Clusters({"main": main, "west": west})
-        kept, cluster = cluster_line.line(), services.cluster
-        services.cluster = "main"
-        cluster_line.join(houses.line)
-        try:
-            yield houses
-        finally:
-            cluster_line.join(kept)
-            services.cluster = cluster
-            databases.use(main)
+    with (
+        lasting_database() as west,
+        lasting_database() as main,
+        joined({"main": main, "west": west}) as houses,
+    ):
+        yield houses
 
 
-__all__ = ["Clusters", "Fate", "MemoryLine", "a_command", "two_clusters"]
+__all__ = ["Clusters", "Fate", "MemoryLine", "joined", "two_clusters"]

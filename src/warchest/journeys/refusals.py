@@ -106,6 +106,18 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "transfer_malformed": (422, _("What another cluster told of this transfer does not add up.")),
     "unit_differs": (409, _("A unit is not worth the same in the other cluster.")),
     "cancelled": (409, _("The sender wanted it back before it arrived.")),
+    "statement_unknown": (404, _("There is no such netting statement.")),
+    "statement_open": (
+        409,
+        _("A netting statement in this currency waits for the other cluster. Ask it again first."),
+    ),
+    "statement_not_agreed": (409, _("The other cluster has not agreed to this statement.")),
+    "statement_booked": (409, _("This statement is booked already.")),
+    "statement_id_reused": (409, _("Another netting statement came under this id before.")),
+    "nothing_to_settle": (409, _("Nothing is owed in this currency that is in no statement yet.")),
+    "transfers_open": (409, _("Transfers from before still wait for {cluster}. Settle when they are over.")),
+    "netting_in_future": (422, _("A netting statement ends today or on a day before.")),
+    "netting_too_early": (409, _("An earlier netting statement goes further. Choose a later day.")),
     "call_unknown": (404, _("Other clusters can't have this done here.")),
     "call_malformed": (422, _("The other cluster asked in a way that can't be understood here.")),
     "entry_unknown": (404, _("There is no such journal entry.")),
@@ -271,7 +283,10 @@ _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,8})?")
 
 _PASSING: dict[str, tuple[int, str | Promise]] = {
     "line_cut": (503, _("The line to the cluster {cluster} is cut. What can't be asked now waits there.")),
-    "service_unavailable": (503, _("This part of the house does not answer right now. Try again in a moment.")),
+    "service_unavailable": (
+        503,
+        _("This part of the house does not answer right now. Try again in a moment."),
+    ),
     "busy": (503, _("Much is going on right now. Try again in a moment.")),
     "too_many_requests": (429, _("Too many calls. Try again in a moment.")),
     "database_unreachable": (503, _("This can't be done right now. Try again in a moment.")),

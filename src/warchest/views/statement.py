@@ -25,6 +25,7 @@ _DESCRIPTIONS: dict[str, str | Promise] = {
     "subscription": ngettext_lazy("{plan}, {periods} period", "{plan}, {periods} periods", "periods"),
     "charge": _("Charge: {purpose}"),
     "transfer": _("Sent to another player"),
+    "intercluster_settlement": _("Settled with the cluster {cluster}"),
     "expiry": _("Expired"),
     "opening": _("Brought along from before"),
     "reversal": _("Reversal"),

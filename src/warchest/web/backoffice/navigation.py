@@ -106,6 +106,7 @@ NAVIGATION = [
             _page(_("Accounts"), "account_balance", "accounts", "books.read"),
             _page(_("Trial balance"), "balance", "trial-balance", "books.read"),
             _page(_("Owed for wallets"), "show_chart", "liability", "books.read"),
+            _page(_("Owed between clusters"), "handshake", "intercluster", "books.read"),
             _page(_("Export the journal"), "download", "export-journal", "journal.export"),
         ],
     },
