@@ -16,10 +16,13 @@ _HERE = Path(__file__).parent
 
 
 class House:
-    def __init__(self, folder: Path, **more: str) -> None:
+    def __init__(self, folder: Path, *, like: Path | None, **more: str) -> None:
         self.folder = folder
         self.home = folder / "home"
-        self.home.mkdir(mode=0o755)
+        if like:
+            shutil.copytree(like, self.home, symlinks=True)
+        else:
+            self.home.mkdir(mode=0o755)
         self.given = environment(self.home, DJANGO_SETTINGS_MODULE="warchest.config.settings", **more)
         self.processes: list[Process] = []
 
@@ -70,12 +73,12 @@ class House:
 
 
 @contextmanager
-def a_house(**given: str) -> Iterator[House]:
-    """``given``: further variables of its processes' environment."""
+def a_house(*, like: Path | None = None, **given: str) -> Iterator[House]:
+    """``like``: the home of another that it is a copy of; ``given``: further variables of its processes' environment."""
     # Not pytest's own folder: PostgreSQL may have to run as nobody, who must get in.
     folder = Path(tempfile.mkdtemp(prefix="warchest-availability-"))
     folder.chmod(0o755)
-    house = House(folder, **given)
+    house = House(folder, like=like, **given)
     try:
         yield house
     finally:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.availability.house import House, a_house
@@ -136,6 +137,17 @@ def test_callers_go_on_whichever_dies() -> None:
             f" longest silence {tally.longest_silence_s():.1f} s"
         )
         house.assert_as_acknowledged(furniture, tally)
+
+        # And they were needed: the portal has no service itself.
+        for machine in machines:
+            machine.die()
+        answer = httpx.get(
+            f"{portal.url}/api/v1/catalogue",
+            headers={"Authorization": f"Bearer {furniture.api_key}"},
+            timeout=30,
+            trust_env=False,
+        )
+        assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
 
 
 def _wait_until(condition: Callable[[], bool], machines: Sequence[Machine]) -> None:

@@ -13,7 +13,6 @@ import httpx
 import psycopg
 import pytest
 
-from tests.availability.house import a_house
 from tests.availability.processes import Portal
 from tests.availability.workload import Furniture, Workload
 from warchest.runtime.postgres import EmbeddedPostgres
@@ -21,9 +20,8 @@ from warchest.runtime.postgres import EmbeddedPostgres
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["restarted", pytest.param("killed", marks=pytest.mark.long_round)])
-def test_callers_are_told_to_wait_and_lose_nothing(how: str) -> None:
-    with a_house() as house, EmbeddedPostgres(house.home) as server:
-        furniture = house.furnish()
+def test_callers_are_told_to_wait_and_lose_nothing(how: str, a_furnished_house) -> None:
+    with a_furnished_house() as (house, server, furniture):
         portals = house.portals("portal")
         worker = house.worker()
         with Workload(furniture, [portal.url for portal in portals]) as workload:
@@ -51,10 +49,9 @@ def test_callers_are_told_to_wait_and_lose_nothing(how: str) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_what_no_replica_has_is_not_confirmed_by_asking_again() -> None:
+def test_what_no_replica_has_is_not_confirmed_by_asking_again(a_furnished_house) -> None:
     """A commit waits for its replica, the primary dies and comes back with it: whoever asks again waits as well."""
-    with a_house() as house, EmbeddedPostgres(house.home) as server:
-        furniture = house.furnish(players=1)
+    with a_furnished_house() as (house, server, furniture):
         (portal,) = house.portals("portal")
         with psycopg.connect(server.superuser_dsn(), autocommit=True) as admin:
             admin.execute("ALTER ROLE postgres SET synchronous_commit = local")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from tests.availability.house import House, a_house
 from tests.availability.processes import Portal, Server, WholeServer
-from tests.availability.workload import Furniture, Workload
-from warchest.runtime.postgres import EmbeddedPostgres
+from tests.availability.workload import Workload
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -22,14 +21,13 @@ pytestmark = pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("kind", "rounds"),
     [
-        pytest.param(Server, 1, id="faces"),
+        pytest.param(Server, 2, id="faces", marks=pytest.mark.long_round),
         pytest.param(WholeServer, 2, id="everything", marks=pytest.mark.long_round),
     ],
 )
-def test_nobody_notices(kind: type[Portal], rounds: int) -> None:
-    with a_house() as house, EmbeddedPostgres(house.home):
+def test_nobody_notices(kind: type[Portal], rounds: int, a_furnished_house) -> None:
+    with a_furnished_house() as (house, _, furniture):
         (house.home / "warchest.toml").write_text("[telemetry]\ndrain_s = 3\n")
-        furniture = house.furnish()
         servers = house.portals("one", "two", kind=kind)
         workload = Workload(furniture, [server.url for server in servers])
         with _balanced(workload, servers), workload:
@@ -53,58 +51,41 @@ def test_nobody_notices(kind: type[Portal], rounds: int) -> None:
         house.assert_as_acknowledged(furniture, tally)
 
 
-class TestWhatRunsIsFinished:
-    def test_a_request(self) -> None:
-        """Killed in order while a purchase waits for a wallet: it is answered, and nobody new is let in."""
-        with _one_that_waits("charging_wallet") as (house, furniture, blocker):
-            (portal,) = house.portals("portal")
+def test_what_runs_is_finished(a_furnished_house) -> None:
+    """Told to stop while a purchase waits for a wallet and a worker for the journal: both end with what they were at."""
+    with a_furnished_house() as (house, server, furniture):
+        (portal,) = house.portals("portal")
+        with psycopg.connect(server.superuser_dsn(database="warchest")) as blocker:
+            blocker.execute("LOCK TABLE ledger_posting IN EXCLUSIVE MODE")
+            worker = house.worker()
+            _wait_until(lambda: _waiting(blocker) == 1)
+            blocker.execute("LOCK TABLE charging_wallet IN EXCLUSIVE MODE")
             workload = Workload(furniture, [portal.url], callers=1)
             with workload:
-                _wait_until(lambda: _waiting(blocker))
+                _wait_until(lambda: _waiting(blocker) == 2)
                 portal.terminate()
+                worker.terminate()
+                # Nobody new is let in.
                 _wait_until(lambda: portal.readiness() == 0)
-                assert portal.is_running
+                assert portal.is_running and worker.is_running
                 workload.stop()
                 blocker.rollback()
-            assert portal.wait() == 0
-            assert len(workload.tally.acknowledged) == 1
-            assert workload.tally.met.keys() == {"201"}
-            house.assert_as_acknowledged(furniture, workload.tally)
-
-    def test_a_pulse(self) -> None:
-        """The worker ends when the journal that it was folding is folded, and not before."""
-        with _one_that_waits("ledger_posting") as (house, _, blocker):
-            worker = house.worker()
-            _wait_until(lambda: _waiting(blocker))
-            worker.terminate()
-            time.sleep(0.5)
-            assert worker.is_running
-            blocker.rollback()
-            assert worker.wait() == 0
+            assert (portal.wait(), worker.wait()) == (0, 0)
+            assert workload.tally.met == {"201": 1}
             assert blocker.execute("SELECT count(*) FROM ledger_posting").fetchone() != (0,)
             assert "pulse_failed" not in worker.log()
+        house.assert_as_acknowledged(furniture, workload.tally)
 
 
-@contextmanager
-def _one_that_waits(
-    table: str,
-) -> Iterator[tuple[House, Furniture, psycopg.Connection[tuple[int, ...]]]]:
-    """A house in which nobody can write to this table until the connection rolls back."""
-    with a_house() as house, EmbeddedPostgres(house.home) as server:
-        furniture = house.furnish()
-        with psycopg.connect(server.superuser_dsn(database="warchest")) as blocker:
-            blocker.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")  # type: ignore[arg-type]
-            yield house, furniture, blocker
-
-
-def _waiting(blocker: psycopg.Connection[tuple[int, ...]]) -> bool:
+def _waiting(blocker: psycopg.Connection[tuple[Any, ...]]) -> int:
     # What a transaction has once seen of it, it goes on seeing.
     blocker.execute("SELECT pg_stat_clear_snapshot()")
     query = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-    return blocker.execute(query).fetchone() != (0,)
+    (found,) = blocker.execute(query).fetchone() or (0,)
+    return found
 
 
-def _wait_until(condition) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < until
