@@ -22,7 +22,6 @@ import pytest
 from tests.builders.broker import NAMES, RunningBroker, a_broker, wait_until
 from warchest.runtime.broker import client, layout, remote, server
 from warchest.runtime.broker.client import Link, Place, Silent, Unreachable
-from warchest.runtime.broker.directory import NatsDirectory
 from warchest.runtime.broker.host import Host
 from warchest.runtime.broker.layout import Credentials, Gateway, Gateways, Layout, Listener, Routes, Tls
 from warchest.runtime.broker.server import EmbeddedBroker, UnableToStartBroker

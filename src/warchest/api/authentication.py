@@ -70,22 +70,55 @@ class ApiKey(HttpBearer):
         super().__init__()
         self.scope = scope
 
+    def __call__(self, request: HttpRequest) -> ApiClient | None:
+        """Also who was found out before: at this door, or at that of another cluster, which brings the request."""
+        forwarded = getattr(request, "forwarded", None)
+        known: ApiClient | None = forwarded.client if forwarded else getattr(request, "api_client", None)
+        if known is None:
+            return super().__call__(request)  # type: ignore[no-any-return]
+        at_work.acting(f"{ActorKind.API_CLIENT}:{known.id}")
+        return self._permitted(known)
+
     def authenticate(self, request: HttpRequest, token: str) -> ApiClient:
         """Raises UnableToServe, and TryAgain (``too_many_requests``)."""
-        key = token.strip()
-        if not key:
-            raise UnableToServe("key_missing")
-        client = services.get(Members).api_client_for(key=key)
-        if client is None:
-            raise UnableToServe("key_unknown")
-        at_work.acting(f"{ActorKind.API_CLIENT}:{client.id}")
-        allowance = limiter.take(client=client.id, calls_per_second=client.calls_per_second)
-        request.allowance = allowance  # type: ignore[attr-defined]
-        if not allowance.granted:
-            raise TryAgain("too_many_requests", retry_after_s=1)
+        return self._permitted(identified(request, token))
+
+    def _permitted(self, client: ApiClient) -> ApiClient:
         if self.scope not in client.scopes:
             raise UnableToServe("scope_missing", scope=self.scope.value)
         return client
+
+
+class _AnyKey(HttpBearer):
+    """An API key, whatever it may be used for."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiClient:
+        return identified(request, token)
+
+
+def client_of(request: HttpRequest) -> ApiClient:
+    """Whose key the request bears; counted once. Raises UnableToServe, TryAgain."""
+    client: ApiClient | None = _AnyKey()(request)
+    if client is None:
+        raise UnableToServe("key_missing")
+    request.api_client = client  # type: ignore[attr-defined]
+    return client
+
+
+def identified(request: HttpRequest, token: str) -> ApiClient:
+    """Raises UnableToServe, and TryAgain (``too_many_requests``)."""
+    key = token.strip()
+    if not key:
+        raise UnableToServe("key_missing")
+    client = services.get(Members).api_client_for(key=key)
+    if client is None:
+        raise UnableToServe("key_unknown")
+    at_work.acting(f"{ActorKind.API_CLIENT}:{client.id}")
+    allowance = limiter.take(client=client.id, calls_per_second=client.calls_per_second)
+    request.allowance = allowance  # type: ignore[attr-defined]
+    if not allowance.granted:
+        raise TryAgain("too_many_requests", retry_after_s=1)
+    return client
 
 
 def needs(scope: Scope) -> ApiKey:

@@ -35,11 +35,15 @@ def command_of(request: HttpRequest) -> Command:
     Raises UnableToUseKey.
     """
     client: ApiClient = request.auth  # type: ignore[attr-defined]
+    forwarded = getattr(request, "forwarded", None)
     return Command(
         actor=Actor(ActorKind.API_CLIENT, str(client.id)),
         key=request.headers.get("Idempotency-Key", ""),
         at=now(),
         channel=Channel.API,
+        # A client of another cluster's has keys of its own, whatever ids that cluster gives.
+        client=f"{forwarded.cluster}:{client.id}" if forwarded else "",
+        on_behalf_of=f"{ActorKind.CLUSTER}:{forwarded.cluster}" if forwarded else "",
         address=request.META.get("REMOTE_ADDR", ""),
         request_id=getattr(request, "request_id", ""),
     )

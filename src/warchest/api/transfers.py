@@ -19,6 +19,7 @@ from warchest.charging.contract import (
     TransferState,
     UnableToFindTransfer,
 )
+from warchest.journeys.find_home import home_of
 from warchest.journeys.pass_on_transfer import cancel_transfer
 from warchest.journeys.transfer_units import UnableToSend, transfer_units
 from warchest.members.contract import Scope
@@ -28,7 +29,7 @@ router = Router(tags=["transfers"])
 
 
 class NewTransfer(Asked):
-    """``to_cluster`` is the recipient's home, where it is another cluster than this."""
+    """``to_cluster`` is the recipient's home, where it is another cluster than this; without it, it is asked for."""
 
     sender: Id = Field(alias="from")
     to: Id
@@ -93,13 +94,16 @@ def send_units(request: HttpRequest, body: NewTransfer) -> TransferShape:
 
     To a player of another cluster they are held first, and move when that cluster has said yes: ask again by the id.
     """
+    command = command_of(request)
+    recipient = identity(body.to, unknown=UnableToSend("recipient_unknown"))
+    home = body.to_cluster or home_of(command, kind="player", id=recipient)
     done = transfer_units(
-        command_of(request),
+        command,
         sender=player_identity(body.sender),
-        recipient=identity(body.to, unknown=UnableToSend("recipient_unknown")),
+        recipient=recipient,
         amount=body.amount.money(),
         message=body.message,
-        cluster=body.to_cluster or "",
+        cluster="" if home == services.cluster else home,
     )
     return TransferShape.of(answer_of(request, done))
 

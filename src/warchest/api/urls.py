@@ -14,7 +14,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from warchest.api import health
+from warchest.api.authentication import client_of
 from warchest.api.errors import UnableToServe, answer, as_problem
+from warchest.api.forwarding import sent_home
 from warchest.api.specification import api
 
 View = Callable[..., HttpResponse]
@@ -47,7 +49,7 @@ def door(view: View) -> View:
 def _answered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     try:
         _check(request)
-        response = view(request, *args, **kwargs)
+        response = sent_home(request, client_of) or view(request, *args, **kwargs)
     except Exception as error:
         return as_problem(request, error)
     if response.status_code == 405:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "worker": "warchest.cli.worker",
     "demo": "warchest.cli.demo.command",
     "doctor": "warchest.cli.doctor",
+    "topology": "warchest.cli.topology",
     "prove": "warchest.cli.prove",
     "backup": "warchest.cli.backup",
     "restore": "warchest.cli.restore",
@@ -25,6 +26,7 @@ _COMMANDS = {
     "ca": "warchest.cli.ca",
     "api-key": "warchest.cli.api_key",
     "plugin": "warchest.cli.plugin",
+    "cluster": "warchest.cli.cluster",
     "migrate": "warchest.cli.migrate",
     "move-in": "warchest.cli.move_in.command",
 }

@@ -44,6 +44,7 @@ def wire() -> None:
         services.connect(import_module("warchest.runtime.broker.directory").directory)
         # What other clusters may have done here is told where it is done.
         import_module("warchest.journeys.between_clusters")
+        import_module("warchest.api.forwarding")
         cluster_line.join(import_module("warchest.runtime.broker.line").NatsLine())
 
 

@@ -118,6 +118,39 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "transfers_open": (409, _("Transfers from before still wait for {cluster}. Settle when they are over.")),
     "netting_in_future": (422, _("A netting statement ends today or on a day before.")),
     "netting_too_early": (409, _("An earlier netting statement goes further. Choose a later day.")),
+    "letter_malformed": (422, _("This is no letter of a cluster's, or not the whole of it.")),
+    "letter_is_ours": (422, _("This letter was written here. The other cluster's operator has to read it.")),
+    "letter_for_another": (
+        422,
+        _("This letter was written to the cluster {cluster}. Ask for one to this cluster."),
+    ),
+    "letter_of_another_version": (
+        422,
+        _("This letter was written by another version of Warchest. Bring both to the same one first."),
+    ),
+    "no_gateway": (
+        409,
+        _(
+            "This house has no gateway for other clusters. Set embedded and gateway_port of [broker] in warchest.toml."
+        ),
+    ),
+    "cluster_configured": (409, _("The cluster {cluster} stands in warchest.toml. Change it there.")),
+    "cluster_merged": (409, _("The clusters are merged already.")),
+    "cluster_still_merged": (
+        409,
+        _("The cluster {cluster} is merged with this one, or was. Part from it first."),
+    ),
+    "fingerprint_differs": (
+        409,
+        _("These are not the digits that both houses have. Somebody may have changed a letter on its way."),
+    ),
+    "dry_run_missing": (409, _("First have a dry run done, not longer ago than a day.")),
+    "dry_run_found": (409, _("The last dry run found something that has to be mended first.")),
+    "transfers_waiting": (
+        409,
+        _("{waiting} transfers between the two clusters are under way. They are finished or undone first."),
+    ),
+    "head_malformed": (422, _("This is no head that the other cluster has signed.")),
     "call_unknown": (404, _("Other clusters can't have this done here.")),
     "call_malformed": (422, _("The other cluster asked in a way that can't be understood here.")),
     "entry_unknown": (404, _("There is no such journal entry.")),
@@ -282,6 +315,13 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,8})?")
 
 _PASSING: dict[str, tuple[int, str | Promise]] = {
+    "cluster_unreachable": (
+        503,
+        _(
+            "This player's home is the cluster {cluster}, and the line there is cut. Try again when it is back."
+        ),
+    ),
+    "cluster_not_merged": (503, _("The other house has not merged with this one yet, or not any more.")),
     "line_cut": (503, _("The line to the cluster {cluster} is cut. What can't be asked now waits there.")),
     "service_unavailable": (
         503,

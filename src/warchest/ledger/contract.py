@@ -317,6 +317,30 @@ class Sealing:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownHead:
+    """A signed head for others to keep: the file's ``line``, and the public ``key`` that signed it, hexadecimal."""
+
+    line: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHead:
+    """With block ``number`` there were so many ``entries``; ``hash`` is the block's, hexadecimal."""
+
+    number: int
+    entries: int
+    hash: str
+    signed_at: datetime
+
+
+class UnableToReadHead(UnableTo):
+    """It is not what that cluster signed."""
+
+    reasons = frozenset({"head_malformed"})
+
+
+@dataclass(frozen=True, slots=True)
 class HeadsCut:
     """A restore of the books to the past: they stayed what they were up to block ``block``, which ends at ``position``.
 
@@ -480,6 +504,10 @@ class Ledger(Protocol):
 
     def count_entries(self) -> int: ...
 
+    def count_entries_of(self, *, cluster: str) -> int:
+        """Entries that bear this cluster's code. Reads all of them."""
+        ...
+
     def trial_balance(self, *, until: datetime | None = None) -> tuple[TrialLine, ...]:
         """Sums of every book and currency: of all that is posted, or of what had occurred before ``until``."""
         ...
@@ -545,6 +573,18 @@ class Ledger(Protocol):
         None where the newest is signed already, or another process is at it. A head that a crash kept from its file is
         made up for by the next call. Raises UnableToSignHead.
         """
+        ...
+
+    def shown_head(self) -> ShownHead | None:
+        """The newest signed head, to be shown to others; None where none was signed yet."""
+        ...
+
+    def read_head(self, *, head: ShownHead, cluster: str) -> ReadHead:
+        """What another cluster's head says. Raises UnableToReadHead where its own key did not sign this of that cluster."""
+        ...
+
+    def hash_of_block(self, *, number: int) -> str:
+        """The hash that this block of the chain has now, hexadecimal; empty where there is no such block."""
         ...
 
     def sealing(self) -> Sealing:

@@ -155,6 +155,12 @@ def count_entries() -> int:
         return cursor.fetchone()[0]
 
 
+def count_entries_of(*, cluster: str) -> int:
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM ledger_everyentry WHERE cluster = %s", [cluster])
+        return cursor.fetchone()[0]
+
+
 def _read(query: str, values: Sequence[object] | Mapping[str, object]) -> tuple[Entry, ...]:
     with services.database("ledger").cursor() as cursor:
         cursor.execute(query, values)

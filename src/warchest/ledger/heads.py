@@ -93,6 +93,24 @@ def key_fingerprint() -> str:
     return _fingerprint(_signing_key().public_key().public_bytes_raw())
 
 
+def public_key() -> str:
+    """Hexadecimal: for who keeps our heads without our files."""
+    return _signing_key().public_key().public_bytes_raw().hex()
+
+
+def read_other(line: bytes, *, key: str, cluster: str) -> SignedHead:
+    """The head of another cluster, signed by the key that it has shown. Raises NotAHead."""
+    try:
+        signed = msgspec.json.decode(line, type=SignedHead)
+        known = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        known.verify(bytes.fromhex(signed.signature), _PURPOSE + msgspec.json.encode(signed.head))
+    except (msgspec.MsgspecError, ValueError, InvalidSignature) as error:
+        raise NotAHead("not a head that this key signed") from error
+    if signed.cluster != cluster or signed.key != _fingerprint(bytes.fromhex(key)):
+        raise NotAHead(f"of the cluster {signed.cluster}, by the key {signed.key}")
+    return signed
+
+
 def sign(head: Head) -> bytes:
     """The head's line, without its end."""
     fields = {name: getattr(head, name) for name in Head.__struct_fields__}

@@ -9,6 +9,7 @@ from warchest.ledger import (
     operations,
     queries,
     seals,
+    witnesses,
 )
 
 
@@ -23,6 +24,9 @@ class LocalLedger:
     seal = staticmethod(seals.seal)
     sign_head = staticmethod(seals.sign_head)
     sealing = staticmethod(seals.sealing)
+    shown_head = staticmethod(witnesses.shown_head)
+    read_head = staticmethod(witnesses.read_head)
+    hash_of_block = staticmethod(witnesses.hash_of_block)
     sign_cut = staticmethod(cuts.sign_cut)
     cuts = staticmethod(cuts.cuts)
     open_months = staticmethod(operations.open_months)
@@ -42,6 +46,7 @@ class LocalLedger:
     reversals = staticmethod(entry_queries.reversals)
     journal = staticmethod(entry_queries.journal)
     count_entries = staticmethod(entry_queries.count_entries)
+    count_entries_of = staticmethod(entry_queries.count_entries_of)
     trial_balance = staticmethod(queries.trial_balance)
     sums_of_reference = staticmethod(entry_queries.sums_of_reference)
     accounts = staticmethod(account_queries.accounts)

@@ -209,6 +209,10 @@ class Members(Protocol):
         """The player's e-mail address: personal data, to be used and not kept."""
         ...
 
+    def roll(self, *, after: UUID | None = None, limit: int = 10_000) -> tuple[tuple[UUID, str], ...]:
+        """All players' ids with their nicknames, in the order of ids, those behind ``after``: to compare whole houses."""
+        ...
+
     def find_players(self, *, text: str, limit: int = 20) -> tuple[Player, ...]:
         """Players whose nickname begins so, or whose e-mail address, external id or id is this."""
         ...
@@ -338,6 +342,9 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "journal.export": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
     "money.exchange": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "intercluster.settle": frozenset({Role.ACCOUNTANT, Role.OWNER}),
+    "cluster.see": frozenset({Role.OPERATOR, Role.OWNER, Role.ADMINISTRATOR, Role.ACCOUNTANT}),
+    "cluster.prepare": frozenset({Role.OPERATOR, Role.OWNER}),
+    "cluster.merge": frozenset({Role.OPERATOR, Role.OWNER}),
     "catalogue.edit": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),

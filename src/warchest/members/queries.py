@@ -46,6 +46,13 @@ def as_player(row: PlayerRow) -> Player:
     )
 
 
+def roll(*, after: UUID | None = None, limit: int = 10_000) -> tuple[tuple[UUID, str], ...]:
+    rows = PlayerRow.objects.order_by("id")
+    if after is not None:
+        rows = rows.filter(id__gt=after)
+    return tuple(rows.values_list("id", "nickname")[:limit])
+
+
 def player(*, player_id: UUID) -> Player:
     found = players(player_ids=[player_id])
     if player_id not in found:

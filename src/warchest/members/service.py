@@ -23,6 +23,7 @@ class LocalMembers:
     player_of_user = staticmethod(queries.player_of_user)
     address_of = staticmethod(queries.address_of)
     player_named = staticmethod(queries.player_named)
+    roll = staticmethod(queries.roll)
     find_players = staticmethod(queries.find_players)
     administrator = staticmethod(queries.administrator)
     administrator_for = staticmethod(queries.administrator_for)

@@ -348,6 +348,10 @@ class Payments(Protocol):
         """Payments newest first, those older than the payment ``before``."""
         ...
 
+    def payment_ids(self, *, after: UUID | None = None, limit: int = 10_000) -> tuple[UUID, ...]:
+        """All payments' ids in their order, those behind ``after``: to compare whole houses."""
+        ...
+
     def find_payments(self, *, text: str, limit: int = 20) -> tuple[Payment, ...]:
         """By any reference: of the payment, the provider, an attempt, a notice, the journal entry, the player."""
         ...

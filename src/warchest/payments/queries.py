@@ -76,6 +76,13 @@ def _page(rows: QuerySet[PaymentRow], before: UUID | None, limit: int) -> tuple[
     return tuple(frozen(row) for row in rows.order_by("-id")[: min(limit, _LIMIT_MAX)])
 
 
+def payment_ids(*, after: UUID | None = None, limit: int = 10_000) -> tuple[UUID, ...]:
+    rows = PaymentRow.objects.order_by("id")
+    if after is not None:
+        rows = rows.filter(id__gt=after)
+    return tuple(rows.values_list("id", flat=True)[:limit])
+
+
 def find_payments(*, text: str, limit: int = 20) -> tuple[Payment, ...]:
     wanted = text.strip()
     if not wanted or "\x00" in wanted:

@@ -20,6 +20,7 @@ class LocalPayments:
     answer_to = staticmethod(queries.answer_to)
     payments_of = staticmethod(queries.payments_of)
     recent_payments = staticmethod(queries.recent_payments)
+    payment_ids = staticmethod(queries.payment_ids)
     find_payments = staticmethod(queries.find_payments)
     messages = staticmethod(queries.messages)
     attempts = staticmethod(queries.attempts)

@@ -32,7 +32,7 @@ _LETTER_BYTES_MAX = 64 * 1024
 _NONCE_BYTES = 12
 _GROUPS, _DIGITS = 8, 5
 
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _PLACE = re.compile(r"[A-Za-z0-9.:\[\]_-]{3,260}")
 _URL = re.compile(r"https?://[^\s\"'<>]{1,200}")
 

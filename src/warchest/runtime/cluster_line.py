@@ -7,10 +7,13 @@ clusters is ever called, with arguments and answers of its declared types.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
@@ -118,6 +121,38 @@ def read_by_clusters(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return function
 
     return decorate
+
+
+def fingerprints() -> dict[str, str]:
+    """Of what is open: its name, and a hash of what it takes and answers. Where two clusters' differ, one can't ask the other."""
+    return {name: _fingerprint(found) for name, found in sorted(_open.items())}
+
+
+def _fingerprint(found: _Open) -> str:
+    told = sha256()
+    for shape in (found.arguments, found.answer):
+        told.update(_spelt(shape, set()).encode())
+    return told.hexdigest()[:16]
+
+
+def _spelt(hint: Any, seen: set[Any]) -> str:
+    """A type with all the fields and types in it, by their names."""
+    parts = typing.get_args(hint)
+    if parts:
+        return f"{_name(typing.get_origin(hint))}[{','.join(_spelt(part, seen) for part in parts)}]"
+    if not isinstance(hint, type) or hint in seen:
+        return _name(hint)
+    seen.add(hint)
+    if issubclass(hint, Enum):
+        return f"{hint.__name__}({','.join(str(each.value) for each in hint)})"
+    if issubclass(hint, msgspec.Struct) or dataclasses.is_dataclass(hint):
+        hints = typing.get_type_hints(hint)
+        return f"{hint.__name__}({','.join(f'{name}:{_spelt(hints[name], seen)}' for name in hints)})"
+    return hint.__name__
+
+
+def _name(hint: Any) -> str:
+    return str(getattr(hint, "__name__", hint))
 
 
 def _shape(name: str, function: Callable[..., Any], hints: dict[str, Any]) -> type[msgspec.Struct]:
