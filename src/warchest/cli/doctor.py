@@ -6,14 +6,15 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 
 import click
 
+from warchest.cli import doctor_databases
 from warchest.kernel.currency import INNER, currency_codes
-from warchest.runtime import set_aside
+from warchest.runtime import set_aside, topology
 from warchest.runtime.backup.folder import Folder
 from warchest.runtime.configuration import (
     Configuration,
@@ -21,7 +22,6 @@ from warchest.runtime.configuration import (
     path,
     read,
 )
-from warchest.runtime.databases import database_server
 from warchest.runtime.redaction import text_redacted
 from warchest.runtime.secrets import home
 
@@ -56,7 +56,8 @@ def examine() -> Iterator[Finding]:
     yield from _backups(found)
     yield from _addresses(found)
     yield from _plugins(found)
-    yield from _database()
+    if (yield from _topology(found)):
+        yield from doctor_databases.examine()
 
 
 def _community(found: Configuration) -> Iterator[Finding]:
@@ -134,6 +135,21 @@ def _addresses(found: Configuration) -> Iterator[Finding]:
         )
 
 
+def _topology(found: Configuration) -> Generator[Finding, None, bool]:
+    """Whether services, databases, broker and clusters can be where the configuration puts them."""
+    from warchest.config.wiring import SERVICES
+
+    told = os.environ.get("WARCHEST_SERVICES")
+    hosted = None if told is None else [name for name in map(str.strip, told.split(",")) if name]
+    wrong = list(topology.problems(found, known=tuple(SERVICES), hosted=hosted))
+    for problem in wrong:
+        yield False, problem
+    if not wrong:
+        databases = 1 + len(found.databases)
+        yield True, f"Topology: {databases} database{'s' if databases > 1 else ''} (see warchest topology)"
+    return not wrong
+
+
 def _is_taken(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
@@ -149,57 +165,3 @@ def _plugins(found: Configuration) -> Iterator[Finding]:
             yield False, f"[providers.{name}] is configured, but no plug-in of this name is installed."
     if not found.providers:
         yield True, "Payment provider: none configured, so nobody can top up by card"
-
-
-def _database() -> Iterator[Finding]:
-    try:
-        server = database_server().start()
-    except Exception as error:  # whatever it is, the operator needs to read it
-        yield False, f"The database does not start or answer. {text_redacted(str(error))}"
-        return
-    try:
-        yield from _in_database()
-    finally:
-        server.stop()
-
-
-def _in_database() -> Iterator[Finding]:
-    import django
-
-    django.setup()
-    from django.db import connection, connections
-    from django.db.migrations.executor import MigrationExecutor
-
-    checks: tuple[tuple[str, str, Callable[[str], bool], str], ...] = (
-        ("server_version_num", "PostgreSQL {}", lambda value: int(value) >= 150_000, "PostgreSQL 15 or newer is needed."),
-        ("max_prepared_transactions", "max_prepared_transactions {}", lambda value: int(value) > 0,
-         "Set max_prepared_transactions to 64: services in several databases commit in two phases."),
-        ("fsync", "fsync {}", lambda value: value == "on", "fsync must be on, or a power cut loses money."),
-        ("synchronous_commit", "synchronous_commit {}", lambda value: value != "off",
-         "synchronous_commit must not be off, or a crash loses what was acknowledged."),
-    )  # fmt: skip
-    with connection.cursor() as cursor:
-        for setting, says, is_well, advice in checks:
-            cursor.execute("SELECT current_setting(%s)", [setting])
-            value = cursor.fetchone()[0]
-            well = is_well(value)
-            yield well, says.format(value) if well else f"{says.format(value)}. {advice}"
-        cursor.execute(
-            "SELECT last_failed_wal, last_failed_time FROM pg_stat_archiver"
-            " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"
-        )
-        if failed := cursor.fetchone():
-            yield (
-                False,
-                (
-                    f"WAL is not kept since {failed[1]:%Y-%m-%d %H:%M:%S}: segment {failed[0]} does not leave the server."
-                    " Its log says why; until it does, the disk fills."
-                ),
-            )
-    waiting = MigrationExecutor(connections["owner"])
-    plan = waiting.migration_plan(waiting.loader.graph.leaf_nodes())
-    if plan:
-        yield False, f"{len(plan)} schema changes wait: run warchest migrate."
-    else:
-        yield True, "The schema is up to date"
-    connections.close_all()
