@@ -59,6 +59,8 @@ def configure(*, level: str = "info") -> None:
         _with_task,
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+        # Last, so that whoever listens besides us hears no secret either.
+        _without_secrets,
     ]
     structlog.configure(
         processors=[
@@ -73,10 +75,14 @@ def configure(*, level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), _of_request, *shared],
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                _of_request,
+                *shared,
+            ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _without_secrets,
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -94,6 +100,8 @@ def configure(*, level: str = "info") -> None:
     for name in _TALKATIVE:
         # What they say below a warning is each statement and each request, with all that is in it.
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A variable that a template does not find, with all that it does find.
+    logging.getLogger("django.template").setLevel(logging.INFO)
     guard_last_words()
 
 

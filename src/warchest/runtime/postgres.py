@@ -65,6 +65,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
+    # Of what fails, what failed and not with which values: our own log has the rest, without what is secret in it.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "lc_messages": "C",
     "logging_collector": "off",  # the log is the server's own standard error, our file
 }

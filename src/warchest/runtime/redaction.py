@@ -97,9 +97,29 @@ def _without_code(found: re.Match[str]) -> str:
     return STRUCK if codes.is_whole(code, length=len(code)) else found[0]
 
 
+def _without_printed_code(found: re.Match[str]) -> str:
+    """With dashes, whatever looks like one; with spaces, what is one or mixes letters with digits as words do not."""
+    if found[1] == "-":
+        return STRUCK if any(map(str.isdigit, found[0])) else found[0]
+    mixed = any(any(map(str.isdigit, group)) and not group.isdigit() for group in found[0].split())
+    code = codes.normalise(found[0])
+    return STRUCK if mixed or codes.is_whole(code, length=len(code)) else found[0]
+
+
 _Replacement = str | Callable[[re.Match[str]], str]
 
 _SHAPES: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
+    # What PostgreSQL quotes in its errors: the statement with its values, a whole row, a key, a parameter.
+    (re.compile(r"^(\s*LINE \d+: ).*(?:\n[ ]*\^[ ]*$)?", re.MULTILINE), rf"\1{STRUCK}"),
+    (re.compile(r"(Failing row contains \().*(\)\.)", re.DOTALL), rf"\1{STRUCK}\2"),
+    (
+        re.compile(
+            r"(Key \([^)]*\)=\().*?(\) (?:already exists|is not present|is still referenced|conflicts))",
+            re.DOTALL,
+        ),
+        rf"\1{STRUCK}\2",
+    ),
+    (re.compile(r"(parameter \$\d+ = )'(?:[^']|'')*'"), rf"\1{STRUCK}"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL), STRUCK),
     # An address with a password: nothing of the password may be left, also where it holds an @ or a slash.
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@\"']*:)[^\s\"']*@", re.IGNORECASE), rf"\1{STRUCK}@"),
@@ -122,15 +142,15 @@ _SHAPES: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
         _without_payment_card,
     ),
     (re.compile(r"(?<![\w.-])[2-6]\d{12,18}(?![\w-])"), _without_payment_card),
-    # Four or more groups of four: a card's code as it is printed, right or mistyped.
+    # Groups of four: a card's code as it is printed, right or mistyped.
     (
         re.compile(
-            r"(?<![\w-])(?!(?:[0-9A-Fa-f]{4}[ -])+[0-9A-Fa-f]{4}(?![\w-]))(?=[\w -]*\d)"
-            r"[0-9A-Za-z]{4}(?:([ -])[0-9A-Za-z]{4})(?:\1[0-9A-Za-z]{4}){2,6}(?![\w-])"
+            r"(?<![\w-])(?!(?:[0-9A-Fa-f]{4}[ -])+[0-9A-Fa-f]{1,4}(?![\w-]))"
+            r"[0-9A-Za-z]{4}([ -])[0-9A-Za-z]{4}\1[0-9A-Za-z]{4}(?:\1[0-9A-Za-z]{4}){0,4}\1[0-9A-Za-z]{1,4}(?![\w-])"
         ),
-        STRUCK,
+        _without_printed_code,
     ),
-    (re.compile(r"(?<![\w./-])[0-9A-Za-z]{12,32}(?![\w./-])"), _without_code),
+    (re.compile(r"(?<![\w.-])[0-9A-Za-z]{12,32}(?!\.?\w|-)"), _without_code),
     (re.compile(r"[\w.+%-]+@(?=[\w-]+\.[\w.-]+)"), f"{STRUCK}@"),
 )
 
@@ -182,6 +202,9 @@ def _passwords_of(address: str) -> Iterator[str]:
     if found:
         yield found[1]
         yield unquote(found[1])
+    elif "=" not in address:
+        # Neither an address nor a list of settings: perhaps the password alone, put in the wrong place.
+        yield address
 
 
 # A process's last words.

@@ -1,0 +1,130 @@
+"""What is struck out of texts, and what is left alone, since operators search for it."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warchest.kernel.codes import grouped, random_code
+from warchest.kernel.ids import new_id
+from warchest.runtime.redaction import is_secret_name, redacted, text_redacted
+from warchest.runtime.secrets import text_secret
+
+STRUCK = [
+    ("postgresql://warchest:{}@db:5432/x", "se/cr@et:word"),
+    ("could not connect to 'amqps://u:{}@h/v'", "secret-word"),
+    ("host=db user=u password={} dbname=x", "secretword"),
+    ("host=db password='{}' dbname=x", "secret word"),
+    ("{{'password': '{}', 'user': 'u'}}", "secret word"),
+    ('{{"client_secret": "{}"}}', 'secret\\" word'),
+    ("Authorization: Bearer {}", "secretword12345"),
+    ("authorization: Basic {}", "c2VjcmV0OndvcmQ="),
+    ("curl -H 'X-Api-Key: {}'", "secretword"),
+    ("Set-Cookie: session={}; Path=/", "secretword"),
+    ("Cookie: a=b; warchest_portal_session={}", "secretword"),
+    ("key {} was refused", "wck_" + secrets.token_urlsafe(32)),
+    ("signed with {}", "whsec_c2VjcmV0IHdvcmQgb2Ygd2ViaG9va3M="),
+    ("token was {}", "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhbmFiZWwifQ.c2lnbmF0dXJl"),
+    ("charged {} twice", "4242424242424242"),
+    ("charged {} twice", "4242 4242 4242 4242"),
+    ("charged {} twice", "4242-4242-4242-4242"),
+    ("charged {} twice", "3782 822463 10005"),
+    ("no such card {}", "ABCD-1234-EFGH-567X"),
+    ("GET /return?code={}&state=1", "Secret+Word"),
+    ("Key (login)=({}) already exists.", "secret@word"),
+    ("Failing row contains (1, {}, 2).", "secret (word), argon2$x"),
+    ("relation is gone\nLINE 1: SELECT * FROM x WHERE y = '{}'\n                      ^\n", "secret word"),
+    ("unnamed portal parameter $1 = '{}'", "secret''word"),
+    ("-----BEGIN EC PRIVATE KEY-----\n{}\n-----END EC PRIVATE KEY-----", "MHcCAQEEIO\nsecret"),
+    ("mail to {}@example.org", "secret.word+tag"),
+    ("hashed with {}", text_secret("a-test")),
+]
+LEFT = [
+    "2026-11-22T18:24:20.123456Z",
+    "SELECT runtime_claim(%s)",
+    "status_code=404 reason=code_unknown",
+    "ModuleNotFoundError: No module named 'something_long_1234'",
+    "/api/v1/cards/AR000100001234",
+    "warchest_ledger_unfolded_positions 1763835860",
+    "the code of this card is unknown",
+    "took 1763835860123456 ns",
+    "this kind will wait 5 seconds",
+    "10.0.0.1:5432 00:1b:44:11:3a:b7",
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), STRUCK)
+def test_strikes_out(text: str, secret: str) -> None:
+    left = text_redacted(text.format(secret))
+    assert secret not in left and "***" in left
+    assert not any(part in left for part in ("4242", "ABCD", "822463", "Word", "word+", " word"))
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_leaves_alone(text: str) -> None:
+    assert text_redacted(text) == text
+
+
+@given(
+    st.integers(min_value=14, max_value=32),
+    st.sampled_from(["{}", "card {} is used", "/cards/{}", "code={}&x=1"]),
+)
+def test_strikes_out_every_code_as_printed_and_as_typed(length: int, around: str) -> None:
+    code = random_code(length=length)
+    if not set(code) - set(string.hexdigits.upper()) or not set(code) - set(string.digits):
+        return
+    for typed in (code, code.lower(), grouped(code), grouped(code).replace("-", " ")):
+        if not any(map(str.isdigit, typed)) or set(typed) <= set("0123456789abcdefABCDEF- "):
+            continue
+        assert typed not in text_redacted(around.format(typed))
+
+
+def test_leaves_our_own_numbers_alone() -> None:
+    for _ in range(2000):
+        for number in (str(uuid4()), uuid4().hex, str(new_id()), f"AR{secrets.randbelow(10**12):012}"):
+            assert text_redacted(f"about {number}.") == f"about {number}."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "new_password",
+        "apiKey",
+        "api_key",
+        "X-Api-Key",
+        "token",
+        "code",
+        "card_code",
+        "csrf",
+        "CVC",
+    ],
+)
+def test_knows_secrets_by_their_names(name: str) -> None:
+    assert is_secret_name(name)
+    assert redacted({"outer": [{name: "anything"}]}) == {"outer": [{name: "***"}]}
+
+
+@pytest.mark.parametrize(
+    "name", ["status_code", "country_code", "error_code", "encoding", "keyboard", "key", "spin"]
+)
+def test_knows_harmless_names(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_walks_through_what_is_nested_and_keeps_numbers() -> None:
+    told = redacted(
+        {"n": 5, "f": 0.5, "t": (True, None), "card": 4242424242424242, "b": b"password=abc", "o": object}
+    )
+    assert (told["n"], told["f"], told["t"], told["card"], told["b"]) == (
+        5,
+        0.5,
+        [True, None],
+        "***",
+        "password=***",
+    )
