@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from decimal import Decimal
 from itertools import chain, repeat
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 
 from tests.builders.api import an_api_client, call
 from tests.builders.clusters import Clusters, Fate, two_clusters
@@ -20,6 +21,7 @@ from tests.builders.portal import a_browser, hidden, says
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import (
     Charging,
+    Crossing,
     Transfer,
     TransferState,
     UnableToFinishTransfer,
@@ -30,7 +32,7 @@ from warchest.jobs import housekeeping
 from warchest.journeys import between_clusters, pass_on_transfer
 from warchest.journeys.hold_units import capture_hold, void_hold
 from warchest.journeys.pass_on_transfer import cancel_transfer, pass_on_due
-from warchest.journeys.receive_transfer import receive_transfer
+from warchest.journeys.receive_transfer import receive_transfer, refuse_transfer
 from warchest.journeys.register_player import Registered
 from warchest.journeys.transfer_units import UnableToSend, transfer_units
 from warchest.kernel.clock import FixedClock
@@ -38,7 +40,7 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger, UnableToHold
 from warchest.runtime import cluster_line, wire
-from warchest.runtime.command import clock_in_force
+from warchest.runtime.command import Actor, ActorKind, Channel, Command, clock_in_force
 from warchest.runtime.models import Operation, OutboxEvent
 from warchest.runtime.services import services
 
@@ -483,3 +485,53 @@ class TestDoors:
         houses.line.fate = lambda: Fate.CUT
         look = browser.post("/send", {"step": "look", "to": "ben@west", "amount": "40"})
         assert look.status_code == 503 and says(look, "The line to the cluster west is cut.")
+
+
+class TestDecidedOnce:
+    def test_by_whoever_comes_first_of_many_at_once(self, houses, anna, ben):
+        """Six at a time ask for the credit and for the refusal: all hear the same."""
+        crossings = [pass_on_transfer._crossing(send(anna, ben, "1")) for _ in range(4)]
+        scale = pass_on_transfer._scale(NOW)
+
+        def ask(crossing: Crossing, number: int) -> tuple[bool, str]:
+            asked = refuse_transfer if number % 2 else receive_transfer
+            command = Command(
+                actor=Actor(ActorKind.CLUSTER, "main"),
+                key=f"{crossing.id}:{number}",
+                at=NOW + timedelta(seconds=number),
+                channel=Channel.API,
+            )
+            try:
+                answer = asked(command, crossing=crossing, scale=scale).answer
+                return answer.credited, answer.reason
+            finally:
+                connections.close_all()
+
+        credited = 0
+        with houses.at("west"):
+            for crossing in crossings:
+                with ThreadPoolExecutor(6) as pool:
+                    answers = set(pool.map(lambda number, told=crossing: ask(told, number), range(6)))
+                assert len(answers) == 1
+                credited += next(iter(answers))[0]
+            assert wallet_of(ben)[0] == f"{credited}.00"
+        houses.pass_on()
+        houses.assert_proved()
+
+    def test_and_finished_once_by_many_workers(self, houses, anna, ben):
+        sent = send(anna, ben)
+        houses.line.fate = fates(Fate.LOST)
+        houses.pass_on()
+
+        def finish(number: int) -> TransferState:
+            command = Command(
+                actor=Actor(ActorKind.JOB, "tests"), key=f"worker {number}", at=NOW, channel=Channel.JOB
+            )
+            try:
+                return pass_on_transfer.capture_transfer(command, transfer_id=sent.id).answer.state
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(finish, range(8))) == {TransferState.CAPTURED}
+        houses.assert_proved()

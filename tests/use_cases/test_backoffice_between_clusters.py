@@ -7,8 +7,9 @@ import re
 import pytest
 
 from tests.builders.backoffice import BackOffice, Visitor
-from tests.builders.people import NOW, a_command
+from tests.builders.people import NOW, a_command, a_player
 from warchest.accounting.contract import Accounting, NettingState, NettingStatement
+from warchest.journeys.transfer_units import transfer_units
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger, debit
@@ -74,3 +75,23 @@ def test_others_neither_draw_up_nor_book(office: BackOffice, role: Role) -> None
 
 def token_of(visitor: Visitor) -> str:
     return visitor.client.cookies["warchest_backoffice_csrf"]
+
+
+def test_support_finds_a_transfer_by_either_player_and_reads_nobodys_words(office: BackOffice) -> None:
+    anna, ben = a_player(nickname=f"Ann{new_id().hex[-8:]}", with_units="100"), a_player()
+    transfer_units(
+        a_command(),
+        sender=anna.id,
+        recipient=ben.id,
+        amount=Money.parse("40", "XCR"),
+        message="between us",
+    )
+    accountant = office.signed_in(Role.ACCOUNTANT)
+    for name in (anna.nickname, ben.nickname):
+        page = accountant.page("/charging/transfer/", q=name)
+        (row,) = page.select("#result_list tbody tr")
+        assert {anna.nickname, ben.nickname} <= {link.get_text(strip=True) for link in row.select("a")}
+        assert "40\u00a0credits" in row.get_text() and "arrived" in row.get_text()
+    change = next(link["href"] for link in row.select("a") if "transfer" in link["href"])
+    detail = accountant.page(change).get_text(" ")
+    assert "Why it waits" in detail and "between us" not in detail

@@ -13,7 +13,7 @@ from warchest.members.contract import Role
 
 LISTS = (
     "members/player", "members/administrator", "members/certificate", "members/apiclient", "charging/wallet",
-    "charging/lot", "payments/payment", "cards/batch", "cards/card", "ledger/book",
+    "charging/lot", "charging/transfer", "payments/payment", "cards/batch", "cards/card", "ledger/book",
     "runtime/operation", "runtime/outboxevent", "subscriptions/subscription", "referrals/commission",
     "referrals/node", "accounting/unitrate", "accounting/taxrate", "catalogue/onlineservice", "catalogue/plan",
 )  # fmt: skip

@@ -81,6 +81,7 @@ NAVIGATION = [
             _listed(_("Players"), "group", "members_player"),
             _listed(_("Wallets"), "account_balance_wallet", "charging_wallet"),
             _listed(_("Lots"), "layers", "charging_lot"),
+            _listed(_("Transfers"), "send_money", "charging_transfer"),
             _listed(_("Subscriptions"), "event_repeat", "subscriptions_subscription"),
             _listed(_("Commissions"), "hub", "referrals_commission"),
         ],

@@ -36,6 +36,7 @@ TABLES: dict[str, tuple[Text, Text]] = {
     "members.apiclient": (_("API client"), _("API clients")),
     "charging.wallet": (_("wallet"), _("wallets")),
     "charging.lot": (_("lot"), _("lots")),
+    "charging.transfer": (_("transfer"), _("transfers")),
     "accounting.unitrate": (_("exchange rate"), _("exchange rates")),
     "accounting.taxrate": (_("tax rate"), _("tax rates")),
     "payments.payment": (_("payment"), _("payments")),

@@ -42,6 +42,9 @@ SUBJECTS = {
     "player": _("player"),
     "rate": _("exchange rate"),
     "subscription": _("subscription"),
+    "transfer": _("transfer"),
+    "netting_statement": _("netting statement"),
+    "cluster": _("another cluster"),
 }
 
 

@@ -100,6 +100,7 @@ def transfer(request: HttpRequest, player: Player, transfer_id: UUID) -> HttpRes
         "name": other_name(found, names_in([found]), is_sender=is_sender),
         "why": explain(UnableTo(found.reason)).text if found.reason else "",
         "line_is_cut": found.problem == "line_cut",
+        "is_stuck": bool(found.problem),
         "available": services.get(Charging).wallet(player=player.id).available,
         "key": a_key(),
     }
