@@ -39,8 +39,7 @@ def set_up_database(admin_dsn: str, *, name: str = "warchest", passwords: Mappin
     operator needs the server's own words.
     """
     with _signed_in(admin_dsn) as admin:
-        # One at a time: of two that change a role at once, PostgreSQL refuses one. Let go with the connection.
-        admin.execute("SELECT pg_advisory_lock(hashtext('warchest_roles'))")
+        _take_turns(admin)
         create_roles(admin, passwords=passwords)
         create_database(admin, name=name)
 
@@ -69,6 +68,7 @@ def create_database(admin: Admin, *, name: str) -> None:
     The roles exist already. Tables that exist already are left alone on purpose: their privileges belong
     to the migrations, and granting again would give back what a migration has taken away.
     """
+    _take_turns(admin)
     if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         admin.execute(_for_roles("CREATE DATABASE {name} OWNER {owner} ENCODING 'UTF8'", name=name))
     _grant_connect(admin, name=name)
@@ -110,6 +110,12 @@ _GRANTS_INSIDE = (
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT EXECUTE ON FUNCTIONS TO {journey}",
 )
+
+
+def _take_turns(admin: Admin) -> None:
+    """One at a time: of two that make a database or change a role at once, PostgreSQL refuses one. Let go with the
+    connection."""
+    admin.execute("SELECT pg_advisory_lock(hashtext('warchest_roles'))")
 
 
 def _grant_connect(admin: Admin, *, name: str) -> None:
