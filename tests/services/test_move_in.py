@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -11,7 +13,8 @@ import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 from django.contrib.auth import authenticate
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.utils import CursorWrapper
 
 from tests.builders.books import assert_books_prove
 from tests.builders.house import ARENA, ARENA_MONTH
@@ -26,6 +29,7 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import EntryFilter, Ledger
 from warchest.members.contract import Members, PlayerState
 from warchest.referrals.contract import Referrals
+from warchest.runtime.databases import aliases
 from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions
 
@@ -46,19 +50,25 @@ def player_of(external_id: str) -> UUID:
     return services.get(Members).by_external_ids(external_ids=[external_id])[external_id]
 
 
+def tables() -> Iterator[tuple[str, CursorWrapper]]:
+    """Every table of every database of the house, with a cursor that reads it."""
+    for alias in aliases():
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                "SELECT table_name FROM information_schema.tables"
+                " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+            )
+            for (name,) in cursor.fetchall():
+                yield name, cursor
+
+
 def everything() -> dict[str, int]:
-    """How many rows each table has."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT table_name FROM information_schema.tables"
-            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-        )
-        names = [name for (name,) in cursor.fetchall()]
-        found = {}
-        for name in names:
-            cursor.execute(f'SELECT count(*) FROM "{name}"')
-            found[name] = cursor.fetchone()[0]
-    return found
+    """How many rows each table has, over all databases."""
+    found: Counter[str] = Counter()
+    for name, cursor in tables():
+        cursor.execute(f'SELECT count(*) FROM "{name}"')
+        found[name] += cursor.fetchone()[0]
+    return dict(found)
 
 
 @pytest.fixture
@@ -205,13 +215,12 @@ class TestTakeOver:
     def test_personal_data_stay_with_members(self, files: Path) -> None:
         move_in("run", files)
 
-        with connection.cursor() as cursor:
-            for table in everything():
-                if not table.startswith("members_"):
-                    cursor.execute(
-                        f"SELECT count(*) FROM \"{table}\" AS t WHERE t::text ~ 'example.org|anna|bert|carl|dora'"
-                    )
-                    assert cursor.fetchone()[0] == 0, table
+        for table, cursor in tables():
+            if not table.startswith("members_"):
+                cursor.execute(
+                    f"SELECT count(*) FROM \"{table}\" AS t WHERE t::text ~ 'example.org|anna|bert|carl|dora'"
+                )
+                assert cursor.fetchone()[0] == 0, table
 
 
 def _operations() -> list[tuple[str, str]]:

@@ -8,11 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-from django.db import connection
-
 from tests.builders.books import assert_books_prove
 from tests.builders.older_system import CUTOVER, OlderSystem
+from warchest.runtime.services import services
 
 PLAYERS = 3000
 _PATIENCE_S = 60.0
@@ -45,7 +43,7 @@ def start(database: str, folder: Path) -> subprocess.Popen[str]:
 
 
 def rows_of(table: str) -> int:
-    with connection.cursor() as cursor:
+    with services.database(table.partition("_")[0]).cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         return int(cursor.fetchone()[0])
 
