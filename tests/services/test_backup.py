@@ -276,3 +276,24 @@ def test_old_backups_go_with_their_wal_and_the_kept_one_is_restored(bought: list
         house.done("backup", "--wal")
         copy, _ = house.restored()
         assert copy.bought() == {"before-0", "before-1", "after"}
+
+
+def test_without_kept_wal_the_end_of_the_backup_is_restored_and_nothing_else() -> None:
+    with a_house() as house:
+        (house.home / "warchest.toml").write_text("")
+        house.found_with_books()
+        house.work("purchase('before', a_buyer())")
+        said = house.done("backup", "--into", str(house.backups))
+        house.recovery_key = said.split("The recovery key: ")[1].split()[0]
+        assert "only this very moment can be restored" in said
+        house.work("purchase('after', a_buyer())")
+        refused = house.refused(
+            *("restore", "--from", str(house.backups), "--into", str(house.beside().home)),
+            *("--to", datetime.now(UTC).isoformat()),
+        )
+        assert "is the base's own" in refused
+        assert house.restored()[0].bought() == {"before"}
+        assert "There is no backup 2020" in house.refused(
+            *("restore", "--from", str(house.backups), "--into", str(house.beside().home)),
+            *("--backup", "2020"),
+        )

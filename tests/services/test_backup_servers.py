@@ -16,40 +16,71 @@ from warchest.runtime.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.timeout(240)
 
-MARKS = """
-import uuid
-from django.db import connections
+TWO_DATABASES = '[databases.shop]\n[services]\nsubscriptions = "shop"\n'
 
-with connections["owner_shop"].cursor() as cursor:
-    cursor.execute("CREATE TABLE marks (text text)")
+DIE_AT = """
+from warchest.runtime import two_phase
 
-def promise(text, *, decided):
-    # As a process leaves it that dies behind the coordinator's commit, or before it.
-    transaction = uuid.uuid4()
-    if decided:
-        with connections["default"].cursor() as cursor:
-            cursor.execute("INSERT INTO runtime_decision (transaction, outcome, keys, recorded_at)"
-                           " VALUES (%s, 'commit', '{}', now())", [transaction])
-    with connections["shop"].cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO marks VALUES (%s)", [text])
-        cursor.execute(f"PREPARE TRANSACTION 'warchest/main/{transaction.hex}/shop'")
+def step(name):
+    if name == STEP:
+        os._exit(0)
+
+buyer = a_buyer()
+two_phase.step = step
+purchase(STEP, buyer)
 """
 
 
 @pytest.mark.use_case("SMG-03")
 def test_promises_end_as_was_decided() -> None:
-    with a_house(toml='[databases.shop]\n[services]\ncards = "shop"\n') as house:
+    """Of two purchases whose processes died, one was decided; both had promised to keep the subscription's part."""
+    with a_house(toml=TWO_DATABASES) as house:
         house.found_with_books()
-        house.work(f"{MARKS}\npromise('decided', decided=True)\npromise('undecided', decided=False)")
+        for step in ("promised:shop", "decided"):
+            house.work(f"STEP = {step!r}\n{DIE_AT}")
         house.backup()
 
         copy, said = house.restored()
 
         assert said.count(": committed") == 1
         assert said.count(": rolled back") == 1
-        assert copy.rows("SELECT text FROM marks", database="warchest_shop") == [("decided",)]
+        assert copy.bought() == {"decided"}
+        assert copy.rows("SELECT count(*) FROM subscriptions_grant", database="warchest_shop") == [(1,)]
         assert copy.rows("SELECT gid FROM pg_prepared_xacts") == []
+
+
+TELL_STEPS = """
+import time
+from warchest.runtime import two_phase
+
+def step(name):
+    time.sleep(0.05)
+    print(name, datetime.now(UTC).isoformat())
+    time.sleep(0.05)
+
+buyer = a_buyer()
+two_phase.step = step
+purchase("it", buyer)
+"""
+
+
+def test_a_promise_has_the_fate_that_it_had_at_the_moment() -> None:
+    with a_house(toml=TWO_DATABASES) as house:
+        house.found_with_books()
+        house.backup()
+        steps = dict(line.split() for line in house.work(TELL_STEPS).splitlines())
+        house.done("backup", "--wal")
+        for step, said_of_it, bought in (
+            ("promised:shop", ": rolled back", set()),
+            ("decided", ": committed", {"it"}),
+            ("kept", "", {"it"}),
+        ):
+            copy, said = house.restored("--to", steps[step])
+            assert ("warchest/main/" in said) == bool(said_of_it)
+            assert said_of_it in said
+            assert copy.bought() == bought
+            grants = copy.rows("SELECT count(*) FROM subscriptions_grant", database="warchest_shop")
+            assert grants == [(len(bought),)]
 
 
 SPREAD = """

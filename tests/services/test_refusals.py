@@ -14,10 +14,14 @@ from warchest.kernel.errors import TryAgain, UnableTo
 
 # Met by operators on a terminal, where the error's own words are shown.
 OPERATORS_ONLY = {
+    "UnableToBackUp",
     "UnableToMoveIn",
+    "UnableToOpen",
     "UnableToOpenAuthority",
     "UnableToPlaceService",
     "UnableToReadConfiguration",
+    "UnableToRestore",
+    "UnableToServe",
     "UnableToSignHead",
     "UnableToStartPostgres",
     "UnableToStopPostgres",

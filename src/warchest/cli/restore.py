@@ -18,7 +18,8 @@ from warchest.runtime.backup.folder import Folder, UnableToRestore
 from warchest.runtime.configuration import configuration, path, read
 from warchest.runtime.secrets import home
 
-_OF_ANOTHER_HOUSE = (
+_NOT_FOR_THE_COPY = (
+    "WARCHEST_RECOVERY_KEY",
     "WARCHEST_CONFIG",
     "WARCHEST_DATABASE_URL",
     "WARCHEST_DATABASE_NAME",
@@ -62,6 +63,9 @@ class Moment(click.ParamType):
     "--to", "moment", type=Moment(), default="latest", show_default=True, help="In UTC where no zone is said."
 )
 @click.option(
+    "--backup", "named", help="This backup, not the newest one before the moment (warchest backup --list)."
+)
+@click.option(
     "--key",
     "key_file",
     type=click.File(),
@@ -78,6 +82,7 @@ def command(
     source: Path | None,
     into: Path | None,
     moment: datetime | None,
+    named: str | None,
     key_file: TextIO | None,
     put_into_service: bool,
     let_mails_go: bool,
@@ -92,7 +97,7 @@ def command(
     elif into is None:
         raise click.UsageError("Say --into which new home.")
     else:
-        sys.exit(_restore(_folder(source), into.absolute(), moment, _key(key_file)))
+        sys.exit(_restore(_folder(source), into.absolute(), moment, named, _key(key_file)))
 
 
 def _folder(source: Path | None) -> Folder:
@@ -108,12 +113,12 @@ def _key(file: TextIO | None) -> str:
     return os.environ.get("WARCHEST_RECOVERY_KEY") or click.prompt("Recovery key", hide_input=True)
 
 
-def _restore(folder: Folder, into: Path, moment: datetime | None, key: str) -> int:
+def _restore(folder: Folder, into: Path, moment: datetime | None, named: str | None, key: str) -> int:
     from warchest.runtime.backup import restoring
 
     progress = Progress()
     with restoring.taken(into) as lock:
-        note = restoring.restore(folder, into=into, moment=moment, key=key, tell=progress)
+        note = restoring.restore(folder, into=into, moment=moment, named=named, key=key, tell=progress)
         progress.done()
         click.echo(f"Backup {note.backup} is restored into {into}.")
         if note.barrier:
@@ -122,7 +127,7 @@ def _restore(folder: Folder, into: Path, moment: datetime | None, key: str) -> i
             click.echo(f"The last transaction was committed at {note.reached_at:%Y-%m-%d %H:%M:%S.%f} UTC.")
         # In a process of its own: this one has read another house's configuration. It holds the home as long as it lives,
         # whatever becomes of us.
-        environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_HOUSE}
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_THE_COPY}
         done = subprocess.run(
             [sys.executable, "-m", "warchest.cli.main", "restore", "--finish"],
             env={**environment, "WARCHEST_HOME": str(into)},

@@ -56,6 +56,7 @@ class UnableToRestore(UnableTo):
         {
             "no_backup",  # none that is whole, or none before that moment
             "torn",  # the backup is not what was written
+            "no_space",  # the backup is larger than what the new home's disk has left
             "not_empty",  # the new home holds data
             "busy",  # another restore works there
             "wal_missing",  # between the backup and the moment, or up to it

@@ -59,17 +59,20 @@ class Plan:
     barrier: Barrier | None
 
 
-def choose(folder: Folder, *, moment: datetime | None) -> Plan:
-    """The newest backup from which the moment can be reached (None: the latest). Raises UnableToRestore."""
-    backups = folder.backups()
+def choose(folder: Folder, *, moment: datetime | None, named: str | None = None) -> Plan:
+    """The newest backup, or the one of this name, from which the moment can be reached (None: the latest).
+
+    Raises UnableToRestore.
+    """
+    backups = [backup for backup in folder.backups() if named in (None, backup.name)]
     fitting = [backup for backup in reversed(backups) if moment is None or backup.ended_at <= moment]
     if not fitting:
         raise UnableToRestore(
             "no_backup",
-            explanation=f"The oldest backup in {folder.path} was ready at {_told(backups[0].ended_at)}: nothing before that"
-            " can be restored."
+            explanation=f"{f'Backup {named}' if named else f'The oldest backup in {folder.path}'} was ready at"
+            f" {_told(backups[0].ended_at)}: nothing before that can be restored."
             if backups
-            else f"There is no backup in {folder.path}.",
+            else f"There is no backup {f'{named} ' if named else ''}in {folder.path}.",
         )
     if len(fitting[0].servers) == 1:
         return Plan(fitting[0], None)
@@ -93,16 +96,23 @@ def _has_arrived(folder: Folder, backup: Backup, barrier: Barrier) -> bool:
     )
 
 
-def restore(folder: Folder, *, into: Path, moment: datetime | None, key: str, tell: Tell) -> SetAside:
+def restore(
+    folder: Folder, *, into: Path, moment: datetime | None, named: str | None, key: str, tell: Tell
+) -> SetAside:
     """Restore into a home that is empty, or that an interrupted restore has left, and that is ``taken`` for it.
 
     Answers the note of the home, which is not ``finished`` yet. Raises UnableToRestore, UnableToOpen.
     """
-    plan = choose(folder, moment=moment)
+    plan = choose(folder, moment=moment, named=named)
     backup = plan.backup
     for server in backup.servers:
         programs(server)
     _empty(into)
+    if (free := shutil.disk_usage(into).free) < backup.size_bytes:
+        raise UnableToRestore(
+            "no_space",
+            explanation=f"{into} has room for {free / 1e6:.0f} MB, and the backup has {backup.size_bytes / 1e6:.0f} MB.",
+        )
     homes = _homes(backup, into)
     note = SetAside(
         backup=backup.name,
