@@ -94,3 +94,24 @@ def test_changes_the_language(juniper: tuple[Page, Eyes]) -> None:
     page.get_by_role("button", name="Change").click()
     assert page.locator("html").get_attribute("lang") == "de"
     eyes.assert_nothing_wrong()
+
+
+def test_sends_credits_and_reads_the_receipt(juniper: tuple[Page, Eyes]) -> None:
+    page, eyes = juniper
+    before = credits(page)
+    page.goto("/send")
+    page.get_by_label("To", exact=True).fill("nobody-at-all")
+    page.get_by_label("How many").fill("12")
+    page.get_by_label("A few words, if you like").fill("Well played")
+    with eyes.expecting(404):
+        page.get_by_role("button", name="Look at it").click()
+        page.get_by_role("alert").get_by_text("There is no player of this name.").wait_for()
+        eyes.look(page, "without-script-send-refused")
+    page.get_by_label("To", exact=True).fill("sable")
+    page.get_by_role("button", name="Look at it").click()
+    eyes.look(page, "without-script-send-look")
+    page.get_by_role("button", name="Send 12 credits to Sable").click()
+    page.get_by_role("heading", name="Sable has got 12 credits").wait_for()
+    page.get_by_text("Well played").wait_for()
+    eyes.look(page, "without-script-send-receipt")
+    assert credits(page) == before - 12
