@@ -37,6 +37,7 @@ class Told:
     told: Mapping[str, Any]
     failed: bool
     links: tuple[str, ...]
+    begun_ns: int
 
 
 class Receiver:
@@ -85,6 +86,7 @@ class Receiver:
                             },
                             failed=span.status.code == Status.STATUS_CODE_ERROR,
                             links=tuple(link.trace_id.hex() for link in span.links),
+                            begun_ns=span.start_time_unix_nano,
                         )
                     )
 

@@ -15,9 +15,9 @@ from tests.builders.people import NOW, a_command, a_player, acting_as, an_admini
 from tests.builders.tampering import COMPUTE_THE_CHAIN_ANEW, with_all_rights
 from tests.recipes.command_line import warchest
 from tests.recipes.neighbour import another_cluster
-from tests.recipes.neighbour import another_cluster
 from tests.recipes.operator import Operator
 from tests.recipes.servers import Servers
+from tests.recipes.watcher import Watched
 from warchest.cli import prove as proving
 from warchest.ledger import heads
 from warchest.ledger.contract import Ledger
@@ -33,13 +33,13 @@ __all__ = [
     "Operator",
     "Servers",
     "Shop",
+    "Watched",
     "a_command",
     "a_lot",
     "a_player",
     "a_promotion",
     "acting_as",
     "an_administrator",
-    "another_cluster",
     "another_cluster",
     "do_background_work",
     "prove",

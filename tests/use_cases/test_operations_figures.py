@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from uuid import uuid4
 
+import promql_parser
 import psycopg
 import pytest
+import yaml
 from django.test import Client
 
 from tests.builders.broker import a_broker
@@ -23,6 +26,10 @@ from warchest.members.contract import Members
 from warchest.runtime import metrics, outbox
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.use_case("SMG-11")]
+
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
 
 
 def figures() -> dict[str, float]:
@@ -168,3 +175,56 @@ def test_every_kind_of_process_says_what_it_is(database: str, tmp_path: Path) ->
             assert process.figure("warchest_ledger_unsealed_age_seconds") is not None
             if kind == "worker":
                 wait_for(lambda p=process: p.figure("warchest_pulse_seconds_count", pulse="seal_journal"))
+
+
+class TestWhatWeShip:
+    """Alerts, the dashboard and the recipe speak of figures that exist, in words that Prometheus understands."""
+
+    def test_alerts_are_of_figures_that_are_told(self) -> None:
+        (group,) = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text())["groups"]
+        for rule in group["rules"]:
+            promql_parser.parse(rule["expr"])
+            assert {"alert", "expr", "labels", "annotations"} <= rule.keys()
+            assert names_in(rule["expr"]) <= told_names(), rule["alert"]
+        assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"]) > 10
+
+    def test_the_dashboard_shows_figures_that_are_told(self) -> None:
+        dashboard = json.loads((DEPLOY / "grafana" / "warchest.json").read_text())
+        shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        assert len(shown) > 15
+        for expression in shown:
+            promql_parser.parse(expression)
+            assert names_in(expression) <= told_names(), expression
+
+    def test_the_recipe_lists_every_figure_and_no_other(self) -> None:
+        page = (ROOT / "docs" / "recipes" / "watch-the-house.md").read_text()
+        listed = set(re.findall(r"^\| `(warchest_\w+)`", page, re.MULTILINE))
+        assert listed == {name for name in told_families() if name.startswith("warchest_")}
+
+    def test_labels_of_alerts_are_labels_of_the_figures(self) -> None:
+        told = figures()
+        labels = {name.partition("{")[0]: set(re.findall(r'(\w+)="', name)) for name in told}
+        (group,) = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text())["groups"]
+        for rule in group["rules"]:
+            for name, chosen in re.findall(r"(warchest_\w+)\{([^}]*)\}", rule["expr"]):
+                if name in labels:
+                    assert set(re.findall(r"(\w+)\s*=", chosen)) <= labels[name], rule["alert"]
+
+
+def names_in(expression: str) -> set[str]:
+    return set(re.findall(r"\bwarchest_\w+", expression))
+
+
+def told_families() -> set[str]:
+    """Each figure that this process tells, by the name that stands in its ``TYPE`` line."""
+    outbox.consume("nobody", lambda event: None)
+    told = Client().get("/metrics").content.decode()
+    return {
+        name for name in re.findall(r"^# TYPE (\w+) ", told, re.MULTILINE) if not name.endswith("_created")
+    }
+
+
+def told_names() -> set[str]:
+    """The names of all samples that there can be."""
+    families = told_families()
+    return families | {f"{name}_{part}" for name in families for part in ("bucket", "sum", "count")}
