@@ -5,7 +5,7 @@ from __future__ import annotations
 from warchest.journeys.compare_clusters import have_surely, have_these
 from warchest.journeys.conserve import credited_here, standing_towards_asker
 from warchest.journeys.examine_merge import tell
-from warchest.journeys.find_home import is_here
+from warchest.journeys.find_home import exactly_named, is_here
 from warchest.journeys.find_recipient import recipient_named
 from warchest.journeys.merge_clusters import standing_of_asker, told_to_cut, told_to_leave
 from warchest.journeys.prove_clusters import exchange_heads, hash_of_block
@@ -21,6 +21,7 @@ OPEN = (
     standing_towards_asker,
     credited_here,
     is_here,
+    exactly_named,
     # While they are not merged yet, or are parting.
     tell,
     have_these,

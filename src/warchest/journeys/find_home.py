@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from uuid import UUID
 
 from warchest.charging.contract import Charging, UnableToFindTransfer
@@ -88,6 +89,49 @@ def _remembered(kind: str, id: UUID, cluster: str) -> str:
         if len(_homes) > _REMEMBERED_MAX:
             _homes.popitem(last=False)
     return cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """A player of this nickname at home in another cluster; ``nickname`` as it is written there."""
+
+    cluster: str
+    id: UUID
+    nickname: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Namesakes:
+    """``unheard``: the clusters that could not be asked."""
+
+    found: tuple[Namesake, ...]
+    unheard: tuple[str, ...]
+
+
+def named_elsewhere(command: Command, *, nickname: str) -> Namesakes:
+    """Players of exactly this nickname in the clusters that this one is merged with, for those who help people."""
+    found: list[Namesake] = []
+    unheard: list[str] = []
+    for cluster in cluster_line.line().clusters() if nickname else ():
+        try:
+            told: Namesake | None = cluster_line.line().call(
+                cluster, "players.exactly_named", command, nickname=nickname
+            )
+        except TryAgain:
+            unheard.append(cluster)
+            continue
+        if told is not None and told.cluster == cluster:
+            found.append(told)
+    return Namesakes(tuple(found), tuple(unheard))
+
+
+@read_by_clusters("players.exactly_named")
+def exactly_named(*, nickname: str) -> Namesake | None:
+    player = services.get(Members).player_named(nickname=nickname)
+    if player is None:
+        return None
+    return Namesake(services.cluster, player.id, player.nickname, player.state.value)
 
 
 @read_by_clusters("homes.is_here")

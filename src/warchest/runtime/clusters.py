@@ -91,8 +91,11 @@ _kept: tuple[float, tuple[OtherCluster, ...]] = (0.0, ())
 
 
 def lately() -> tuple[OtherCluster, ...]:
-    """As ``others``, a second old at most; for what is asked all the time. What was known last, where the database is away."""
+    """As ``others``, a second old at most; for what is asked all the time. What was known last, where the database is away;
+    none without a broker."""
     global _kept
+    if not configuration().broker.wanted:
+        return ()
     if time.monotonic() - _kept[0] > _KEPT_S:
         with _guard:
             if time.monotonic() - _kept[0] > _KEPT_S:

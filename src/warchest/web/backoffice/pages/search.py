@@ -8,10 +8,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from warchest.journeys.find_home import Namesake, Namesakes, named_elsewhere
 from warchest.members.contract import Role
+from warchest.runtime import clusters
 from warchest.runtime.command import now
 from warchest.views.search import Found, Kind, search
-from warchest.web.backoffice.frame import needs, page
+from warchest.web.backoffice.frame import command, needs, page
 
 _SEEN_BY = {
     Role.OWNER: frozenset(Kind),
@@ -34,7 +36,12 @@ def find(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "")[:200]
     role = request.administrator.role  # type: ignore[attr-defined]
     found = search(text=text, kinds=_SEEN_BY[role], at=now())
-    if len(found) == 1:
+    elsewhere = (
+        named_elsewhere(command(request), nickname=text.strip()[:24])
+        if Kind.PLAYER in _SEEN_BY[role]
+        else Namesakes((), ())
+    )
+    if len(found) == 1 and not elsewhere.found:
         return redirect(_place(found[0]))
     return page(
         request,
@@ -42,7 +49,16 @@ def find(request: HttpRequest) -> HttpResponse:
         _("Search"),
         searched=text,
         found=[(_KINDS[one.kind], one, _place(one)) for one in found],
+        elsewhere=[(one, _place_elsewhere(one)) for one in elsewhere.found],
+        unheard=elsewhere.unheard,
     )
+
+
+def _place_elsewhere(found: Namesake) -> str:
+    """The page of the player in the back office of their home: whoever follows it signs in there."""
+    home = clusters.find_lately(found.cluster)
+    path = reverse("admin:members_player_change", args=[found.id])
+    return f"{home.letter.backoffice}{path}" if home and home.letter.backoffice else ""
 
 
 def _place(found: Found) -> str:

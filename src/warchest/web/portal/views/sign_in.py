@@ -14,6 +14,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from warchest.members.contract import Members, Player, PlayerState
+from warchest.runtime import clusters
+from warchest.runtime.clusters import OtherCluster, Standing
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.portal import locks
@@ -34,6 +36,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = SignInForm(request.POST)
     if not form.is_valid():
         return _page(request, form, wanted, status=422)
+    if home := _home_named(form.cleaned_data["login"]):
+        # The password is not looked at here, and does not go along.
+        return redirect(f"{home.letter.portal}{resolve_url('portal:sign-in')}")
     at = now()
     who = locks.account(form.cleaned_data["login"]), locks.address(client_address(request))
     if locked_until := locks.begin_try(*who, at=at):
@@ -85,6 +90,17 @@ def _own_page(request: HttpRequest, path: str) -> str:
     return path if is_ours and path != resolve_url("portal:sign-out") else ""
 
 
+def _other_homes() -> list[OtherCluster]:
+    """The clusters whose players sign in at their own portals."""
+    return [found for found in clusters.lately() if found.standing is Standing.MERGED and found.letter.portal]
+
+
+def _home_named(login: str) -> OtherCluster | None:
+    """The other cluster in ``ben@west``."""
+    _, _, code = login.strip().rpartition("@")
+    return next((home for home in _other_homes() if home.code == code), None)
+
+
 def _page(request: HttpRequest, form: SignInForm, wanted: str, *, status: int = 200) -> HttpResponse:
-    context: dict[str, Any] = {"form": form, "next": wanted}
+    context: dict[str, Any] = {"form": form, "next": wanted, "homes": _other_homes()}
     return render(request, "portal/sign_in.html", context, status=status)
