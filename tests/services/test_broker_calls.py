@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +30,7 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Members, UnableToFindPlayer
 from warchest.runtime import at_work
-from warchest.runtime.broker import carried, remote
+from warchest.runtime.broker import carried, host, remote
 from warchest.runtime.broker.client import Answer
 from warchest.runtime.broker.failures import CODE_HEADER, ERROR_HEADER, Misunderstood, RemoteFailure
 from warchest.runtime.broker.host import Host
@@ -130,12 +134,12 @@ def hosting(broker: RunningBroker, kitchen: LocalKitchen, *, name: str = "cards"
     """The kitchen, offered under the name of a service that has a user; answers a stub."""
     manager = ServiceManager()
     manager.register(Kitchen, kitchen, name=name)
-    host = Host(manager, link_of=broker.link).start()
+    offered = Host(manager, link_of=broker.link).start()
     try:
         yield broker.stub(Kitchen, name=name)
     finally:
         kitchen.go_on.set()
-        host.stop(within_s=5)
+        offered.stop(within_s=5)
 
 
 class TestOneProcessAsksAnother:
@@ -315,11 +319,12 @@ class TestWhatIsRepeated:
     def test_a_long_call_is_waited_for_and_not_begun_twice(
         self, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(remote, "SILENCE_S", 1.0)
+        monkeypatch.setattr(host, "BEAT_S", 0.05)
+        monkeypatch.setattr(remote, "SILENCE_S", 2.0)
         local = LocalKitchen()
         with hosting(broker, local) as kitchen:
-            # More than twice as long as silence may last: the one at work is heard of meanwhile.
-            assert kitchen.wait_for(seconds=2.5) == 1
+            # Longer than silence may last: the one at work is heard of meanwhile.
+            assert kitchen.wait_for(seconds=4.5) == 1
 
     def test_a_call_of_which_nothing_is_heard_is_asked_again(
         self, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
@@ -401,6 +406,42 @@ def test_many_threads_share_one_connection(broker: RunningBroker) -> None:
             thread.join()
     assert not wrong
     assert len(local.calls) == 300
+
+
+def test_a_forked_process_has_connections_of_its_own(broker: RunningBroker) -> None:
+    """As web servers do: what the parent had is not the child's, and the parent's goes on."""
+    script = textwrap.dedent(
+        """
+        import os, sys
+        from pathlib import Path
+        import django
+        django.setup()
+        from tests.services.test_broker_calls import Kitchen
+        from warchest.runtime.broker import client, remote
+        from warchest.runtime.broker.client import Place
+
+        urls, authority, user, password = sys.argv[1:]
+        place = Place((urls,), Path(authority), user, password)
+        kitchen = remote.stub(Kitchen, name="cards", cluster="main", link=lambda: client.link_to(place))
+        assert kitchen.wait_for(seconds=0) == 1
+        for number in (2, 3):
+            child = os.fork()
+            if not child:
+                os._exit(0 if kitchen.wait_for(seconds=0) == number else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        assert kitchen.wait_for(seconds=0) == 4
+        """
+    )
+    place = broker.place("caller")
+    with hosting(broker, LocalKitchen()):
+        done = subprocess.run(
+            [sys.executable, "-c", script, place.urls[0], place.authority, place.user, place.password],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr
 
 
 def test_calls_go_on_when_the_broker_restarts(broker: RunningBroker) -> None:

@@ -70,7 +70,8 @@ class TestPermissions:
             ("caller", "$JS.API.INFO"),
             ("control", "warchest.main.members.player"),
             ("feed", "warchest.main.members.player"),
-            ("cards", "_INBOX.caller.x"),
+            ("cards", "$SRV.PING"),
+            ("caller", "_INBOX.control.x"),
         ],
     )
     def test_nobody_says_what_is_not_theirs_to_say(

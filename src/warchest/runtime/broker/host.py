@@ -12,6 +12,7 @@ messages are used here.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -317,8 +318,10 @@ class Host:
     """All services that a process hosts."""
 
     def __init__(
-        self, services: ServiceManager, *, threads: int = 16, link_of: Callable[[str], Link] = link
+        self, services: ServiceManager, *, threads: int = 0, link_of: Callable[[str], Link] = link
     ) -> None:
+        """``threads`` answer at the same time, each with connections of its own; 0: four for each core."""
+        threads = threads or min(32, 4 * (os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
         contracts = services.contracts()
         self.services = tuple(

@@ -135,8 +135,10 @@ def users(*, cluster: str, services: Sequence[str], passwords: Mapping[str, str]
             User(
                 name,
                 passwords[name],
+                # To any inbox, since for each answer that it may give the server would keep a note, minutes long. An inbox's
+                # name is random, and known to nobody but who is asked.
+                publishes=("_INBOX.>",),
                 subscribes=(f"{ours}.{name}.>", f"{ours}.control.*", "$SRV.>", f"_INBOX.{name}.>"),
-                answers=True,
             )
             for name in services
         ),
@@ -261,7 +263,7 @@ def _user(user: User) -> dict[str, object]:
     }
     if user.answers:
         # More than one, since whoever works for long says so meanwhile.
-        permissions["allow_responses"] = {"max": 1000, "expires": "15m"}
+        permissions["allow_responses"] = {"max": 1000, "expires": "1m"}
     return {"user": user.name, "password": user.password, "permissions": permissions}
 
 
