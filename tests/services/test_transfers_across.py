@@ -18,6 +18,7 @@ from tests.builders.clusters import Clusters, Fate, two_clusters
 from tests.builders.lots import a_lot, left_in, spend
 from tests.builders.people import NOW, a_command, a_player
 from tests.builders.portal import a_browser, hidden, says
+from tests.builders.tampering import with_all_rights
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import (
     Charging,
@@ -39,7 +40,7 @@ from warchest.kernel.clock import FixedClock
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger, UnableToHold
-from warchest.runtime import cluster_line, wire
+from warchest.runtime import cluster_line, invariants, wire
 from warchest.runtime.command import Actor, ActorKind, Channel, Command, clock_in_force
 from warchest.runtime.models import Operation, OutboxEvent
 from warchest.runtime.services import services
@@ -209,6 +210,16 @@ class TestAnUncertainLine:
             pass_on_due(at=at + timedelta(seconds=seconds - 0.1))
             assert standing(sent).tries == tries
             at += timedelta(seconds=seconds)
+
+    def test_is_asked_once_a_round_while_it_is_cut(self, houses, anna, ben):
+        sent = [send(anna, ben, "1") for _ in range(3)]
+        houses.line.fate = lambda: Fate.CUT
+        houses.pass_on()
+        assert houses.line.calls == ["transfers.receive"]
+        assert {standing(one).problem for one in sent} == {"line_cut"}
+        houses.line.fate = lambda: Fate.HEARD
+        houses.pass_on(at=LATER)
+        assert {standing(one).state for one in sent} == {TransferState.CAPTURED}
 
     def test_is_asked_again_after_a_nickname_or_a_rate_has_changed(self, houses, anna, ben):
         from warchest.members.models import Player as PlayerRow
@@ -535,3 +546,52 @@ class TestDecidedOnce:
         with ThreadPoolExecutor(4) as pool:
             assert set(pool.map(finish, range(8))) == {TransferState.CAPTURED}
         houses.assert_proved()
+
+
+class TestTheProof:
+    @pytest.mark.parametrize(
+        ("tampering", "told"),
+        [
+            (
+                "UPDATE charging_transfer SET units_minor = units_minor + 1 WHERE state = 'captured'",
+                "were told",
+            ),
+            (
+                "UPDATE charging_transfer SET parts = jsonb_set(parts, '{0,consideration,minor}', '41')",
+                "were told",
+            ),
+            ("UPDATE ledger_hold SET state = 'voided'", "nothing is held for it"),
+            (
+                "UPDATE ledger_hold SET amount_minor = amount_minor - 1 WHERE state = 'open'",
+                "is another than it says",
+            ),
+            (
+                "UPDATE charging_transfer SET state = 'voided', finished_at = now(), next_try_at = NULL"
+                " WHERE state = 'held'",
+                "lots are reserved for it",
+            ),
+            ("DELETE FROM charging_transfer WHERE state = 'captured'", "by transfers and settlements"),
+            (
+                "UPDATE charging_lotslice SET consideration_minor = consideration_minor - 1 WHERE use = 'leave'",
+                "were moved",
+            ),
+        ],
+    )
+    def test_tells_what_somebody_with_all_rights_has_done(
+        self, houses, anna, ben, server_dsn, tampering: str, told: str
+    ):
+        send(anna, ben)
+        houses.pass_on()
+        send(anna, ben, "7")
+        houses.assert_proved()
+        with_all_rights(server_dsn(houses.names["main"]), tampering)
+        places = [place for check in invariants.kept() for place in check.violations()]
+        assert any(told in place for place in places), places
+
+    def test_over_both_tells_a_credit_that_was_made_up(self, houses, anna, ben, server_dsn):
+        sent = send(anna, ben)
+        houses.pass_on()
+        with_all_rights(
+            server_dsn(houses.names["main"]), f"DELETE FROM charging_transfer WHERE id = '{sent.id}'"
+        )
+        assert any("XCR: main sent 0 minor units to west" in line for line in houses.conserved())

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from warchest.accounting.contract import Accounting
-from warchest.charging.contract import Charging, Crossing, Transfer, TransferState
+from warchest.charging.contract import Charging, Crossing, Transfer
 from warchest.journeys.receive_transfer import Decision, Scale, receive_transfer, refuse_transfer
 from warchest.journeys.transfer_units import announce_sent
 from warchest.kernel.errors import TryAgain, UnableTo
@@ -115,11 +115,21 @@ def cancel_transfer(tx: Transaction, *, transfer_id: UUID, player: UUID) -> Tran
 
 
 def pass_on_due(*, at: datetime, limit: int = 100) -> int:
-    """Pass on the transfers that are due; answers how many were finished. One that fails keeps none of the others."""
-    finished = 0
+    """Pass on the transfers that are due; answers how many were finished. One that fails keeps none of the others.
+
+    A cluster whose line is found cut is not asked about its other transfers in this round: each question would wait in vain,
+    and those to other clusters behind it.
+    """
+    finished, cut = 0, set[str]()
     for transfer in services.get(Charging).due_transfers(at=at, limit=limit):
         try:
-            finished += pass_on(transfer, at=at).state is not TransferState.HELD
+            if transfer.cluster in cut:
+                _again_later(transfer, cluster_line.LINE_CUT, at=at)
+                continue
+            after = pass_on(transfer, at=at)
+            finished += not after.is_open
+            if after.problem == cluster_line.LINE_CUT:
+                cut.add(transfer.cluster)
         except Exception:
             log.exception("transfer_failed", transfer=str(transfer.id), cluster=transfer.cluster)
             _again_later(transfer, "failed", at=at)
