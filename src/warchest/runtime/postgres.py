@@ -158,6 +158,10 @@ class EmbeddedPostgres:
                 name=self.database,
                 passwords={role: self._password(role) for role in Role},
             )
+            if self._wal:
+                # The process that minds archive_timeout went to sleep before the server was open, for minutes.
+                with self._admin() as admin:
+                    admin.execute("SELECT pg_reload_conf()")
         except BaseException:
             self.stop()
             raise
