@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -195,11 +196,13 @@ def a_deployment(code: str, *players: str) -> Iterator[Deployment]:
 @contextmanager
 def two_deployments() -> Iterator[tuple[Deployment, Deployment]]:
     """``main`` with Anna, and ``west`` with Ben. A Carl lives in each."""
-    with ExitStack() as stack:
-        main = stack.enter_context(a_deployment("main", "Anna", "Carl"))
-        west = stack.enter_context(a_deployment("west", "Ben", "carl"))
-        main.wait_until_ready()
-        west.wait_until_ready()
+    with ExitStack() as stack, ThreadPoolExecutor() as both:
+        founding = [
+            both.submit(stack.enter_context, a_deployment(*wanted))
+            for wanted in (("main", "Anna", "Carl"), ("west", "Ben", "carl"))
+        ]
+        main, west = (each.result() for each in founding)
+        list(both.map(Deployment.wait_until_ready, (main, west)))
         yield main, west
 
 
