@@ -9,11 +9,13 @@ import psycopg
 import pytest
 
 from tests.builders.api import an_api_client
+from tests.builders.backoffice import PASSWORD, BackOffice
 from tests.builders.broker import NAMES, a_broker
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_player
-from tests.builders.watched import Receiver, Told, a_process, a_receiver, lines_of, wait_for
+from tests.builders.watched import Receiver, Told, a_free_port, a_process, a_receiver, lines_of, wait_for
 from warchest.kernel.ids import new_id
+from warchest.members.contract import Role
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -169,6 +171,61 @@ class TestPulses:
             "pulse take_in_events",
             "pulse fold_journal",
         }
+
+
+class TestFaces:
+    @pytest.mark.use_case("SMG-07")
+    def test_of_administrators_are_told_as_those_of_players(
+        self, database: str, tmp_path: Path, receiver: Receiver
+    ) -> None:
+        told = f'otlp = "{receiver.url}"\n'
+        with a_process("backoffice", database=database, folder=tmp_path, configuration=told) as process:
+            office = BackOffice(process.port, process.log, database)
+            visitor = office.signed_in(Role.OWNER)
+            root = receiver.wait_for(lambda spans: of_name(spans, "POST sign-in"))
+            office.send_everybody_home()
+        spans = receiver.trace(root.trace)
+        assert {span.process for span in spans} == {"warchest-backoffice"}
+        assert any("db.query.text" in span.told for span in spans)
+        for value in (PASSWORD, visitor.administrator.username, str(visitor.administrator.id)):
+            assert value.encode() not in receiver.raw
+
+    @pytest.mark.parametrize("kind", ["portal", "backoffice", "worker"])
+    def test_tell_the_rest_before_they_end(
+        self, kind: str, database: str, tmp_path: Path, receiver: Receiver
+    ) -> None:
+        never = {"OTEL_BSP_SCHEDULE_DELAY": str(3_600_000)}
+        with a_process(
+            kind,
+            database=database,
+            folder=tmp_path,
+            configuration=f'otlp = "{receiver.url}"\n',
+            environment=never,
+        ) as process:
+            if kind == "portal":
+                process.get("/sign-in")
+            elif kind == "worker":
+                a_player(with_units="5")
+                wait_for(lambda: process.figure("warchest_ledger_unfolded_positions") == 0)
+            else:
+                office = BackOffice(process.port, process.log, database)
+                office.signed_in(Role.OWNER)
+                office.send_everybody_home()
+            assert receiver.spans == []
+        last = {"portal": "GET sign-in", "backoffice": "POST sign-in", "worker": "pulse fold_journal"}[kind]
+        assert of_name(receiver.spans, last), process.output()
+
+    def test_serve_on_when_nobody_takes_what_they_tell(self, database: str, tmp_path: Path) -> None:
+        nobody = f"http://127.0.0.1:{a_free_port()}"
+        client = an_api_client()
+        with a_process(
+            "portal", database=database, folder=tmp_path, configuration=f'otlp = "{nobody}"\n'
+        ) as portal:
+            for _ in range(20):
+                assert portal.api(client, "GET", "/catalogue").status_code == 200
+            wait_for(lambda: "opentelemetry" in portal.output(), portal.output)
+            assert portal.get("/readyz").status_code == 200
+        assert portal.process.returncode == 0
 
 
 @pytest.mark.use_case("SMG-07")

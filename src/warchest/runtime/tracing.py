@@ -60,6 +60,8 @@ def configure(telemetry: Telemetry, *, process: str, cluster: str) -> None:
     from_environment = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     if _tracer is not None or not (telemetry.otlp or any(os.environ.get(name) for name in from_environment)):
         return
+    from multiprocessing.util import Finalize
+
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -83,6 +85,8 @@ def configure(telemetry: Telemetry, *, process: str, cluster: str) -> None:
     address = f"{telemetry.otlp.rstrip('/')}/v1/traces" if telemetry.otlp else None
     _provider.add_span_processor(IdlePulses(BatchSpanProcessor(OTLPSpanExporter(endpoint=address))))
     _tracer = _provider.get_tracer("warchest", version("warchest"))
+    # The SDK tells the rest at Python's own end; a process of granian's ends without, as multiprocessing has it.
+    Finalize(None, finish, exitpriority=1)
     _watch_databases()
 
 
