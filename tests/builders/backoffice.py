@@ -125,15 +125,16 @@ def as_operator():
 
 @contextmanager
 def back_office(
-    *, database: str, folder: Path, providers: Mapping[str, Mapping[str, str]]
+    *, database: str, folder: Path, providers: Mapping[str, Mapping[str, str]], more: str = ""
 ) -> Iterator[BackOffice]:
-    """``providers``: their tables in the configuration."""
+    """``providers``: their tables in the configuration; ``more``: other text of it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log, configuration = folder / "backoffice.log", folder / "warchest.toml"
     common = home() / "warchest.toml"
     configuration.write_text(
         (common.read_text() if common.exists() else "")
+        + more
         + "".join(
             f"[providers.{name}]\n"
             + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())

@@ -37,6 +37,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "warchest.config.urls_backoffice"
 WSGI_APPLICATION = None  # type: ignore[assignment]
 LOGIN_URL = "backoffice:sign-in"
+CSRF_FAILURE_VIEW = "warchest.web.backoffice.errors.form_too_old"
 
 # Cookies ignore ports: these are not the portal's.
 SESSION_COOKIE_NAME = "warchest_backoffice_session"

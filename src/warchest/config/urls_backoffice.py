@@ -9,3 +9,7 @@ urlpatterns = [
     path("", include("warchest.web.backoffice.urls")),
     path("", site.urls),
 ]
+
+handler403 = "warchest.web.backoffice.errors.forbidden"
+handler404 = "warchest.web.backoffice.errors.not_found"
+handler500 = "warchest.web.backoffice.errors.server_error"

@@ -342,6 +342,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "journal.export": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
     "money.exchange": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "intercluster.settle": frozenset({Role.ACCOUNTANT, Role.OWNER}),
+    "instance.control": frozenset({Role.OPERATOR, Role.OWNER}),
     "cluster.see": frozenset({Role.OPERATOR, Role.OWNER, Role.ADMINISTRATOR, Role.ACCOUNTANT}),
     "cluster.prepare": frozenset({Role.OPERATOR, Role.OWNER}),
     "cluster.merge": frozenset({Role.OPERATOR, Role.OWNER}),

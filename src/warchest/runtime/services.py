@@ -65,6 +65,14 @@ class Directory(Protocol):
         """What keeps the contract by calling an instance of this service in that cluster."""
         ...
 
+    def take_out(self, instance_id: str) -> None:
+        """Have an instance finish what it does and take no more calls, while it lives on."""
+        ...
+
+    def put_back(self, instance_id: str) -> None:
+        """Have an instance take calls again."""
+        ...
+
 
 class Work(Protocol):
     """An open business transaction, as far as the ServiceManager knows of it."""
@@ -168,6 +176,26 @@ class ServiceManager:
                 )
             )
         return self.hosted()
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether there is a directory, so that services may be elsewhere."""
+        return self._directory is not None
+
+    def take_out(self, instance_id: str) -> None:
+        """Have an instance finish what it does and take no more calls. Raises what the directory raises."""
+        self._control().take_out(instance_id)
+
+    def put_back(self, instance_id: str) -> None:
+        """Have an instance take calls again. Raises what the directory raises."""
+        self._control().put_back(instance_id)
+
+    def _control(self) -> Directory:
+        if self._directory is None:
+            raise UnknownService(
+                "without a broker each process answers for itself: there is nobody to take out"
+            )
+        return self._directory
 
     def hosted(self) -> tuple[Instance, ...]:
         """What this process itself answers for, by name."""
