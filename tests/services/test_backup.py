@@ -17,7 +17,7 @@ from tests.builders.second_house import Bought, House, a_house, between
 from warchest.cli import doctor
 from warchest.runtime.configuration import Backup, Configuration
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from tests.builders.second_house import House, a_house
 from warchest.runtime.postgres import EmbeddedPostgres
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 
 TWO_DATABASES = '[databases.shop]\n[services]\nsubscriptions = "shop"\n'
 

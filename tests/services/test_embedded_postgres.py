@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from warchest.runtime import postgres_programs
+from warchest.runtime.backup.keeping import kept_wal
 from warchest.runtime.postgres import EmbeddedPostgres, UnableToStartPostgres, UnableToStopPostgres
 from warchest.runtime.roles import Role
 
@@ -261,6 +262,30 @@ class TestRefusals:
         (home / "secrets" / "postgres-postgres").unlink()
         with pytest.raises(UnableToStartPostgres, match="restore it from a backup"):
             EmbeddedPostgres(home, durable=False).start()
+
+
+class TestKeptWal:
+    def keeping(self, home: Path, folder: Path) -> EmbeddedPostgres:
+        return EmbeddedPostgres(home, durable=False, wal=kept_wal(folder, server="default", every_s=1))
+
+    def test_what_is_written_reaches_the_folder_by_itself_soon_after_a_start(
+        self, home: Path, tmp_path: Path
+    ) -> None:
+        with self.keeping(home, tmp_path) as server:
+            execute(server, "CREATE TABLE kept AS SELECT 42 AS answer")
+            until = time.monotonic() + 100
+            while not list((tmp_path / "wal" / "default").glob("0*")):
+                assert time.monotonic() < until
+                time.sleep(0.1)
+
+    def test_a_folder_that_is_away_keeps_nobody_from_working(self, home: Path, tmp_path: Path) -> None:
+        away = tmp_path / "away"
+        away.write_text("no folder")
+        with self.keeping(home, away) as server:
+            execute(server, "CREATE TABLE kept AS SELECT 42 AS answer")
+            away.unlink()
+            (away / "wal" / "default").mkdir(parents=True)
+        assert list((away / "wal" / "default").glob("0*")), "what waited came when the folder was back"
 
 
 class TestSystemsOwnServer:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.builders.second_house import House, a_house
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.use_case("SMG-03")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.slow, pytest.mark.use_case("SMG-03")]
 
 
 @pytest.fixture(scope="module")

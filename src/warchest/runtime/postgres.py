@@ -231,11 +231,7 @@ class EmbeddedPostgres:
             time.sleep(0.05)
         binaries = find_binaries(self._configured_binaries, version=self._made_by())
         way = way_to_run(binaries)
-        if self._wal:
-            self._wal.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if is_setpriv(way):
-                let_through(self._wal.folder.parent, self._wal.folder.parent.parent)
-            give(self._wal.folder, way)
+        self._prepare_wal_folder(way)
         if self.data.exists():
             self._check_version(binaries)
             if is_setpriv(way):
@@ -254,6 +250,15 @@ class EmbeddedPostgres:
                 )
             self._wait_for_leftovers()
             time.sleep(0.3)
+
+    def _prepare_wal_folder(self, way: tuple[str, ...]) -> None:
+        # A folder that is away for a while is no reason not to work: the server keeps its WAL until it is back.
+        with suppress(OSError):
+            if self._wal:
+                self._wal.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if is_setpriv(way):
+                    let_through(self._wal.folder.parent, self._wal.folder.parent.parent)
+                give(self._wal.folder, way)
 
     def _init(self, binaries: Path, way: tuple[str, ...]) -> None:
         # Made beside and renamed, so that an interrupted start leaves no half a cluster.
