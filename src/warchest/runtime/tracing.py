@@ -268,7 +268,8 @@ class _ToldService:
 
 # What SQL runs.
 
-_TARGET = re.compile(r'\b(?:FROM|INTO|UPDATE|TABLE|SELECT)\s+"?([a-z]\w*)"?(?=[\s(."]|$)')
+_TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE|TABLE)\s+"?([a-z]\w*)')
+_FUNCTION = re.compile(r"^SELECT\s+([a-z]\w*)\(")
 
 
 def _watch_databases() -> None:
@@ -306,7 +307,7 @@ def _statement(
 def _named(text: str) -> str:
     """``SELECT runtime_claim``, ``UPDATE cards_card``: the verb, and the first table or function that is named."""
     verb = text.partition(" ")[0].upper() or "SQL"
-    target = _TARGET.search(text)
+    target = _TABLE.search(text) or _FUNCTION.search(text)
     return f"{verb} {target[1]}" if target else verb
 
 
