@@ -377,6 +377,7 @@ class Charging(Protocol):
         """
         ...
 
+    @at_most_once
     def note_transfer(
         self,
         *,
@@ -401,6 +402,7 @@ class Charging(Protocol):
 
     # Transfers across clusters: set apart here, credited there, then taken out here. No transaction ever spans the two.
 
+    @at_most_once
     def set_apart(
         self,
         *,
@@ -459,6 +461,7 @@ class Charging(Protocol):
         """Held transfers that are to be passed on now, those first that are due longest."""
         ...
 
+    @at_most_once
     def note_try(self, *, transfer_id: UUID, problem: str, at: datetime) -> None:
         """It could not be passed on. It stays held, and is tried again after a pause that grows with each try."""
         ...
