@@ -55,7 +55,7 @@ def _figures() -> list[str]:
     sealing, folding, entries = ledger.sealing(), ledger.folding(), ledger.count_entries()
     left = max(entries - sealing.entries, 0)
     return [
-        *(_restore(cut) for cut in ledger.cuts()),
+        *(restore_told(cut) for cut in ledger.cuts()),
         f"entries   {entries}",
         f"sealed    {sealing.entries}, up to position {sealing.position} in block {sealing.number}"
         + (f" at {sealing.sealed_at:%Y-%m-%d %H:%M:%S} UTC" if sealing.sealed_at else ""),
@@ -65,7 +65,8 @@ def _figures() -> list[str]:
     ]
 
 
-def _restore(cut: HeadsCut) -> str:
+def restore_told(cut: HeadsCut) -> str:
+    """A line about a restore: to when, and what it left behind."""
     moment = f"{cut.restored_to:%Y-%m-%d %H:%M:%S} UTC" if cut.restored_to else "the end of what was kept"
     left = (
         f"blocks {cut.block + 1} to {cut.left_behind}, whose heads were signed, were left behind"

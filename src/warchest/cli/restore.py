@@ -184,6 +184,7 @@ def _keep_promises() -> None:
 
 
 def _put_into_service() -> None:
+    from warchest.cli.prove import restore_told
     from warchest.runtime.backup import entering
     from warchest.runtime.command import now
 
@@ -193,7 +194,7 @@ def _put_into_service() -> None:
         from warchest.ledger.contract import Ledger
         from warchest.runtime.services import services
 
-        services.get(Ledger).sign_cut(
+        cut = services.get(Ledger).sign_cut(
             restore=note.begun_at,
             restored_to=note.wanted_at,
             backup=note.backup,
@@ -203,6 +204,7 @@ def _put_into_service() -> None:
         # Which of the waiting mails were sent after the moment, nobody here knows.
         services.get(Delivery).plug_mail_engine(plugged_in=False, at=now())
     entering.end(home())
+    click.echo(restore_told(cut))
     click.echo(
         f"{home()} is the house from now on. Start it with warchest serve, and make a backup: warchest backup.\n"
         "Mails wait, since some of them may have been sent before: warchest restore --let-mails-go sends them."

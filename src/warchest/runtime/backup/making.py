@@ -308,7 +308,7 @@ def _belongings(folder: Path) -> Iterator[tuple[Path, str]]:
     elsewhere, heads = path(), configuration().heads.folder
     for found in sorted(home().rglob("*")):
         inside = found.relative_to(home())
-        if _is_left_out(inside) or found.name.endswith(".lock"):
+        if _is_left_out(inside) or found.name.endswith(".lock") or found.name.startswith("draining-"):
             continue
         if any(found.is_relative_to(one) for one in (folder, configuration().backup_folder) if one):
             continue
