@@ -9,22 +9,19 @@ from django.db import connections
 from warchest.runtime import databases, two_phase
 from warchest.runtime.command import now
 from warchest.runtime.metrics import Figure
-from warchest.runtime.services import services
+from warchest.runtime.services import COORDINATOR, services
 
 _BEHIND_MAX = 100_000
 """Nobody waits for more than this to be counted."""
 
-_OUTBOX = """
-    SELECT reader.consumer,
-           (SELECT count(*) FROM (SELECT 1 FROM runtime_outboxevent event
-                                   WHERE (event.transaction, event.id) > (reader.transaction, reader.event_id)
-                                   LIMIT %s) unread),
-           (SELECT count(*) FROM runtime_parkedevent parked WHERE parked.consumer = reader.consumer),
-           (SELECT extract(epoch FROM clock_timestamp() - event.recorded_at)::float
-              FROM runtime_outboxevent event
-             WHERE (event.transaction, event.id) > (reader.transaction, reader.event_id)
-             ORDER BY event.transaction, event.id LIMIT 1)
-      FROM runtime_outboxcursor reader"""
+_READERS = """
+    SELECT reader.consumer, reader.transaction, reader.event_id,
+           (SELECT count(*) FROM runtime_parkedevent AS parked WHERE parked.consumer = reader.consumer)
+      FROM runtime_outboxcursor AS reader ORDER BY reader.consumer"""
+_UNREAD = """
+    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float
+      FROM (SELECT recorded_at FROM runtime_outboxevent WHERE (transaction, id) > (%s, %s)
+             ORDER BY transaction, id LIMIT %s) AS unread"""
 _JOBS = """
     SELECT count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())),
            count(*) FILTER (WHERE status = 'doing'),
@@ -33,24 +30,29 @@ _JOBS = """
 
 
 def outbox() -> Iterable[Figure]:
-    """For each consumer: how many published facts it has not read, and how many it could not digest."""
+    """For each consumer: how many published facts it has not read, and how many it could not digest.
+
+    Facts are in the coordinator's database; each consumer keeps its place in its own.
+    """
     for alias in databases.aliases():
         with connections[alias].cursor() as cursor:
-            cursor.execute(_OUTBOX, [_BEHIND_MAX])
-            for consumer, behind, parked, oldest_s in cursor.fetchall():
-                labels = (("consumer", consumer), ("database", alias))
-                yield Figure(
-                    "warchest_outbox_behind", "Published facts that a consumer has not read", behind, labels
-                )
-                yield Figure(
-                    "warchest_outbox_oldest_age_seconds",
-                    "Age of the oldest published fact that a consumer has not read",
-                    max(oldest_s or 0, 0),
-                    labels,
-                )
-                yield Figure(
-                    "warchest_outbox_parked", "Facts that a consumer could not digest", parked, labels
-                )
+            cursor.execute(_READERS)
+            readers = cursor.fetchall()
+        for consumer, transaction, event_id, parked in readers:
+            with connections[COORDINATOR].cursor() as cursor:
+                cursor.execute(_UNREAD, [transaction, event_id, _BEHIND_MAX])
+                behind, oldest_s = cursor.fetchone()
+            labels = (("consumer", consumer), ("database", alias))
+            yield Figure(
+                "warchest_outbox_behind", "Published facts that a consumer has not read", behind, labels
+            )
+            yield Figure(
+                "warchest_outbox_oldest_age_seconds",
+                "Age of the oldest published fact that a consumer has not read",
+                max(oldest_s, 0),
+                labels,
+            )
+            yield Figure("warchest_outbox_parked", "Facts that a consumer could not digest", parked, labels)
 
 
 def promises() -> Iterable[Figure]:
