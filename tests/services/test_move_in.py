@@ -212,6 +212,11 @@ class TestTakeOver:
         ]
         assert {actor for _, actor in lines} == {"olga"}
 
+    def test_whose_name_is_none_does_not_stand_there(self, files: Path) -> None:
+        assert move_in("run", files, "--operator", "o" * 65).exit_code == 2
+        assert move_in("run", files, "--operator", "").exit_code == 2
+        assert _operations() == []
+
     def test_personal_data_stay_with_members(self, files: Path) -> None:
         move_in("run", files)
 
@@ -362,6 +367,14 @@ class TestProof:
         with connection.cursor() as cursor:
             cursor.execute("SELECT details ->> 'proof' FROM runtime_operation WHERE name = 'move_in.finish'")
             assert cursor.fetchone() == (sha256(written).hexdigest(),)
+
+    def test_that_can_not_be_written_leaves_the_take_over_open(self, files: Path) -> None:
+        done = move_in("run", files, "--proof", str(files / "nowhere" / "proof.json"))
+
+        assert done.exit_code == 1 and "A file can't be read or written" in done.output
+        again = move_in("run", files)
+        assert again.exit_code == 0 and "the take-over is finished" in again.output
+        assert (files / "proof.json").exists()
 
     def test_holds_however_much_is_booked_afterwards(self, files: Path) -> None:
         move_in("run", files)

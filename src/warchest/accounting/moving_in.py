@@ -13,7 +13,16 @@ from warchest.accounting.models import MoveIn as MoveInRow
 from warchest.accounting.models import TakenOver
 from warchest.accounting.opening import OPENING_CHART
 from warchest.ledger.contract import Ledger
+from warchest.runtime import statements
 from warchest.runtime.services import services
+
+_KEEP = """
+    WITH kept AS (
+        INSERT INTO accounting_takenover (move_in_id, kind, external_id, here, fingerprint)
+        SELECT %s, r.kind, r.external_id, r.here, decode(r.fingerprint, 'hex')
+          FROM jsonb_to_recordset(%s) AS r(kind text, external_id text, here uuid, fingerprint text)
+        RETURNING 1)
+    SELECT count(*) FROM kept"""
 
 
 def begin_move_in(*, system: str, cutover_at: datetime, at: datetime) -> MoveIn:
@@ -47,16 +56,7 @@ def finish_move_in(*, system: str, at: datetime) -> MoveIn:
 
 
 def keep_taken(*, system: str, rows: Sequence[TakenRow]) -> None:
-    TakenOver.objects.bulk_create(
-        TakenOver(
-            move_in_id=system,
-            kind=row.kind,
-            external_id=row.external_id,
-            here=row.here,
-            fingerprint=bytes.fromhex(row.fingerprint),
-        )
-        for row in rows
-    )
+    statements.rows("accounting", _KEEP, [system, statements.document(list(rows))])
 
 
 def taken(*, system: str, kind: TakenKind, external_ids: Sequence[str]) -> dict[str, TakenRow]:

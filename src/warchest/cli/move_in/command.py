@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warchest.cli import deployment
-from warchest.kernel.errors import TryAgain
+from warchest.kernel.errors import TryAgain, UnableTo
 
 if TYPE_CHECKING:
     from warchest.cli.move_in.findings import Findings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from warchest.runtime.command import Command
 
 _PROGRESS_S = 5.0
+_OPERATOR_MAX = 64
 _FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
@@ -41,6 +43,15 @@ class _Moment(click.ParamType):
         if found.tzinfo is None:
             self.fail("say its time zone: put Z or an offset such as +02:00 behind it", param, ctx)
         return found.astimezone(UTC)
+
+
+class _Operator(click.ParamType):
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not 0 < len(value) <= _OPERATOR_MAX or not value.isprintable():
+            self.fail(f"a name has 1 to {_OPERATOR_MAX} characters that can be printed", param, ctx)
+        return str(value)
 
 
 _AT = click.option(
@@ -75,7 +86,11 @@ def check_command(folder: Path, cutover_at: datetime) -> None:
     help="Where the proof is written; proof.json in the folder, if not said.",
 )
 @click.option(
-    "--operator", default=getpass.getuser, show_default="who you are", help="Who stands in the record."
+    "--operator",
+    default=getpass.getuser,
+    type=_Operator(),
+    show_default="who you are",
+    help="Who stands in the record of operations.",
 )
 def run_command(folder: Path, cutover_at: datetime, proof_file: Path | None, operator: str) -> None:
     with deployment.running_django(), _scratch() as scratch:
@@ -93,6 +108,11 @@ def run_command(folder: Path, cutover_at: datetime, proof_file: Path | None, ope
         try:
             with _shown() as progress:
                 taken = take(read, command, progress)
+        except UnableTo as refusal:
+            # Somebody has changed the house since it was examined: a nickname was taken, for one.
+            raise click.ClickException(
+                f"A set of rows was refused: {refusal}. What was taken stays: run it again."
+            ) from refusal
         except TryAgain:
             raise click.ClickException(
                 "The database could not do it now. What was taken stays: run it again."
@@ -135,11 +155,18 @@ def _command(operator: str) -> Command:
 
 @contextmanager
 def _scratch() -> Iterator[Scratch]:
-    """The scratch tables, for as long as the command works."""
+    """The scratch tables, for as long as the command works. What a disk refuses is a sentence, not a stack trace."""
     from warchest.cli.move_in.scratch import Scratch
 
-    with closing(Scratch()) as tables:
-        yield tables
+    try:
+        with closing(Scratch()) as tables:
+            yield tables
+    except OSError as error:
+        raise click.ClickException(f"A file can't be read or written: {error}") from error
+    except sqlite3.Error as error:
+        raise click.ClickException(
+            f"The scratch file can't be written: {error}. SQLITE_TMPDIR may name a folder with more room."
+        ) from error
 
 
 def _examine(folder: Path, cutover_at: datetime, scratch: Scratch) -> tuple[Read | None, Findings]:
