@@ -175,8 +175,8 @@ class Link:
 
     def publish_here(self, subject: str, data: bytes, headers: Mapping[str, str] = _NONE) -> None:
         """As ``publish``, for who is on the event loop's thread already."""
-        if self._client is not None and self._client.is_connected:
-            self._spawn(self._client.publish(subject, data, headers=dict(headers) or None))
+        if subject and self._client is not None and self._client.is_connected:
+            self._spawn(self._publish(self._client, subject, data, headers))
 
     def subscribe(self, subject: str, heard: Callable[[Msg], None], *, queue_group: str = "") -> Subscription:
         """Have ``heard`` called for each message, on the event loop's thread: it must be quick. Returns once the server knows,
@@ -212,6 +212,12 @@ class Link:
             heard.put(Unreachable(subject))
             return
         self._spawn(self._publish_request(subject, data, f"{self._inbox}.{token}", headers, heard))
+
+    @staticmethod
+    async def _publish(client: Client, subject: str, data: bytes, headers: Mapping[str, str]) -> None:
+        # Where the connection broke just now, nobody promised anything.
+        with suppress(nats.errors.Error):
+            await client.publish(subject, data, headers=dict(headers) or None)
 
     async def _publish_request(
         self, subject: str, data: bytes, inbox: str, headers: Mapping[str, str], heard: queue.SimpleQueue[Any]
