@@ -479,6 +479,7 @@ class TestDoors:
 
     def test_of_the_portal_find_the_player_there_and_tell_of_the_cut_line(self, houses, anna, ben):
         browser = a_browser(anna)
+        assert says(browser.get("/send"), "with the place (west): nickname@west.")
         look = browser.post("/send", {"step": "look", "to": "ben@west", "amount": "40", "message": "hi"})
         assert says(look, "Ben@west", "at home in west")
         names = ("key", "to", "recipient", "cluster", "amount", "amount_minor", "message")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
-from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from warchest.charging.contract import TRANSFER_MESSAGE_LENGTH_MAX
@@ -79,9 +80,7 @@ class SendForm(forms.Form):
     to = forms.CharField(
         label=pgettext_lazy("label of the recipient of credits", "To"),
         max_length=70,
-        help_text=_(
-            "The nickname of the player who gets them. Where that player is at home elsewhere: nickname@place."
-        ),
+        help_text=_("The nickname of the player who gets them."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
     )
     amount = forms.CharField(
@@ -92,6 +91,14 @@ class SendForm(forms.Form):
     message = forms.CharField(
         label=_("A few words, if you like"), max_length=TRANSFER_MESSAGE_LENGTH_MAX, required=False
     )
+
+    def __init__(self, *args: Any, clusters: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if clusters:
+            self.fields["to"].help_text = gettext(
+                "The nickname of the player who gets them; where that player is at home elsewhere, with the place"
+                " (%(places)s): nickname@%(first)s."
+            ) % {"places": ", ".join(clusters), "first": clusters[0]}
 
 
 class SettingsForm(forms.Form):

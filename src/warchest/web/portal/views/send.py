@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from warchest.kernel.currency import INNER
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
 from warchest.members.contract import Player
+from warchest.runtime import cluster_line
 from warchest.runtime.services import services
 from warchest.views.wallet_page import names_in
 from warchest.web.portal.amounts import read_amount, units_shown
@@ -32,8 +34,8 @@ from warchest.web.portal.telling import Told, tell
 @for_players
 def send(request: HttpRequest, player: Player) -> HttpResponse:
     if request.method == "GET":
-        return _form(request, player, SendForm(initial={"to": request.GET.get("to", "")[:70]}))
-    form = SendForm(request.POST)
+        return _form(request, player, _send_form(initial={"to": request.GET.get("to", "")[:70]}))
+    form = _send_form(request.POST)
     if not form.is_valid():
         return _form(request, player, form, status=422)
     try:
@@ -42,6 +44,10 @@ def send(request: HttpRequest, player: Player) -> HttpResponse:
         return _look(request, player, form)
     except (UnableTo, TryAgain) as refusal:
         return _form(request, player, form, told=tell(refusal))
+
+
+def _send_form(*args: Any, **kwargs: Any) -> SendForm:
+    return SendForm(*args, clusters=cluster_line.line().clusters(), **kwargs)
 
 
 def _look(request: HttpRequest, player: Player, form: SendForm) -> HttpResponse:
