@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -17,9 +17,11 @@ from django.db import connection, connections
 from django.db.backends.utils import CursorWrapper
 
 from tests.builders.books import assert_books_prove
+from tests.builders.databases import named
 from tests.builders.house import ARENA, ARENA_MONTH
 from tests.builders.older_system import CUTOVER, OlderSystem, a_guildhall
 from tests.builders.people import a_command, a_player
+from tests.builders.tampering import with_all_rights
 from warchest.charging.contract import Charging, Source, WalletState
 from warchest.cli.main import main
 from warchest.journeys.prolong_subscription import prolong_subscription
@@ -197,6 +199,36 @@ class TestTakeOver:
             CUTOVER
         }
         assert_books_prove()
+
+    def test_names_are_of_any_alphabet(self, tmp_path: Path) -> None:
+        system = OlderSystem().player('a"b', nickname="Jörg-Ü", email="jo@exämple.org")
+        system.player("İ,stanbul", nickname="İstanbul", email="i@example.org", sponsor='a"b').lot(
+            "l,1", 'a"b', "1.00"
+        )
+
+        assert move_in("run", system.write(tmp_path / "files")).exit_code == 0
+        assert services.get(Members).player(player_id=player_of("İ,stanbul")).nickname == "İstanbul"
+
+    def test_a_difference_is_traced_to_its_opening_entry(
+        self, files: Path, server_dsn: Callable[[str], str], database: str
+    ) -> None:
+        move_in("run", files)
+        shop, wallets = (
+            server_dsn(named(database, services.alias(name))) for name in ("subscriptions", "charging")
+        )
+        with_all_rights(
+            shop, "UPDATE subscriptions_deferral SET net_minor = net_minor + 1 WHERE net_minor = 210"
+        )
+        with_all_rights(
+            wallets,
+            "UPDATE charging_lot SET consideration_minor = consideration_minor + 1,"
+            " consideration_left_minor = consideration_left_minor + 1 WHERE consideration_minor = 100",
+        )
+
+        said = move_in("prove", files).output
+
+        assert "which books 100, while 101 are kept of it" in said
+        assert "which books 210, while 211 are kept of it" in said
 
     def test_says_who_ran_it(self, files: Path) -> None:
         move_in("run", files, "--operator", "olga")

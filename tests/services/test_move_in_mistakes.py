@@ -271,6 +271,39 @@ def test_all_are_told_at_once_and_nothing_is_taken(tmp_path: Path) -> None:
     assert not (folder / "proof.json").exists()
 
 
+def test_every_circle_is_told_once_and_those_below_it_are_not(tmp_path: Path) -> None:
+    system = OlderSystem()
+    for name, sponsor in (
+        ("aaa", "bbb"),
+        ("bbb", "ccc"),
+        ("ccc", "aaa"),
+        ("ddd", "aaa"),
+        ("eee", "fff"),
+        ("fff", "eee"),
+    ):
+        system.player(name, sponsor=sponsor)
+
+    _, said = check(system.write(tmp_path / "files"))
+
+    assert (
+        "players.csv, line 2, sponsor: Who sponsors whom goes round in a circle: 'aaa' → 'bbb' → 'ccc' → 'aaa'."
+        in said
+    )
+    assert (
+        "players.csv, line 6, sponsor: Who sponsors whom goes round in a circle: 'eee' → 'fff' → 'eee'."
+        in said
+    )
+    assert "Findings: 2." in said
+
+
+def test_a_long_line_of_sponsors_is_no_circle(tmp_path: Path) -> None:
+    system = OlderSystem()
+    for number in reversed(range(2000)):
+        system.player(f"player{number}", sponsor=f"player{number - 1}" if number else "")
+
+    assert check(system.write(tmp_path / "files"))[0] == 0
+
+
 def test_a_report_stays_readable_however_many_there_are(tmp_path: Path) -> None:
     system = OlderSystem()
     for number in range(500):
