@@ -23,6 +23,7 @@ from tests.builders.broker import RunningBroker, a_broker, wait_until
 from tests.builders.people import a_player
 from warchest.cards.contract import Cards
 from warchest.charging.contract import WALLET_BOOK
+from warchest.journeys.refusals import explain
 from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.ids import new_id
@@ -205,6 +206,9 @@ class TestFailures:
         with carried.within(0.3), pytest.raises(TryAgain) as failure:
             kitchen.who()
         assert failure.value.reason == "service_unavailable"
+        with translation.override("de"):
+            told = explain(failure.value)
+        assert (told.status, told.text.partition(" ")[0]) == (503, "Dieser")
 
 
 class TestWhatIsCarriedAlong:

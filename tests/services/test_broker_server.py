@@ -95,10 +95,15 @@ class TestPermissions:
         finally:
             client_of_link._error_cb = original
 
-    def test_a_wrong_password_opens_nothing(self, broker: RunningBroker) -> None:
+    def test_a_wrong_password_opens_nothing_and_the_log_says_so(
+        self, broker: RunningBroker, caplog: pytest.LogCaptureFixture
+    ) -> None:
         link = Link(broker.place("caller", password="guess"))
-        assert not link.wait_until_connected(1)
+        wait_until(lambda: "broker_not_connected" in caplog.text)
+        assert not link.is_connected
         link.close()
+        assert "uthorization" in caplog.text
+        assert "guess" not in caplog.text
 
     def test_nobody_comes_in_without_a_name(self, broker: RunningBroker) -> None:
         with _handshake(broker) as connection:

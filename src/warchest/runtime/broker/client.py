@@ -109,6 +109,7 @@ class Link:
         self._inbox = f"_INBOX.{place.user}.{uuid4().hex}"
         self._connected = threading.Event()
         self._closing = False
+        self._told = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._gone = asyncio.Event()
         self._loop.call_soon_threadsafe(self._spawn, self._keep())
@@ -276,6 +277,7 @@ class Link:
                 await asyncio.sleep(1)
                 continue
             self._connected.set()
+            self._told = ""
             await self._gone.wait()
             await asyncio.sleep(_RECONNECT_PAUSE_S)
 
@@ -314,9 +316,15 @@ class Link:
             await self._client.close()
 
     async def _on_error(self, error: Exception) -> None:
-        # While the broker is away the library tells so at every attempt.
-        if self._connected.is_set() and not self._closing:
-            log.info("broker_error", user=self._place.user, error=f"{type(error).__name__}: {error}")
+        if self._closing:
+            return
+        told = f"{type(error).__name__}: {error}"
+        if self._connected.is_set():
+            log.info("broker_error", user=self._place.user, error=told)
+        elif told != self._told:
+            # While the broker is away the library tells so at every attempt: said once, and again when it is another error.
+            self._told = told
+            log.warning("broker_not_connected", user=self._place.user, error=told)
 
     async def _on_disconnected(self) -> None:
         self._connected.clear()
@@ -328,6 +336,7 @@ class Link:
 
     async def _on_reconnected(self) -> None:
         self._connected.set()
+        self._told = ""
         log.info("broker_connected_again", user=self._place.user)
 
     async def _on_closed(self) -> None:

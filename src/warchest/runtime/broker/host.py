@@ -205,6 +205,7 @@ class HostedService:
                 figures.errors += 1
                 figures.last_error = "too_late"
                 return
+            # Those that broke since this thread's last call.
             close_old_connections()
             data, told = self._work(call.method, call.message.data, headers, figures)
             self._link.publish(call.message.reply, data, told)
@@ -213,7 +214,6 @@ class HostedService:
             figures.errors += 1
             figures.last_error = type(error).__name__
         finally:
-            close_old_connections()
             figures.calls += 1
             figures.elapsed_ns += time.perf_counter_ns() - begun
             with self._idle:
