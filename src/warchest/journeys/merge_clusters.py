@@ -165,12 +165,12 @@ def cut_cluster(command: Command, *, cluster: str, with_transfers_waiting: bool 
 
     Raises UnableToAdminister, UnableToFindCluster, UnableToMerge, TryAgain (``line_cut``).
     """
-    if not with_transfers_waiting and clusters.find(cluster).standing is not Standing.KNOWN:
-        there = standing_there(command, cluster=cluster)
-        if there.waiting:
-            raise UnableToMerge("transfers_waiting", cluster=cluster, waiting=there.waiting)
-    # It hears so now, or never: soon there is no line.
-    if not with_transfers_waiting:
+    other = clusters.find(cluster)
+    if not with_transfers_waiting and other.standing is Standing.LEAVING:
+        waiting = standing_there(command, cluster=cluster).waiting + _under_way(cluster)
+        if waiting:
+            raise UnableToMerge("transfers_waiting", cluster=cluster, waiting=waiting)
+        # It hears so now, or never: soon there is no line.
         _tell(command, cluster, "clusters.cutting")
     _cut(command, cluster=cluster, with_transfers_waiting=with_transfers_waiting)
     clusters.forget()
@@ -181,7 +181,7 @@ def _cut(tx: Transaction, *, cluster: str, with_transfers_waiting: bool) -> None
     tx.about("cluster", cluster, with_transfers_waiting=with_transfers_waiting)
     _may(tx, "cluster.prepare")
     other = _changeable(cluster)
-    waiting = len(tx.get(Charging).open_transfers(cluster=cluster))
+    waiting = _under_way(cluster)
     if waiting and not with_transfers_waiting:
         raise UnableToMerge("transfers_waiting", cluster=cluster, waiting=waiting)
     if other.standing is Standing.MERGED and not with_transfers_waiting:
@@ -227,7 +227,7 @@ def standing_of_asker(*, asked_by: str) -> Standings:
     """How we stand to the one that asks."""
     return Standings(
         standing=str(clusters.find(asked_by).standing),
-        waiting=len(services.get(Charging).open_transfers(cluster=asked_by)),
+        waiting=_under_way(asked_by),
     )
 
 
@@ -235,6 +235,11 @@ def standing_there(command: Command, *, cluster: str) -> Standings:
     """How the other house stands to us. Raises TryAgain (``line_cut``)."""
     told: Standings = cluster_line.line().call(cluster, "clusters.standing_of_asker", command)
     return told
+
+
+def _under_way(cluster: str) -> int:
+    """Transfers from here that are held."""
+    return len(services.get(Charging).open_transfers(cluster=cluster))
 
 
 def _tell(command: Command, cluster: str, name: str) -> None:
