@@ -136,6 +136,7 @@ NAVIGATION = [
             _page(_("API keys"), "key", "api-keys", "api_key.issue"),
             _listed(_("Record of operations"), "history", "runtime_operation"),
             _page(_("Services"), "dns", "services"),
+            _page(_("Clusters"), "hub", "clusters", "cluster.see"),
         ],
     },
 ]
