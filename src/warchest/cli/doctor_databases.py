@@ -111,9 +111,9 @@ def _age_s(since: datetime) -> float:
 def _broker() -> Iterator[Finding]:
     if not configuration().broker.wanted:
         return
-    from warchest.runtime.broker.directory import directory
+    from warchest.runtime.services import services
 
-    if instances := directory.refresh():
+    if instances := services.all():
         yield True, f"The broker answers; {len(instances)} services are registered"
     elif configuration().broker.embedded:
         yield True, "The broker is this host's own, and runs with warchest serve; nobody is registered now"

@@ -44,11 +44,9 @@ def _tell_who_answers() -> None:
     if not configuration().broker.wanted:
         click.echo("\nWithout a broker nobody registers: each process answers for itself.")
         return
-    from warchest.runtime.broker.directory import directory
-
-    instances = directory.refresh()
+    instances = services.all()
     click.echo(f"\n{len(instances)} registered" + ("" if instances else ": nobody answers now"))
-    for instance in sorted(instances, key=lambda one: (one.cluster, one.name, one.host, one.process)):
+    for instance in instances:
         click.echo(
             f"{instance.cluster:<10} {instance.name:<14} {instance.host} process {instance.process}"
             f"  {instance.version}  database {instance.database}  {instance.calls} calls, {instance.errors} errors,"
