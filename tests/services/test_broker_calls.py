@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -31,11 +32,13 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Members, UnableToFindPlayer
 from warchest.runtime import at_work
-from warchest.runtime.broker import carried, host, remote
+from warchest.runtime.broker import carried, client, host, remote
 from warchest.runtime.broker.client import Answer
+from warchest.runtime.broker.directory import NatsDirectory
 from warchest.runtime.broker.failures import CODE_HEADER, ERROR_HEADER, Misunderstood, RemoteFailure
 from warchest.runtime.broker.host import Host
 from warchest.runtime.broker.methods import REQUEST_BYTES_MAX, subject
+from warchest.runtime.configuration import Broker, Configuration
 from warchest.runtime.services import ServiceManager, open_work, services
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -471,6 +474,19 @@ def test_calls_go_on_when_the_broker_restarts(broker: RunningBroker) -> None:
         stop.set()
         thread.join()
     assert not failures
+
+
+def test_a_broker_that_was_never_started_is_nobody_who_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = Configuration(broker=Broker(embedded=True))
+    monkeypatch.setattr(client, "configuration", lambda: wanted)
+    monkeypatch.setattr(client.server, "broker_folder", lambda: tmp_path)
+    directory = NatsDirectory()
+    assert directory.refresh() == ()
+    with carried.within(0.2), pytest.raises(TryAgain) as failure:
+        directory.stub(Kitchen, name="cards", cluster=services.cluster).who()
+    assert failure.value.reason == "service_unavailable"
 
 
 def _place(method: str) -> str:

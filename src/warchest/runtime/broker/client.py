@@ -368,7 +368,7 @@ _inherited: list[object] = []
 
 
 def link(user: str = CALLER) -> Link:
-    """This process's connection as this user, to the broker that the configuration means."""
+    """This process's connection as this user, to the broker that the configuration means. Raises Unreachable as ``place``."""
     return link_to(place(user))
 
 
@@ -381,12 +381,13 @@ def link_to(place: Place) -> Link:
 
 
 def place(user: str) -> Place:
-    """Where the configuration says that the broker is."""
+    """Where the configuration says that the broker is. Raises Unreachable while the embedded one has no port yet."""
     wanted = configuration()
     urls = wanted.broker.urls
     if not urls:
-        # Perhaps it is not running yet; then it will be at the port that it remembers, or was told.
         port = wanted.broker.port or server.remembered_port(server.broker_folder())
+        if not port:
+            raise Unreachable("the embedded broker was never started")
         urls = (f"nats://{server.reach(wanted.broker.host)}:{port}",)
     return Place(urls, server.authority_file(wanted), user, text_secret(f"broker-{user}"))
 

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -70,7 +71,8 @@ class NatsDirectory:
         if self._refreshing_in != os.getpid():
             with self._guard:
                 if self._refreshing_in != os.getpid():
-                    self._link().wait_until_connected(2)
+                    with suppress(Unreachable):
+                        self._link().wait_until_connected(2)
                     self.refresh()
                     self._refreshing_in = os.getpid()
                     threading.Thread(target=self._keep_refreshing, name="directory", daemon=True).start()
@@ -106,9 +108,9 @@ class NatsDirectory:
         if found is None:
             raise UnableToControlInstance("instance_unknown")
         subject = methods.control_subject(cluster=found.cluster, instance=instance_id)
-        link = self._link_of(CONTROL)
-        link.wait_until_connected(2)
         try:
+            link = self._link_of(CONTROL)
+            link.wait_until_connected(2)
             link.call(subject, command, {}, silence_s=6, timeout_s=6)
         except (client.Unreachable, client.Silent) as error:
             raise TryAgain("service_unavailable", service=found.name) from error

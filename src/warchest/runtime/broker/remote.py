@@ -65,16 +65,20 @@ def _calling(
             raise ValueError(f"{called}: a request of {len(data)} bytes is too long to be sent")
         headers = carried.carried_headers()
         with observed.asking(name, method.name, headers=headers):
-            return answer.decode(
-                _ask(link(), subject, data, headers, called, repeats=not method.at_most_once)
-            )
+            return answer.decode(_ask(link, subject, data, headers, called, repeats=not method.at_most_once))
 
     call.__name__ = method.name
     return call
 
 
 def _ask(
-    link: Link, subject: str, data: bytes, headers: dict[str, str], called: str, *, repeats: bool
+    link: Callable[[], Link],
+    subject: str,
+    data: bytes,
+    headers: dict[str, str],
+    called: str,
+    *,
+    repeats: bool,
 ) -> bytes:
     until = time.monotonic() + carried.seconds_left()
     patience = min(until, time.monotonic() + PATIENCE_S)
@@ -84,7 +88,7 @@ def _ask(
         headers[carried.DEADLINE] = str(int(left * 1000))
         error: Exception
         try:
-            told = link.call(subject, data, headers, silence_s=SILENCE_S, timeout_s=left)
+            told = link().call(subject, data, headers, silence_s=SILENCE_S, timeout_s=left)
             if CODE_HEADER not in told.headers:
                 return told.data
             error = failures.raised(told.data, called=called)
