@@ -143,6 +143,17 @@ def test_heads_before_the_cut_still_bear_witness(successor: House, heads: Path) 
     file.write_text(content)
 
 
+def test_the_latest_is_never_what_was_left_behind(house: House, successor: House) -> None:
+    said = house.refused("restore", "--from", str(house.backups), "--into", str(house.beside().home))
+    assert "a restored copy took the house's place, and no backup of that was made" in said
+
+    successor.backup()
+    copy, said = house.restored()
+
+    assert copy.bought() == {"one", "two", "other three"}
+    assert said.count("restored  on") == 2
+
+
 def test_the_house_that_was_left_behind_is_noticed_when_it_works_on(
     house: House, successor: House, heads: Path
 ) -> None:

@@ -60,6 +60,7 @@ class UnableToRestore(UnableTo):
             "not_empty",  # the new home holds data
             "busy",  # another restore works there
             "wal_missing",  # between the backup and the moment, or up to it
+            "other_life",  # the newest backup is of a house that a restored copy has replaced
             "no_barrier",  # no place before that moment at which all servers are of one mind
             "no_binaries",  # PostgreSQL of that version is not here
             "failed",  # the server did not come up
@@ -220,6 +221,12 @@ class Folder:
         kept = self.wal(server.name) / last
         written = datetime.fromtimestamp(kept.stat().st_mtime).astimezone() if kept.exists() else None
         return last, written, at if any(name > at for name in files) else None
+
+    def lives(self, server: Server) -> int:
+        """The newest timeline whose WAL was ever kept for this server: another one since each copy that took the house's
+        place."""
+        found = [int(file.name[:8], 16) for file in self.wal(server.name).glob("*.history")]
+        return max([server.timeline, *found])
 
     # -- barriers -------------------------------------------------------------------------------------------
 

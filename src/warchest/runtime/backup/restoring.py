@@ -74,6 +74,12 @@ def choose(folder: Folder, *, moment: datetime | None, named: str | None = None)
             if backups
             else f"There is no backup {f'{named} ' if named else ''}in {folder.path}.",
         )
+    if moment is None and any(folder.lives(server) > server.timeline for server in fitting[0].servers):
+        raise UnableToRestore(
+            "other_life",
+            explanation=f"After backup {fitting[0].name} a restored copy took the house's place, and no backup of that was"
+            " made. Without --to the former house would be restored, with all that was left behind: say which moment of it.",
+        )
     if len(fitting[0].servers) == 1:
         return Plan(fitting[0], None)
     barriers = list(folder.barriers())
@@ -90,10 +96,11 @@ def choose(folder: Folder, *, moment: datetime | None, named: str | None = None)
 
 
 def _has_arrived(folder: Folder, backup: Backup, barrier: Barrier) -> bool:
-    return all(
-        barrier.segments.get(server.name, "~")[8:] <= folder.wal_reaches(backup, server)[0][8:]
-        for server in backup.servers
-    )
+    def arrived(server: Server) -> bool:
+        segment, last = barrier.segments.get(server.name, ""), folder.wal_reaches(backup, server)[0]
+        return segment[:8] == last[:8] and segment[8:] <= last[8:]
+
+    return all(map(arrived, backup.servers))
 
 
 def restore(
