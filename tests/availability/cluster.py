@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import httpx
 import psycopg
 import yaml
 
-from tests.availability.processes import ROOT
+from tests.availability.processes import ROOT, debian_program
 from tests.builders.demo import free_port
 from warchest.runtime.postgres_programs import NOBODY, find_binaries, is_setpriv, way_to_run
 
@@ -28,8 +27,7 @@ _PATIENCE_S = 60
 
 
 def etcd_program() -> str | None:
-    """Where script/availability and script/test put it, or the system's."""
-    return shutil.which("etcd", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    return debian_program("etcd")
 
 
 def recommended() -> dict[str, Any]:

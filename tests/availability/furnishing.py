@@ -20,7 +20,7 @@ def main(*, players: int, cards: int) -> None:
     told = {
         "api_key": an_api_client(),
         "plan": str(ARENA_MONTH),
-        "players": [str(a_player(with_units="60000").id) for _ in range(players)],
+        "players": [str(a_player(with_units="600000").id) for _ in range(players)],
         "codes": [card.code for card in a_batch(quantity=cards).cards] if cards else [],
     }
     print(json.dumps(told))

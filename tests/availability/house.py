@@ -26,7 +26,7 @@ class House:
         self.given = environment(self.home, DJANGO_SETTINGS_MODULE="warchest.config.settings", **more)
         self.processes: list[Process] = []
 
-    def furnish(self, *, code: Code | None = None, players: int = 12, cards: int = 0) -> Furniture:
+    def furnish(self, *, code: Code | None = None, players: int = 30, cards: int = 0) -> Furniture:
         """Bring the schema up to the code's version and fill the house."""
         code = code or Code()
         code.warchest("migrate", given=self.given)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +43,21 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """Of a process of this house: nothing of the tests' own, whose server is another."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WARCHEST_")}
     return {**kept, "WARCHEST_HOME": str(home), **more}
+
+
+_DEBIAN = Path(sys.executable).parents[1] / "debian"
+
+
+def debian_program(name: str) -> str | None:
+    """The system's, or the one that script/availability and script/test took out of Debian's package."""
+    folders = (os.environ.get("PATH", ""), str(_DEBIAN / "usr" / "bin"), str(_DEBIAN / "usr" / "sbin"))
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
+def debian_environment() -> dict[str, str]:
+    """With the libraries that lie beside such a program."""
+    libraries = _DEBIAN / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+    return {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
 
 
 class Code:
@@ -146,6 +163,10 @@ class Portal(Process):
             folder=folder,
         )
         self.url = f"http://127.0.0.1:{port}"
+
+    def run_instead(self, command: list[str], *, given: Mapping[str, str]) -> None:
+        """Another program at this address."""
+        self._command, self._environment = command, dict(given)
 
     def readiness(self) -> int:
         """The status that ``/readyz`` answers; 0 where nobody answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +13,19 @@ import httpx
 import psycopg
 import pytest
 
-from tests.availability.processes import Portal, Server, WholeServer
+from tests.availability.house import House
+from tests.availability.processes import (
+    ROOT,
+    Portal,
+    Server,
+    WholeServer,
+    debian_environment,
+    debian_program,
+)
 from tests.availability.workload import Workload
+from tests.builders.demo import free_port
+
+PAGE = ROOT / "docs" / "operations" / "rolling-restart.md"
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -49,6 +61,52 @@ def test_nobody_notices(kind: type[Portal], rounds: int, a_furnished_house) -> N
         )
         assert tally.met.keys() == {"201"}, "somebody had to ask twice"
         house.assert_as_acknowledged(furniture, tally)
+
+
+@pytest.mark.long_round
+@pytest.mark.skipif(
+    debian_program("haproxy") is None, reason="no haproxy: on Debian script/availability fetches it"
+)
+def test_behind_haproxy_nobody_notices(a_furnished_house) -> None:
+    """By the very configuration that the page shows; callers know one address and nothing else."""
+    with a_furnished_house() as (house, _, furniture):
+        (house.home / "warchest.toml").write_text("[telemetry]\ndrain_s = 5\n")
+        servers = house.portals("one", "two", kind=Server)
+        haproxy = _haproxy(house, servers)
+        haproxy.start()
+        _wait_until(lambda: haproxy.readiness() == 200)
+        with Workload(furniture, [haproxy.url]) as workload:
+            workload.wait_for_answers(more=20)
+            for server in servers:
+                server.terminate()
+                assert server.wait() == 0
+                workload.wait_for_answers(more=20)
+                server.start()
+                server.wait_until_ready()
+                # The balancer believes it after two of its checks; the page says to wait for that.
+                time.sleep(5)
+        tally = workload.tally
+        print(f"\nbehind haproxy: {len(tally.acknowledged)} acknowledged, {dict(tally.met)}")
+        assert tally.met.keys() == {"201"}, "somebody had to ask twice"
+        house.assert_as_acknowledged(furniture, tally)
+
+
+def _haproxy(house: House, servers: Sequence[Portal]) -> Portal:
+    """The balancer of the page, on this machine and without TLS."""
+    (block,) = re.findall(r"^```\n(defaults\n.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    balancer = Portal("haproxy", port=free_port(), given=house.given, folder=house.folder)
+    block = block.replace("play.example.org", "localhost")
+    block = re.sub(r"bind .*", f"bind {balancer.url.removeprefix('http://')}", block)
+    for address, server in zip(("10.0.0.31:8000", "10.0.0.32:8000"), servers, strict=True):
+        assert address in block
+        block = block.replace(address, server.url.removeprefix("http://"))
+    configuration = house.folder / "haproxy.cfg"
+    configuration.write_text(block)
+    program = debian_program("haproxy")
+    assert program
+    balancer.run_instead([program, "-db", "-f", str(configuration)], given=debian_environment())
+    house.processes.append(balancer)
+    return balancer
 
 
 def test_what_runs_is_finished(a_furnished_house) -> None:

@@ -16,7 +16,7 @@ import httpx
 
 _ANSWER_S_MAX = 90
 """Who is not answered for so long, over all tries, has failed."""
-FUNDED_MINOR, PRICE_MINOR, CARD_MINOR = 60_000_00, 500_00, 1_000_00
+FUNDED_MINOR, PRICE_MINOR, CARD_MINOR = 600_000_00, 500_00, 1_000_00
 """Of units: what each player begins with, pays for a month, gets from a card."""
 
 
@@ -88,7 +88,7 @@ class Workload:
     """``with Workload(furniture, addresses) as workload:`` callers go on buying until the end of the block."""
 
     def __init__(
-        self, furniture: Furniture, addresses: Sequence[str], *, callers: int = 4, pause_s: float = 0.03
+        self, furniture: Furniture, addresses: Sequence[str], *, callers: int = 4, pause_s: float = 0.05
     ) -> None:
         self.tally = Tally()
         self.addresses = list(addresses)
