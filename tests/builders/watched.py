@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from django.db import connections
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from warchest.runtime.secrets import home
+from warchest.runtime.services import services
 
 READY_S_MAX = 60
 
@@ -160,6 +164,11 @@ class Process:
                 self.process.wait()
 
 
+def database_of(service: str) -> str:
+    """What the database of this service is called on the server."""
+    return str(connections[services.place(service)].settings_dict["NAME"])
+
+
 def lines_of(output: str) -> list[dict[str, Any]]:
     """The structured lines of what a process wrote."""
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
@@ -198,8 +207,10 @@ def a_process(
     """
     port, watched = a_free_port(), a_free_port()
     file = folder / f"{kind}.toml"
+    common = home() / "warchest.toml"
     file.write_text(
-        f"[telemetry]\nworker_port = {watched}\nbackoffice_port = {watched}\nservices_port = {watched}\n{configuration}"
+        f"[telemetry]\nworker_port = {watched}\nbackoffice_port = {watched}\nservices_port = {watched}\n{configuration}\n"
+        + (common.read_text() if common.exists() else "")
     )
     portal = [
         "-m",

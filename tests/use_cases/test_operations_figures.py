@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from django.test import Client
 from tests.builders.broker import a_broker
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_command, a_player
-from tests.builders.watched import a_process, wait_for
+from tests.builders.watched import a_process, database_of, wait_for
 from warchest.jobs import outbox as reading
 from warchest.jobs import pulse
 from warchest.jobs.pulse import Pulse
@@ -24,6 +25,7 @@ from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.kernel.errors import UnableTo
 from warchest.members.contract import Members
 from warchest.runtime import metrics, outbox
+from warchest.runtime.services import services
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.use_case("SMG-11")]
 
@@ -60,9 +62,10 @@ class TestJourneys:
         assert gained(before, counted.format("refused", "insufficient_funds")) == 1
         assert gained(before, 'warchest_journey_seconds_count{journey="subscriptions.prolong"}') == 3
 
-    def test_that_fail_are_counted_by_the_error(self, superuser_dsn: str) -> None:
+    def test_that_fail_are_counted_by_the_error(self, server_dsn: Callable[[str], str]) -> None:
         player, before = a_player(with_units="600"), figures()
-        with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        shop = server_dsn(database_of("subscriptions"))
+        with psycopg.connect(shop, autocommit=True) as connection:
             connection.execute("ALTER FUNCTION subscriptions_grant RENAME TO gone")
         with pytest.raises(Exception, match="subscriptions_grant"):
             prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
@@ -117,7 +120,8 @@ class TestHouse:
         assert told[f"warchest_outbox_parked{{{picky}}}"] == 1
         assert told[f"warchest_outbox_behind{{{picky}}}"] >= 1
         assert told[f"warchest_outbox_oldest_age_seconds{{{picky}}}"] > 0
-        behind = 'warchest_outbox_behind{consumer="statistics",database="default"}'
+        place = services.place("statistics")
+        behind = f'warchest_outbox_behind{{consumer="statistics",database="{place}"}}'
         assert told[behind] >= 1
         reading.count_events()
         assert figures()[behind] == 0

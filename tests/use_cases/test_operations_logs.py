@@ -24,7 +24,7 @@ from tests.builders.api import an_api_client
 from tests.builders.cards import a_batch
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_command, a_player
-from tests.builders.watched import Process, a_process, lines_of, wait_for
+from tests.builders.watched import Process, a_process, database_of, lines_of, wait_for
 from warchest.config import logs
 from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.kernel.codes import grouped, normalise
@@ -101,7 +101,15 @@ class Visitor:
         return [value for name, value in self.http.cookies.items() if len(value) >= 16]
 
 
-def try_hard(portal: Process, *, code: str, api_key: str, superuser_dsn: str) -> Secrets:
+Dsn = Callable[[str], str]
+
+
+def spoil(server_dsn: Dsn, service: str, statement: str) -> None:
+    with psycopg.connect(server_dsn(database_of(service)), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def try_hard(portal: Process, *, code: str, api_key: str, server_dsn: Dsn) -> Secrets:
     """Bring every secret to every door, right and wrong, before and after what is behind the doors is broken."""
     secrets = everything_to_hide(code, api_key)
     browser = Visitor(portal)
@@ -141,30 +149,28 @@ def try_hard(portal: Process, *, code: str, api_key: str, superuser_dsn: str) ->
         secrets.add("cookie", *browser.secrets())
 
     visit()
-    with psycopg.connect(superuser_dsn, autocommit=True) as connection:
-        # Errors of PostgreSQL's quote the statement, and with it what somebody typed.
-        for statement in (
-            "ALTER TABLE members_user RENAME COLUMN login TO gone",
-            "ALTER TABLE cards_card RENAME TO gone",
-            "ALTER TABLE payments_receivednotice RENAME TO gone2",
-            "ALTER TABLE django_session RENAME COLUMN session_data TO gone",
-        ):
-            connection.execute(statement)
+    # Errors of PostgreSQL's quote the statement, and with it what somebody typed.
+    for service, statement in (
+        ("members", "ALTER TABLE members_user RENAME COLUMN login TO gone"),
+        ("cards", "ALTER TABLE cards_card RENAME TO gone"),
+        ("payments", "ALTER TABLE payments_receivednotice RENAME TO gone2"),
+        ("members", "ALTER TABLE django_session RENAME COLUMN session_data TO gone"),
+    ):
+        spoil(server_dsn, service, statement)
     visit()
-    with psycopg.connect(superuser_dsn, autocommit=True) as connection:
-        connection.execute("ALTER TABLE members_apiclient RENAME COLUMN key_hash TO gone")
+    spoil(server_dsn, "members", "ALTER TABLE members_apiclient RENAME COLUMN key_hash TO gone")
     visit()
     return secrets
 
 
 @pytest.mark.parametrize("level", ["debug", "info"])
 def test_nothing_secret_is_written_whatever_is_brought_and_whatever_breaks(
-    level: str, database: str, superuser_dsn: str, tmp_path: Path
+    level: str, database: str, server_dsn: Dsn, tmp_path: Path
 ) -> None:
     (card, *_), api_key = a_batch(quantity=2).cards, an_api_client()
     settings = f'log_level = "{level}"\n{PROVIDER}'
     with a_process("portal", database=database, folder=tmp_path, configuration=settings) as portal:
-        secrets = try_hard(portal, code=card.code, api_key=api_key, superuser_dsn=superuser_dsn)
+        secrets = try_hard(portal, code=card.code, api_key=api_key, server_dsn=server_dsn)
     assert secrets.found_in(portal.output()) == []
     # It did get through to where errors quote it, and each line is one that a machine can read.
     broken = [line for line in portal.lines() if "exception" in line]
@@ -180,7 +186,7 @@ def test_nothing_secret_is_written_whatever_is_brought_and_whatever_breaks(
     assert secrets.found_in(logged) == []
 
 
-def test_workers_keep_secrets_too(database: str, superuser_dsn: str, tmp_path: Path) -> None:
+def test_workers_keep_secrets_too(database: str, server_dsn: Dsn, tmp_path: Path) -> None:
     secrets = everything_to_hide(a_batch(quantity=2).cards[0].code, an_api_client())
     webhook = "http://hook:Hook-Password-4711@127.0.0.1:9/hear?token=Hook-Token-08154711"
     secrets.add("webhook", "Hook-Password-4711", "Hook-Token-08154711")
@@ -188,8 +194,7 @@ def test_workers_keep_secrets_too(database: str, superuser_dsn: str, tmp_path: P
     player = a_player(with_units="600")
     prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
     with a_process("worker", database=database, folder=tmp_path, configuration=settings) as worker:
-        with psycopg.connect(superuser_dsn, autocommit=True) as connection:
-            connection.execute("ALTER TABLE delivery_mail RENAME TO gone")
+        spoil(server_dsn, "delivery", "ALTER TABLE delivery_mail RENAME TO gone")
         wait_for(lambda: "pulse_failed" in worker.output(), worker.output)
         wait_for(lambda: "webhook" in worker.output(), worker.output)
     assert secrets.found_in(worker.output()) == []
@@ -289,10 +294,9 @@ class TestLines:
         assert "Sesame" not in told and PAYMENT_CARD not in told and MAIL not in told and "1234" not in told
         assert told.count("ValueError: card ***") == 2
 
-    def test_of_a_journey_that_fails_say_so_too(self, written: Any, superuser_dsn: str) -> None:
+    def test_of_a_journey_that_fails_say_so_too(self, written: Any, server_dsn: Dsn) -> None:
         player = a_player(with_units="600")
-        with psycopg.connect(superuser_dsn, autocommit=True) as connection:
-            connection.execute("ALTER FUNCTION subscriptions_grant RENAME TO gone")
+        spoil(server_dsn, "subscriptions", "ALTER FUNCTION subscriptions_grant RENAME TO gone")
         written()
         with pytest.raises(Exception, match="subscriptions_grant"):
             prolong_subscription(a_command(), player=player.id, plan=ARENA_MONTH, periods=1)
