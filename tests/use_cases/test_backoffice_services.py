@@ -86,7 +86,9 @@ class TestServices:
             or "true in every database" in page.get_text()
         )
 
-        chosen = page.find("button", string=re.compile(rf"Take members of process {spread.hosts[0].pid} out"))
+        chosen = page.find(
+            "button", attrs={"aria-label": f"Take members of process {spread.hosts[0].pid} out"}
+        )
         form = chosen.find_parent("form")
         told = operator.submit("/services", action=form["action"])
         assert "is taken out" in told.text

@@ -137,11 +137,9 @@ def _addresses(found: Configuration) -> Iterator[Finding]:
 
 def _topology(found: Configuration) -> Generator[Finding, None, bool]:
     """Whether services, databases, broker and clusters can be where the configuration puts them."""
-    from warchest.config.wiring import SERVICES
-
     told = os.environ.get("WARCHEST_SERVICES")
     hosted = None if told is None else [name for name in map(str.strip, told.split(",")) if name]
-    wrong = list(topology.problems(found, known=tuple(SERVICES), hosted=hosted))
+    wrong = list(topology.problems(found, known=topology.known_services(), hosted=hosted))
     for problem in wrong:
         yield False, problem
     if not wrong:

@@ -9,7 +9,7 @@ import click
 
 from warchest.cli import deployment
 from warchest.runtime.configuration import path, read
-from warchest.runtime.topology import as_mermaid, drawn, problems, topology
+from warchest.runtime.topology import as_mermaid, drawn, known_services, problems, topology
 
 
 @click.command(
@@ -19,9 +19,7 @@ from warchest.runtime.topology import as_mermaid, drawn, problems, topology
 @click.option("--live", is_flag=True, help="Tell also who answers now, in all clusters.")
 @click.option("--mermaid", is_flag=True, help="Draw it as text for mermaid.js.org instead.")
 def command(live: bool, mermaid: bool) -> None:
-    from warchest.config.wiring import SERVICES
-
-    wanted, known = read(path()), tuple(SERVICES)
+    wanted, known = read(path()), known_services()
     told = os.environ.get("WARCHEST_SERVICES")
     hosted = None if told is None else [name for name in map(str.strip, told.split(",")) if name]
     wrong = list(problems(wanted, known=known, hosted=hosted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
@@ -40,6 +41,12 @@ class Topology:
     hosted: tuple[str, ...] | None
     broker: str
     merged: tuple[str, ...]
+
+
+def known_services() -> tuple[str, ...]:
+    """The names of all services there are: of the packages that keep a contract."""
+    package = Path(__file__).parent.parent
+    return tuple(sorted(contract.parent.name for contract in package.glob("*/contract.py")))
 
 
 def topology(wanted: Configuration, *, known: Sequence[str], hosted: Sequence[str] | None) -> Topology:
