@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from click.testing import CliRunner
 
 from tests.builders.broker import HostProcess, RunningBroker, a_broker, wait_until
 from tests.builders.people import a_player
 from warchest.catalogue.contract import Catalogue
+from warchest.cli import serve
+from warchest.cli.main import main
 from warchest.kernel.errors import TryAgain
 from warchest.members.contract import Members
 from warchest.runtime.broker import carried
 from warchest.runtime.broker.directory import NatsDirectory, UnableToControlInstance
+from warchest.runtime.configuration import Broker, Configuration
 from warchest.runtime.services import Instance, services
 
 
@@ -201,3 +205,46 @@ def test_an_instance_that_nobody_knows_cannot_be_taken_out(broker: RunningBroker
     with pytest.raises(UnableToControlInstance) as refusal:
         broker.directory().take_out("0" * 32)
     assert refusal.value.reason == "instance_unknown"
+
+
+class TestServe:
+    """Which processes ``warchest serve`` runs; that they do what they should is shown elsewhere."""
+
+    @pytest.mark.parametrize(
+        ("broker", "told", "answering"),
+        [
+            (Broker(), None, None),
+            (Broker(embedded=True), None, {}),
+            (Broker(urls=("nats://10.0.0.1:4222",)), "cards", {"WARCHEST_SERVICES": "cards"}),
+            (Broker(embedded=True), "", None),
+        ],
+        ids=["no broker", "all services", "one service", "no service"],
+    )
+    def test_a_whole_house_answers_others_calls_for_the_services_it_has(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        broker: Broker,
+        told: str | None,
+        answering: dict[str, str] | None,
+    ) -> None:
+        monkeypatch.setattr(serve, "configuration", lambda: Configuration(broker=broker))
+        monkeypatch.delenv("WARCHEST_SERVICES", raising=False)
+        if told is not None:
+            monkeypatch.setenv("WARCHEST_SERVICES", told)
+        found = [dict(child.environment) for child in serve.children() if child.name == "services"]
+        assert found == ([] if answering is None else [answering])
+
+    def test_single_services_need_a_broker(self) -> None:
+        done = CliRunner().invoke(main, ["serve", "--services", "cards"])
+        assert done.exit_code == 1
+        assert "[broker]" in done.output
+
+    def test_a_service_that_does_not_exist_is_told_with_those_that_do(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            serve, "configuration", lambda: Configuration(broker=Broker(urls=("nats://127.0.0.1:9",)))
+        )
+        done = CliRunner().invoke(main, ["serve", "--services", "cards,magic"])
+        assert done.exit_code == 1
+        assert "'magic'" in done.output and "subscriptions" in done.output
