@@ -58,7 +58,7 @@ def find_binary() -> Path:
             told = subprocess.run([str(binary), "--version"], capture_output=True, text=True).stdout
             if match := re.search(r"v(\d+)\.(\d+)", told):
                 if (int(match[1]), int(match[2])) >= VERSION_MIN:
-                    return binary.absolute()
+                    return Path(os.path.normpath(binary.absolute()))
                 raise unable("too_old", f"{binary} is {told.strip()}, and 2.11 or newer is needed.")
     raise unable(
         "no_binary",
