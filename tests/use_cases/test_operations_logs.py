@@ -21,6 +21,7 @@ import pytest
 import structlog
 
 from tests.builders.api import an_api_client
+from tests.builders.broker import a_broker
 from tests.builders.cards import a_batch
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_command, a_player
@@ -28,6 +29,8 @@ from tests.builders.watched import Process, a_process, database_of, lines_of, wa
 from warchest.config import logs
 from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.kernel.codes import grouped, normalise
+from warchest.members.contract import Members
+from warchest.runtime import at_work
 from warchest.runtime.command import ActorKind
 from warchest.runtime.secrets import home
 
@@ -318,3 +321,25 @@ def test_an_api_key_in_a_basic_header_is_no_key_and_is_not_written(database: str
         )
         assert answer.status_code == 401
     assert basic not in portal.output() and api_key not in portal.output()
+
+
+def test_a_call_that_fails_in_another_process_is_told_there_with_its_request(
+    database: str, server_dsn: Dsn, tmp_path: Path
+) -> None:
+    player, secrets = a_player(), Secrets()
+    with a_broker(tmp_path / "broker") as broker, broker.hosting("members", database=database) as host:
+        spoil(server_dsn, "members", "ALTER TABLE members_player RENAME COLUMN nickname TO gone")
+        stub = broker.stub(Members, name="members")
+        secrets.add("mail", MAIL)
+        with (
+            at_work.task(request_id="request-4712", actor="api_client:4713"),
+            pytest.raises(Exception, match="ProgrammingError"),
+        ):
+            stub.player(player_id=player.id)
+        with pytest.raises(Exception, match="ProgrammingError"):
+            stub.find_players(text=f"{MAIL}@example.org")
+        wait_for(lambda: host.log.count("call_failed") == 2, lambda: host.log)
+    first, _ = (line for line in lines_of(host.log) if line["event"] == "call_failed")
+    assert (first["request_id"], first["actor"]) == ("request-4712", "api_client:4713")
+    assert first["service"] == "members.player" and "UndefinedColumn" in first["exception"]
+    assert secrets.found_in(host.log) == []

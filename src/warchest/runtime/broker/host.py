@@ -235,15 +235,19 @@ class HostedService:
                 ),
                 carried.carrying(headers),
             ):
-                arguments = method.arguments.decode(data)
-                answer = method.answer.encode(getattr(self._implementation, method.name)(**arguments))
-                if len(answer) > PAYLOAD_BYTES_MAX - 64 * 1024:
-                    raise ValueError(f"an answer of {len(answer)} bytes is too long to be sent")
+                try:
+                    arguments = method.arguments.decode(data)
+                    answer = method.answer.encode(getattr(self._implementation, method.name)(**arguments))
+                    if len(answer) > PAYLOAD_BYTES_MAX - 64 * 1024:
+                        raise ValueError(f"an answer of {len(answer)} bytes is too long to be sent")
+                except Exception as error:
+                    if failures.of(error).kind is Kind.FAILED:
+                        # Here, so that the line says whose request it was.
+                        log.exception("call_failed", method=method.name)
+                    raise
                 return answer, {}
         except Exception as error:
             failure = failures.of(error)
-            if failure.kind is Kind.FAILED:
-                log.exception("call_failed", service=self.instance.name, method=method.name)
             if failure.kind is Kind.REFUSED:
                 figures.refused += 1
             else:
