@@ -132,8 +132,8 @@ class Deployment:
         return visitor
 
     @property
-    def broker_pid(self) -> int:
-        folder = os.path.realpath(self.house.home / "broker")
+    def line_pid(self) -> int:
+        folder = os.path.realpath(self.house.home / "line")
         for link in Path("/proc").glob("[0-9]*/cwd"):
             with suppress(OSError):
                 if os.readlink(link) == folder:
@@ -142,8 +142,8 @@ class Deployment:
 
     @contextmanager
     def line_cut(self) -> Iterator[None]:
-        """The broker hears and says nothing more; all else of this cluster goes on."""
-        pid = self.broker_pid
+        """The server with the gateways hears and says nothing more; all else of this cluster goes on."""
+        pid = self.line_pid
         os.kill(pid, signal.SIGSTOP)
         try:
             yield

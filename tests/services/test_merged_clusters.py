@@ -15,7 +15,7 @@ from tests.builders.backoffice import Visitor
 from tests.builders.merged import Deployment, digits, two_deployments, until
 from warchest.members.contract import Role
 
-pytestmark = [pytest.mark.use_case("SMG-02")]
+pytestmark = [pytest.mark.use_case("SMG-02"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @dataclass

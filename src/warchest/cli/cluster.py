@@ -171,7 +171,7 @@ def cut(code: str, with_transfers_waiting: bool) -> None:
 @contextmanager
 def _house(*, connected: bool = False) -> Iterator[Command]:
     """This deployment, which has to be served meanwhile where it is to ask another one."""
-    from warchest.kernel.errors import TryAgain
+    from warchest.kernel.errors import TryAgain, UnableTo
 
     with deployment.running_django():
         from warchest.journeys.refusals import explain
@@ -182,17 +182,21 @@ def _house(*, connected: bool = False) -> Iterator[Command]:
         if not configuration().broker.wanted:
             raise click.ClickException("Clusters are joined by their brokers: see [broker] in warchest.toml.")
         if connected:
-            from warchest.runtime.broker.client import link
+            from warchest.runtime.broker.client import Unreachable, link
             from warchest.runtime.broker.layout import LINE
 
-            if not link(LINE).wait_until_connected(_PATIENCE_S):
+            try:
+                is_there = link(LINE).wait_until_connected(_PATIENCE_S)
+            except Unreachable:
+                is_there = False
+            if not is_there:
                 raise click.ClickException("The broker does not answer. Is this house being served?")
         try:
             yield Command(
                 actor=Actor(ActorKind.OPERATOR, "cli"), key=str(new_id()), at=now(), channel=Channel.CLI
             )
-        except TryAgain as passing:
-            raise click.ClickException(explain(passing).text) from passing
+        except (TryAgain, UnableTo) as refusal:
+            raise click.ClickException(explain(refusal).text) from refusal
 
 
 def _sentence(found: Check) -> str:

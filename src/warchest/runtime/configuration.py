@@ -110,7 +110,10 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``authority`` (PEM) is whom clients trust; empty: the deployment's own. All else is of the ``embedded`` server, which this
     host runs: where it listens (``port`` 0: a free one), how others reach it (``advertise``, a host) and call it (``names``,
     in its certificate; or ``certificate``, a PEM file of the operator's with the key in it), and, each by its port (0: none),
-    ``routes`` to servers that are one broker with it, ``gateways`` to other clusters, leaves, and its own pages on loopback.
+    ``routes`` to servers that are one broker with it, leaves, and its own pages on loopback.
+
+    With a ``gateway_port`` a second server runs beside it, the line: it has the ``gateways`` to other clusters and nothing
+    else. Clients of this cluster reach it at ``line_port`` (0: a free one) or, from other hosts, at ``line_urls``.
     """
 
     urls: tuple[str, ...] = ()
@@ -126,6 +129,8 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway_port: int = 0
     gateway_authority: str = ""
     gateways: dict[str, JoinedCluster] = {}
+    line_port: int = 0
+    line_urls: tuple[str, ...] = ()
     leaf_port: int = 0
     monitor_port: int = 0
 
@@ -228,7 +233,7 @@ def read(file: Path) -> Configuration:
     """The configuration of a file; all defaults where there is none.
 
     ``WARCHEST_PORT``, ``WARCHEST_ADMIN_PORT``, ``WARCHEST_DATABASE_URL``, ``WARCHEST_DATABASE_NAME``,
-    ``WARCHEST_HEADS_FOLDER`` and ``WARCHEST_BACKUP_FOLDER`` in the environment come before the file.
+    ``WARCHEST_HEADS_FOLDER``, ``WARCHEST_BACKUP_FOLDER`` and ``WARCHEST_LOG_LEVEL`` in the environment come before the file.
     Raises UnableToReadConfiguration.
     """
     try:

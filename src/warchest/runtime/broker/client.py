@@ -30,7 +30,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from warchest.runtime.broker import server
-from warchest.runtime.broker.layout import CALLER
+from warchest.runtime.broker.layout import CALLER, LINE
 from warchest.runtime.configuration import configuration
 from warchest.runtime.secrets import text_secret
 
@@ -383,9 +383,12 @@ def link_to(place: Place) -> Link:
 def place(user: str) -> Place:
     """Where the configuration says that the broker is. Raises Unreachable while the embedded one has no port yet."""
     wanted = configuration()
-    urls = wanted.broker.urls
+    if user == LINE:
+        urls, port, folder = wanted.broker.line_urls, wanted.broker.line_port, server.line_folder()
+    else:
+        urls, port, folder = wanted.broker.urls, wanted.broker.port, server.broker_folder()
     if not urls:
-        port = wanted.broker.port or server.remembered_port(server.broker_folder())
+        port = port or server.remembered_port(folder) or 0
         if not port:
             raise Unreachable("the embedded broker was never started")
         urls = (f"nats://{server.reach(wanted.broker.host)}:{port}",)

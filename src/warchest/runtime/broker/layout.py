@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LINE_ACCOUNT = "WARCHEST_LINE"
-"""The account of who asks other clusters. It has the same name in every cluster, so that gateways join them; all else is in an
-account of each cluster's own, ``WARCHEST_<cluster>``, of which no other cluster hears anything."""
+ACCOUNT, LINE_ACCOUNT = "WARCHEST", "WARCHEST_LINE"
+"""The account all our users are in; and that of the line, which has the same name in every cluster, so that gateways join
+them. A server that is let in through a gateway may be in any account it can name, so gateways are on a server of their own,
+where there is nothing but the line."""
 
 CALLER, CONTROL, FEED, LINE = "caller", "control", "feed", "line"
 """Users beside those of the services: who calls them, who takes instances out and in, who carries published facts, and who
@@ -29,15 +30,13 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who may sign in, and what about. ``answers``: may answer whoever asked, and so needs no right to publish there.
-    ``crosses``: talks with other clusters, and with nobody in its own."""
+    """Who may sign in, and what about. ``answers``: may answer whoever asked, and so needs no right to publish there."""
 
     name: str
     password: str = field(repr=False)
     publishes: tuple[str, ...] = ()
     subscribes: tuple[str, ...] = ()
     answers: bool = False
-    crosses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +121,7 @@ class Layout:
     gateways: Gateways | None = None
     leaves: Leaves | None = None
     monitor_port: int = 0
+    account: str = ACCOUNT
 
 
 def users(*, cluster: str, services: Sequence[str], passwords: Mapping[str, str]) -> tuple[User, ...]:
@@ -160,21 +160,24 @@ def users(*, cluster: str, services: Sequence[str], passwords: Mapping[str, str]
             publishes=(f"{ours}.feed.>", "$JS.>"),
             subscribes=(f"{ours}.feed.>", f"_INBOX.{FEED}.>"),
         ),
-        User(
-            LINE,
-            passwords[LINE],
-            # The last word is who asks.
-            publishes=(f"warchest.*.line.{cluster}",),
-            subscribes=(f"{ours}.line.*", f"_INBOX.{LINE}.>"),
-            answers=True,
-            crosses=True,
-        ),
+    )
+
+
+def line_user(*, cluster: str, password: str) -> User:
+    """Who asks other clusters, and answers them: the one user of the server with the gateways."""
+    return User(
+        LINE,
+        password,
+        # The last word is who asks.
+        publishes=(f"warchest.*.line.{cluster}",),
+        subscribes=(f"warchest.{cluster}.line.*", f"_INBOX.{LINE}.>"),
+        answers=True,
     )
 
 
 def everybody(services: Sequence[str]) -> tuple[str, ...]:
     """The names of all users."""
-    return (*services, CALLER, CONTROL, FEED, LINE)
+    return (*services, CALLER, CONTROL, FEED)
 
 
 def render(layout: Layout) -> str:
@@ -190,11 +193,7 @@ def render(layout: Layout) -> str:
         # Clients begin with the handshake, so that nobody on the way can talk them out of it.
         "tls": {**_tls(layout.tls), "handshake_first": True},
         "accounts": {
-            f"WARCHEST_{_checked(layout.cluster)}": {
-                **_stores(layout),
-                "users": [_user(each) for each in layout.users if not each.crosses],
-            },
-            LINE_ACCOUNT: {"users": [_user(each) for each in layout.users if each.crosses]},
+            layout.account: {**_stores(layout), "users": [_user(each) for each in layout.users]},
             # Gateways and leaf nodes tell each other of interest through it.
             "SYS": {"users": [{"user": layout.system.name, "password": layout.system.password}]},
         },
@@ -236,9 +235,9 @@ def render(layout: Layout) -> str:
 
 
 def _stores(layout: Layout) -> dict[str, object]:
-    """JetStream's servers that gateways join want one leader over all clusters, and with the line cut nobody has a majority.
-    So clusters that must go on alone keep nothing in common."""
-    return {} if layout.gateways else {"jetstream": "enabled"}
+    """The line keeps nothing: JetStream's servers that gateways join want one leader over all clusters, and with the line cut
+    nobody would have a majority."""
+    return {} if layout.gateways or layout.account == LINE_ACCOUNT else {"jetstream": "enabled"}
 
 
 def _listens(listener: Listener, *, advertise: str = "client_advertise") -> dict[str, object]:

@@ -75,10 +75,10 @@ class NatsLine:
     def _ask(self, other: OtherCluster, data: bytes) -> bytes:
         key, ours = other.shared_key, services.cluster
         asked = key.seal(data, purpose=f"ask {ours} {other.code}", at=_clock.now())
-        link = self._link_of(LINE)
         until = time.monotonic() + _PATIENCE_S
         while True:
             try:
+                link = self._link_of(LINE)
                 answer = link.call(
                     _subject(to=other.code, asker=ours), asked, {}, silence_s=SILENCE_S, timeout_s=CALL_S_MAX
                 )
@@ -89,7 +89,6 @@ class NatsLine:
                 # Surely not heard: it may just have come up, here or there.
                 if time.monotonic() > until:
                     raise TryAgain(LINE_CUT, retry_after_s=2, cluster=other.code) from error
-                link.wait_until_connected(_PAUSE_S)
                 time.sleep(_PAUSE_S)
             except (Silent, UnableToUnseal) as error:
                 if isinstance(error, UnableToUnseal):

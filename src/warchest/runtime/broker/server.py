@@ -54,28 +54,32 @@ def running_broker(services: Sequence[str]) -> Iterator[None]:
     if not configuration().broker.embedded:
         yield
         return
-    broker = embedded_broker(services).start()
+    brokers = [embedded_broker(services).start()]
+    if configuration().broker.gateway_port:
+        brokers.append(embedded_line().start())
     stop = threading.Event()
-    keeper = threading.Thread(target=_keep_running, args=(broker, stop), name="broker-keeper", daemon=True)
+    keeper = threading.Thread(target=_keep_running, args=(brokers, stop), name="broker-keeper", daemon=True)
     keeper.start()
     try:
         yield
     finally:
         stop.set()
         keeper.join()
-        broker.stop()
+        for broker in reversed(brokers):
+            broker.stop()
 
 
-def _keep_running(broker: EmbeddedBroker, stop: threading.Event) -> None:
+def _keep_running(brokers: Sequence[EmbeddedBroker], stop: threading.Event) -> None:
     from django.db import connections
 
     while not stop.wait(0.5):
-        try:
-            broker.look_after()
-            broker.follow_settings()
-        except UnableToStartBroker:
-            log.exception("broker_not_started")
-            stop.wait(5)
+        for broker in brokers:
+            try:
+                broker.look_after()
+                broker.follow_settings()
+            except UnableToStartBroker:
+                log.exception("broker_not_started", folder=str(broker.folder))
+                stop.wait(5)
     connections.close_all()
 
 
@@ -83,11 +87,24 @@ def broker_folder() -> Path:
     return home() / "broker"
 
 
+def line_folder() -> Path:
+    return home() / "line"
+
+
 def embedded_broker(services: Sequence[str]) -> EmbeddedBroker:
     """The server that this host runs; ``services`` are the names of all that may ever sign in."""
     wanted = configuration()
     return EmbeddedBroker(
         broker_folder(), describe=lambda port: layout_of(wanted, services, port), port=wanted.broker.port
+    )
+
+
+def embedded_line() -> EmbeddedBroker:
+    """The server with the gateways to other clusters. They change as clusters are merged and parted from, and it is started
+    anew each time, which is nothing to the services' own broker."""
+    wanted = configuration()
+    return EmbeddedBroker(
+        line_folder(), describe=lambda port: line_layout(wanted, port), port=wanted.broker.line_port
     )
 
 
@@ -100,7 +117,7 @@ def layout_of(
     """
     broker = wanted.broker
     cluster = wanted.community.cluster
-    routes = gateways = leaves = None
+    routes = leaves = None
     if broker.route_port:
         routes = Routes(
             Listener(broker.route_port, broker.host, _advertised(broker.advertise, broker.route_port)),
@@ -108,8 +125,6 @@ def layout_of(
             broker.routes,
         )
     tls = Tls(certificate=_certificate(wanted), authority=authority_file(wanted))
-    if broker.gateway_port:
-        gateways = _gateways(wanted, tls, folder or broker_folder())
     if broker.leaf_port:
         leaves = Leaves(
             Listener(broker.leaf_port, broker.host, _advertised(broker.advertise, broker.leaf_port))
@@ -127,15 +142,36 @@ def layout_of(
         ),
         system=Credentials("system", text_secret("broker-system")),
         routes=routes,
-        gateways=gateways,
         leaves=leaves,
         monitor_port=broker.monitor_port,
     )
 
 
+def line_layout(wanted: Configuration, port: int, *, folder: Path | None = None) -> Layout:
+    """What is configured and known of the line to other clusters. Raises UnableToStartBroker (``no_certificate``)."""
+    broker, cluster, folder = wanted.broker, wanted.community.cluster, folder or line_folder()
+    tls = Tls(certificate=_certificate(wanted), authority=authority_file(wanted))
+    return Layout(
+        name=_server_name(cluster, folder),
+        cluster=cluster,
+        folder=folder,
+        listen=Listener(port, broker.host, _advertised(broker.advertise, port)),
+        tls=tls,
+        users=(layout.line_user(cluster=cluster, password=text_secret(f"broker-{layout.LINE}")),),
+        system=Credentials("system", text_secret("broker-system")),
+        gateways=_gateways(wanted, tls, folder),
+        account=layout.LINE_ACCOUNT,
+    )
+
+
+def has_line(wanted: Configuration) -> bool:
+    """Whether this cluster can be merged with others."""
+    return bool(wanted.broker.gateway_port or wanted.broker.line_urls)
+
+
 def _gateways(wanted: Configuration, tls: Tls, folder: Path) -> Gateways | None:
     """To the clusters that the configuration names server by server, and to those whose letters were taken in. None where
-    there are none: then nobody is let in, and what the broker stores needs no other cluster."""
+    there are none: then nobody is let in."""
     broker = wanted.broker
     connected = tuple(
         found for found in clusters.lately() if found.is_connected and found.code not in broker.gateways

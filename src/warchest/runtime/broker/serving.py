@@ -16,6 +16,7 @@ from warchest.runtime import health, listener, recovery
 from warchest.runtime.broker.client import close_links
 from warchest.runtime.broker.host import Host
 from warchest.runtime.broker.line import LineHost
+from warchest.runtime.broker.server import has_line
 from warchest.runtime.configuration import configuration
 from warchest.runtime.deployment import running_django
 from warchest.runtime.services import services
@@ -39,7 +40,9 @@ def main() -> None:
         recovery.start(stop)
         if not _wait_until_ready(stop):
             return
-        host, line = Host(services).start(), LineHost().start()
+        host, line = Host(services).start(), LineHost()
+        if has_line(configuration()):
+            line.start()
         log.info("services_registered", services=[each.instance.name for each in host.services])
         try:
             stop.wait()
