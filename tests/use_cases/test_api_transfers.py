@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from django.db import connections
 
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
+from tests.builders.feed import a_game_server
 from tests.builders.lots import a_lot, a_promotion, left_in
 from tests.builders.people import a_player
 from warchest.charging.models import Wallet as WalletRow
+from warchest.delivery import queries
+from warchest.delivery.contract import Delivery
 from warchest.kernel.ids import new_id
 from warchest.members.contract import Scope
 from warchest.members.models import Player as PlayerRow
+from warchest.runtime.configuration import Webhook, configuration
 from warchest.runtime.models import Operation, OutboxEvent
+from warchest.runtime.services import services
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -94,6 +102,32 @@ class TestSending:
         }
         told = str([event.payload for event in events.values()]) + str(operation.details)
         assert "secret" not in told
+
+    def test_is_told_to_game_servers_for_both_players(self, monkeypatch):
+        with a_game_server() as server:
+            changed = msgspec.structs.replace(configuration(), webhooks=(Webhook(url=server.url),))
+            monkeypatch.setattr(queries, "configuration", lambda: changed)
+            client, anna, ben = an_api_client(), a_player(with_units="100"), a_player()
+            transfer = send(client, anna.id, ben.id, message="a secret").json()
+            delivery, at = services.get(Delivery), datetime.now(UTC)
+            while delivery.catch_up(at=at):
+                pass
+            delivery.deliver_due(at=at)
+        told = {}
+        for heard in server.heard:
+            body = json.loads(heard.body)
+            if body["type"].startswith("transfers."):
+                told[body["type"]] = body["data"]
+        common = {
+            "transfer": transfer["id"],
+            "cluster": "",
+            "units": units("40.00"),
+            "journal_entry": transfer["journal_entry"],
+        }
+        assert told == {
+            "transfers.sent": {"player": str(anna.id), "recipient": str(ben.id), **common},
+            "transfers.received": {"player": str(ben.id), "sender": str(anna.id), **common},
+        }
 
     def test_happens_once_for_a_key(self):
         client, anna, ben = an_api_client(), a_player(with_units="100"), a_player()
