@@ -17,6 +17,7 @@ from tests.recipes.command_line import warchest
 from tests.recipes.neighbour import another_cluster
 from tests.recipes.operator import Operator
 from tests.recipes.servers import Servers
+from tests.recipes.two_operators import two_operators
 from tests.recipes.watcher import Watched
 from warchest.cli import prove as proving
 from warchest.ledger import heads
@@ -46,6 +47,7 @@ __all__ = [
     "services",
     "show",
     "tamper",
+    "two_operators",
     "warchest",
 ]
 
