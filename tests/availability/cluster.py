@@ -18,8 +18,7 @@ import httpx
 import psycopg
 import yaml
 
-from tests.availability.processes import ROOT, debian_program
-from tests.builders.demo import free_port
+from tests.availability.processes import ROOT, a_port, debian_program
 from warchest.runtime.postgres_programs import NOBODY, find_binaries, is_setpriv, way_to_run
 
 PAGE = ROOT / "docs" / "operations" / "fail-over.md"
@@ -45,7 +44,7 @@ class Node:
         self.folder = folder / name
         self.folder.mkdir(mode=0o755)
         self.data = self.folder / "data"
-        self.port, self._api = free_port(), free_port()
+        self.port, self._api = a_port(), a_port()
         self._binaries = find_binaries()
         self._way = way_to_run(self._binaries)
         self._process: subprocess.Popen[bytes] | None = None
@@ -153,7 +152,7 @@ class Cluster:
         self._etcd_program = etcd
         self._synchronous = True
         self._etcd: subprocess.Popen[bytes] | None = None
-        self._etcd_ports = (free_port(), free_port())
+        self._etcd_ports = (a_port(), a_port())
         configuration = recommended()
         passwords = configuration["postgresql"]["authentication"]
         for role in passwords.values():

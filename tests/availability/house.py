@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.availability.processes import Code, Portal, Process, Worker, environment
+from tests.availability.processes import Code, Portal, Process, Worker, a_port, environment
 from tests.availability.workload import Books, Furniture, Tally, assert_as_acknowledged
-from tests.builders.demo import free_port
 
 _HERE = Path(__file__).parent
 
@@ -36,7 +35,7 @@ class House:
     def portals(self, *names: str, code: Code | None = None, kind: type[Portal] = Portal) -> list[Portal]:
         """Started, and ready."""
         portals = [
-            kind(name, port=free_port(), given=self.given, folder=self.folder, code=code) for name in names
+            kind(name, port=a_port(), given=self.given, folder=self.folder, code=code) for name in names
         ]
         self.processes += portals
         for portal in portals:

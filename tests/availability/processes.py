@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
-
-from tests.builders.demo import free_port
 
 ROOT = Path(__file__).parents[2]
 _STOP_S_MAX = 30
@@ -43,6 +44,16 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """Of a process of this house: nothing of the tests' own, whose server is another."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WARCHEST_")}
     return {**kept, "WARCHEST_HOME": str(home), **more}
+
+
+def a_port() -> str:
+    """A free one that nobody is given for an outgoing connection (those lie from 32768 on), so that it can be used again
+    after a restart."""
+    while True:
+        port = random.randint(20000, 29999)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return str(port)
 
 
 _DEBIAN = Path(sys.executable).parents[1] / "debian"
@@ -159,7 +170,7 @@ class Portal(Process):
         super().__init__(
             name,
             code.command(*self.program),
-            given=code.environment({**given, "WARCHEST_PORT": port, "WARCHEST_ADMIN_PORT": free_port()}),
+            given=code.environment({**given, "WARCHEST_PORT": port, "WARCHEST_ADMIN_PORT": a_port()}),
             folder=folder,
         )
         self.url = f"http://127.0.0.1:{port}"

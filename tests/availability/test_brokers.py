@@ -15,9 +15,8 @@ import httpx
 import pytest
 
 from tests.availability.house import House, a_house
-from tests.availability.processes import ROOT, Code, Portal, Process
+from tests.availability.processes import ROOT, Code, Portal, Process, a_port
 from tests.availability.workload import Workload
-from tests.builders.demo import free_port
 from warchest.runtime.postgres import EmbeddedPostgres
 
 PAGE = ROOT / "docs" / "operations" / "three-brokers.md"
@@ -85,9 +84,7 @@ def on_this_machine(block: str, addresses: Mapping[str, str]) -> str:
 @pytest.mark.timeout(400)
 def test_callers_go_on_whichever_dies() -> None:
     of_brokers, of_faces = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    ports = {
-        f"{machine}:{port}": f"127.0.0.1:{free_port()}" for machine in _MACHINES for port in (4222, 6222)
-    }
+    ports = {f"{machine}:{port}": f"127.0.0.1:{a_port()}" for machine in _MACHINES for port in (4222, 6222)}
     with a_house() as house, EmbeddedPostgres(house.home) as server:
         # As every machine reaches it.
         house.given["WARCHEST_DATABASE_URL"] = server.superuser_dsn()
@@ -118,7 +115,7 @@ def test_callers_go_on_whichever_dies() -> None:
         shutil.copytree(machines[0].home / "authority", faces / "authority")
         (faces / "warchest.toml").write_text(on_this_machine(of_faces, ports))
         given = {**house.given, "WARCHEST_HOME": str(faces), "WARCHEST_SERVICES": ""}
-        portal = Portal("portal", port=free_port(), given=given, folder=house.folder)
+        portal = Portal("portal", port=a_port(), given=given, folder=house.folder)
         house.processes.append(portal)
         portal.start()
         portal.wait_until_ready()

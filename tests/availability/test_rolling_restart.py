@@ -19,11 +19,11 @@ from tests.availability.processes import (
     Portal,
     Server,
     WholeServer,
+    a_port,
     debian_environment,
     debian_program,
 )
 from tests.availability.workload import Workload
-from tests.builders.demo import free_port
 
 PAGE = ROOT / "docs" / "operations" / "rolling-restart.md"
 
@@ -94,7 +94,7 @@ def test_behind_haproxy_nobody_notices(a_furnished_house) -> None:
 def _haproxy(house: House, servers: Sequence[Portal]) -> Portal:
     """The balancer of the page, on this machine and without TLS."""
     (block,) = re.findall(r"^```\n(defaults\n.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    balancer = Portal("haproxy", port=free_port(), given=house.given, folder=house.folder)
+    balancer = Portal("haproxy", port=a_port(), given=house.given, folder=house.folder)
     block = block.replace("play.example.org", "localhost")
     block = re.sub(r"bind .*", f"bind {balancer.url.removeprefix('http://')}", block)
     for address, server in zip(("10.0.0.31:8000", "10.0.0.32:8000"), servers, strict=True):

@@ -39,25 +39,25 @@ def test_both_versions_serve_on_the_new_schema_and_nobody_notices(before: Code) 
     now = Code()
     with a_house() as house, EmbeddedPostgres(house.home):
         furniture = house.furnish(code=before, cards=30)
-        old = house.portals("old-one", "old-two", code=before)
+        (old,) = house.portals("old", code=before)
         old_worker = house.worker("old-worker", code=before)
-        with Workload(furniture, [portal.url for portal in old]) as workload:
+        with Workload(furniture, [old.url]) as workload:
             workload.wait_for_answers(more=30)
             now.warchest("migrate", given=house.given)
             workload.wait_for_answers(more=30)
-            assert [portal.readiness() for portal in old] == [200, 200]
+            assert old.readiness() == 200
 
-            new = house.portals("new-one", "new-two")
+            (new,) = house.portals("new")
             house.worker("new-worker")
-            workload.addresses += [portal.url for portal in new]
+            workload.addresses = [old.url, new.url]
             workload.wait_for_answers(more=60)
             assert workload.tally.met.keys() == {"201"}, "somebody had to ask twice"
 
-            for process in (*old, old_worker):
-                process.terminate()
-            workload.addresses = [portal.url for portal in new]
+            workload.addresses = [new.url]
+            old.terminate()
+            old_worker.terminate()
             workload.wait_for_answers(more=30)
-            assert [process.wait() for process in (*old, old_worker)] == [0, 0, 0]
+            assert (old.wait(), old_worker.wait()) == (0, 0)
         tally = workload.tally
         activations = sum(answer.request.is_activation for answer in tally.acknowledged)
         print(
