@@ -16,7 +16,7 @@ import structlog
 
 from warchest.config.backoffice_server import serve
 from warchest.kernel.clock import SystemClock
-from warchest.runtime import listener, recovery
+from warchest.runtime import listener, recovery, set_aside
 from warchest.runtime.authority import CertificateAuthority
 from warchest.runtime.configuration import BackOffice, configuration
 from warchest.runtime.redaction import guard_last_words, last_words_guarded
@@ -32,6 +32,7 @@ def main() -> None:
     os.environ["WARCHEST_PROCESS"] = "backoffice"
     wanted = configuration().backoffice
     guard_last_words()
+    set_aside.check_in_service()
     # Handshakes are judged by the machine's clock, whatever clock the business goes by.
     clock = SystemClock()
     authority = CertificateAuthority.open(home() / "authority", now=clock.now())

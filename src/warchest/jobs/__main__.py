@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 
+from warchest.runtime import set_aside
 from warchest.runtime.deployment import running_django
 
 
@@ -16,6 +17,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    set_aside.check_in_service()
     with running_django():
         from warchest.jobs.app import run_worker
         from warchest.runtime import recovery

@@ -51,6 +51,7 @@ class NamedChangeList(ChangeList):
 class _ReadOnly:
     """For lists and for tables within details."""
 
+    model: type[Model]
     readers: ClassVar[frozenset[Role]] = EVERYONE
     details: ClassVar[tuple[Any, ...]] = ()
 
