@@ -39,6 +39,8 @@ TRACEPARENT = "traceparent"
 """The header that carries a trace from process to process (W3C Trace Context); HTTP and NATS write it alike."""
 
 STATEMENT_LENGTH_MAX = 2000
+_RECEIVER_S_MAX = 3.0
+"""So long a receiver may take, repeats included: at its end a process waits for it once."""
 LOCAL = "local"
 PULSE, WORKED, STATEMENT = "warchest.pulse", "warchest.worked", "db.query.text"
 
@@ -83,7 +85,9 @@ def configure(telemetry: Telemetry, *, process: str, cluster: str) -> None:
         ),
     )
     address = f"{telemetry.otlp.rstrip('/')}/v1/traces" if telemetry.otlp else None
-    _provider.add_span_processor(IdlePulses(BatchSpanProcessor(OTLPSpanExporter(endpoint=address))))
+    timeout_s = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else _RECEIVER_S_MAX
+    exporter = OTLPSpanExporter(endpoint=address, timeout=timeout_s)
+    _provider.add_span_processor(IdlePulses(BatchSpanProcessor(exporter)))
     _tracer = _provider.get_tracer("warchest", version("warchest"))
     # The SDK tells the rest at Python's own end; a process of granian's ends without, as multiprocessing has it.
     Finalize(None, finish, exitpriority=1)
