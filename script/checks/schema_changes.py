@@ -59,6 +59,7 @@ _REFUSED_SQL = tuple(
             rf"^ALTER\s+TABLE\s+{_TABLE}.*\bADD\s+COLUMN\b(?=.*\bNOT\s+NULL\b)(?!.*\bDEFAULT\b)",
             "the version before inserts without it: give it a DEFAULT",
         ),
+        (rf"^ALTER\s+TABLE\s+{_TABLE}.*\bDROP\s+DEFAULT\b", "the version before may insert without it"),
         (
             rf"^CREATE\s+(UNIQUE\s+)?INDEX\s+(?!CONCURRENTLY)(?:\w+\s+)?ON\s+{_TABLE}",
             "nobody can write meanwhile: CONCURRENTLY",

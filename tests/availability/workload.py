@@ -124,6 +124,7 @@ class Workload:
             wanted = len(self.tally.acknowledged) + more
         until = time.monotonic() + _ANSWER_S_MAX
         while len(self.tally.acknowledged) < wanted:
+            assert not self.tally.failed, self.tally.failed[:5]
             assert time.monotonic() < until, f"nobody is answered any more: {self.tally.met}"
             time.sleep(0.01)
 

@@ -77,6 +77,7 @@ _TWO_MORE = models.CheckConstraint(condition=models.Q(count__gt=2), name="two_mo
         migrations.RunSQL("ALTER TABLE shop_thing ALTER COLUMN note SET NOT NULL"),
         migrations.RunSQL("ALTER TABLE shop_thing RENAME COLUMN note TO remark"),
         migrations.RunSQL("ALTER TABLE shop_thing ADD COLUMN size int NOT NULL"),
+        migrations.RunSQL("ALTER TABLE shop_thing ALTER COLUMN count DROP DEFAULT"),
         migrations.RunSQL("ALTER TABLE shop_thing ADD CONSTRAINT c CHECK (count > 2)"),
         migrations.RunSQL("CREATE UNIQUE INDEX by_code ON shop_thing (code)"),
         migrations.RunSQL("REVOKE UPDATE, DELETE ON shop_thing FROM warchest_journey"),
