@@ -24,6 +24,8 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"sandbox": table}))
 
 
+# Some start whole houses.
+@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("database", "provider")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_prints_what_it_says(page: Path) -> None:
