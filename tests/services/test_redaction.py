@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import string
+import subprocess
+import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -128,3 +132,29 @@ def test_walks_through_what_is_nested_and_keeps_numbers() -> None:
         "***",
         "password=***",
     )
+
+
+def test_knows_the_configuration_by_heart(tmp_path: Path) -> None:
+    (tmp_path / "warchest.toml").write_text("""
+        [database]
+        url = "postgresql://postgres:Main%20Base-1@db/x"
+        [databases.shop]
+        url = "host=shop password=Shop-Base-2"
+        [broker]
+        urls = ["nats://somebody:Broker-Three@10.0.0.1:4222"]
+        [[webhooks]]
+        url = "https://game:Hook-Number-4@example.org/hear"
+        [providers.sandbox]
+        base_url = "https://provider.example.org/pay"
+        api_secret = "Provider-Number-5"
+    """)
+    program = (
+        "from warchest.runtime.redaction import text_redacted\n"
+        "print(text_redacted('Main Base-1 Main%20Base-1 Shop-Base-2 Broker-Three Hook-Number-4 Provider-Number-5'))\n"
+        "print(text_redacted('https://provider.example.org/pay is away'))\n"
+    )
+    environment = {**os.environ, "WARCHEST_HOME": str(tmp_path)}
+    said = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "*** *** *** *** *** ***\nhttps://provider.example.org/pay is away\n"

@@ -19,6 +19,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+
 from warchest.kernel import codes
 from warchest.runtime.secrets import home
 
@@ -189,20 +191,29 @@ def _values() -> Iterator[str]:
     from warchest.runtime.configuration import configuration
 
     with suppress(UnableTo):
-        found = configuration()
-        yield from _passwords_of(found.database.url)
-        for further in getattr(found, "databases", {}).values():
-            yield from _passwords_of(further.url)
-        for table in found.providers.values():
-            yield from (str(one) for field, one in table.items() if is_secret_name(field))
+        yield from _in_configuration(msgspec.to_builtins(configuration()))
 
 
-def _passwords_of(address: str) -> Iterator[str]:
+def _in_configuration(value: object, name: str = "") -> Iterator[str]:
+    match value:
+        case dict():
+            for field, one in value.items():
+                yield from _in_configuration(one, str(field))
+        case list() | tuple():
+            for one in value:
+                yield from _in_configuration(one, name)
+        case str() if is_secret_name(name):
+            yield value
+        case str():
+            yield from _passwords_of(value, is_address=name in ("url", "urls"))
+
+
+def _passwords_of(address: str, *, is_address: bool) -> Iterator[str]:
     found = re.match(r"\w+://[^:/]*:(.*)@", address) or re.search(r"password\s*=\s*'?([^\s']+)", address)
     if found:
         yield found[1]
         yield unquote(found[1])
-    elif "=" not in address:
+    elif is_address and "=" not in address and "://" not in address:
         # Neither an address nor a list of settings: perhaps the password alone, put in the wrong place.
         yield address
 
