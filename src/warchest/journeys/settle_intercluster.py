@@ -24,7 +24,6 @@ from warchest.runtime.journey import journey
 from warchest.runtime.services import services
 from warchest.runtime.transactions import Transaction
 
-
 _COUNTED = frozenset({NettingState.AGREED, NettingState.BOOKED})
 
 
