@@ -157,7 +157,7 @@ def keep_refusal(
 ) -> Done[R]:
     """Keep a refusal whose transaction was rolled back, and raise it.
 
-    Where another call with this key came first, what that one heard is answered instead.
+    Where another call with this key came first, what that one heard is answered instead, once it is true everywhere.
     """
     with technical_transaction("runtime"):
         (answered,) = idempotency.claim(route=name, asked=[(telling.command, asked)]).answered
@@ -167,6 +167,7 @@ def keep_refusal(
             ending.write()
     if answered is None:
         raise refusal
+    ensure_kept([idempotency.full_key(name, telling.command)])
     return answered_before(answered, answer_type)
 
 

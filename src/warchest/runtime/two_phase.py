@@ -19,6 +19,7 @@ promise finds the decision's row too, or its writer at work, or knows that its w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,14 +41,25 @@ log = structlog.get_logger(__name__)
 BARRIER = 7_215_461_001
 """The advisory lock of the coordinator's that a decision takes shared and ``barrier`` alone."""
 
+FROZEN_S = 8
+"""A process that has written its decision and then stands still for so long is cut off from the coordinator, which undoes it:
+its promises keep their locks no longer than that and a round of recovery."""
+
+_BARRIER_WAIT_S = 5
+"""So long a barrier waits for those who are deciding just now, and others wait behind it; then so long for their promises."""
+
 _GID = "warchest/{cluster}/{transaction}/{alias}"
 _DECIDE = f"""
-    WITH passed AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({BARRIER}))
+    WITH passed AS MATERIALIZED (
+         SELECT pg_advisory_xact_lock_shared({BARRIER}), set_config('idle_in_transaction_session_timeout', %s, true))
     INSERT INTO runtime_decision (transaction, outcome, number, keys, recorded_at)
     SELECT %s, 'commit', pg_current_xact_id()::text::bigint, %s, clock_timestamp() FROM passed"""
 _PROMISES = """
-    SELECT gid, prepared FROM pg_prepared_xacts
-     WHERE database = current_database() AND gid LIKE 'warchest/%%' ORDER BY prepared"""
+    SELECT pg_is_in_recovery(), gid, split_part(gid, '/', 3)::uuid, prepared,
+           extract(epoch FROM clock_timestamp() - prepared)::float
+      FROM (SELECT) AS one
+      LEFT JOIN pg_prepared_xacts
+             ON database = current_database() AND gid ~ '^warchest/[^/]+/[0-9a-f]{32}/' ORDER BY prepared"""
 
 
 def step(name: str) -> None:
@@ -86,7 +98,7 @@ class Participants:
         if written:
             self.transaction = new_id()
             with connections[COORDINATOR].cursor() as cursor:
-                cursor.execute(_DECIDE, [self.transaction, list(keys)])
+                cursor.execute(_DECIDE, [f"{FROZEN_S}s", self.transaction, list(keys)])
             step("decision_written")
             for alias in written:
                 self._promised.append(alias)
@@ -111,24 +123,30 @@ class Participants:
         self._leave()
         if self.transaction is None:
             return
-        for alias in self._promised:
-            try:
-                if self._handed_over:
-                    # The coordinator failed in its commit, which may have come to pass all the same.
-                    settle(self.transaction)
-                else:
+        try:
+            if self._promised and self._handed_over:
+                # The coordinator failed in its commit, which may have come to pass all the same.
+                settle(self.transaction)
+            else:
+                for alias in self._promised:
                     _take_back(alias, _gid(self.transaction, alias))
-            except DatabaseError:
-                log.warning("left_in_doubt", transaction=str(self.transaction), database=alias, exc_info=True)
+        except (DatabaseError, InterfaceError):
+            # Recovery sees to it. What went wrong at first is what the caller has to hear.
+            log.warning("left_in_doubt", transaction=str(self.transaction), exc_info=True)
 
     def _leave(self) -> None:
         """Give the connections back as they were: what was not promised is rolled back."""
         for alias, block in self._blocks.items():
             connection = connections[alias]
+            closed = connection.closed_in_transaction
             try:
                 block.__exit__(None, None, None)
-                connection.rollback()
-                connection.set_autocommit(True)
+                if closed:
+                    # Of a connection closed on the way Django keeps in mind, for ever, that a transaction was open.
+                    connection.closed_in_transaction = connection.in_atomic_block = False
+                else:
+                    connection.rollback()
+                    connection.set_autocommit(True)
             except (DatabaseError, InterfaceError):
                 connection.close()
         self._blocks = {}
@@ -182,12 +200,13 @@ def _end(verb: str, alias: str, gid: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """A promise in a database: of which transaction, since when."""
+    """A promise in a database: of which transaction, since when, and how old, both by that server's clock."""
 
     transaction: UUID
     database: str
     gid: str
     since: datetime
+    age_s: float
 
 
 def in_doubt(*, databases: Sequence[str] | None = None) -> tuple[InDoubt, ...]:
@@ -197,8 +216,12 @@ def in_doubt(*, databases: Sequence[str] | None = None) -> tuple[InDoubt, ...]:
     for alias in further_databases() if databases is None else databases:
         with connections[alias].cursor() as cursor:
             cursor.execute(_PROMISES)
-            for gid, since in cursor.fetchall():
-                found.append(InDoubt(UUID(hex=gid.split("/")[2]), alias, gid, since))
+            for is_replica, gid, transaction_id, since, age_s in cursor.fetchall():
+                if is_replica:
+                    # It shows none, whatever it has promised; nothing must be forgotten because of that.
+                    raise OperationalError(f"the server of database {alias} is a replica just now")
+                if gid is not None:
+                    found.append(InDoubt(transaction_id, alias, gid, since, age_s))
     return tuple(sorted(found, key=lambda promise: promise.since))
 
 
@@ -214,7 +237,8 @@ def further_databases() -> tuple[str, ...]:
 def recover(*, older_than_s: float = 1.0) -> int:
     """Keep or take back every promise that is older, and forget decisions that nobody needs any more.
 
-    Databases that do not answer are left for the next time. Answers how many promises are open after it.
+    Databases that do not answer are left for the next time. Answers how many promises are open after it; a database that
+    does not answer counts as one, since it may have some.
     """
     aliases = further_databases()
     if not aliases:
@@ -230,10 +254,11 @@ def recover(*, older_than_s: float = 1.0) -> int:
             log.warning("recovery_waits_for_database", database=alias)
             connections[alias].close()
             reached_all = False
+            left += 1
             continue
         open_now.update(promise.transaction for promise in promises)
         for promise in promises:
-            if _age_s(promise) < older_than_s or not _settle_one(promise):
+            if promise.age_s < older_than_s or not _settle_one(promise):
                 left += 1
     if reached_all:
         _forget([one for one in decided if one not in open_now])
@@ -276,19 +301,14 @@ def _outcome(transaction_id: UUID) -> str | None:
     return str(found[0]) if found else None
 
 
-def _age_s(promise: InDoubt) -> float:
-    return (datetime.now(promise.since.tzinfo) - promise.since).total_seconds()
-
-
-def _decided(*, at_once: bool = False) -> list[UUID]:
-    """Decisions of a while ago, or all. Read before the promises: each of its promises was there before it."""
+def _decided() -> list[UUID]:
+    """Decisions of a while ago. Read before the promises: each of its promises was there before it."""
     with connections[COORDINATOR].cursor() as cursor:
         cursor.execute(
             "SELECT transaction FROM runtime_decision"
-            " WHERE %s OR recorded_at < clock_timestamp()"
-            "             - CASE outcome WHEN 'commit' THEN interval '5 s' ELSE interval '1 day' END"
-            " ORDER BY recorded_at LIMIT 5000",
-            [at_once],
+            " WHERE recorded_at < clock_timestamp()"
+            "           - CASE outcome WHEN 'commit' THEN interval '5 s' ELSE interval '1 day' END"
+            " ORDER BY recorded_at LIMIT 5000"
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -327,17 +347,19 @@ def kept_upto() -> int | None:
     """
     if not further_databases():
         return None
+    promised: list[UUID] | None
     try:
         promised = [promise.transaction for promise in in_doubt()]
-        if not promised:
-            return None
     except (OperationalError, InterfaceError):
         # What the one that is away has promised, nobody knows: whatever is not yet forgotten counts.
-        promised = _decided(at_once=True)
+        promised = None
+    if promised == []:
+        return None
     with connections[COORDINATOR].cursor() as cursor:
         cursor.execute(
-            "SELECT min(number) FROM runtime_decision WHERE outcome = 'commit' AND transaction = ANY(%s)",
-            [promised],
+            "SELECT min(number) FROM runtime_decision"
+            " WHERE outcome = 'commit' AND (%(promised)s::uuid[] IS NULL OR transaction = ANY(%(promised)s::uuid[]))",
+            {"promised": promised},
         )
         found = cursor.fetchone()[0]
     return int(found) if found is not None else None
@@ -348,19 +370,39 @@ def barrier() -> Iterator[None]:
     """While this lasts no transaction over several databases is between its first promise and its last kept one.
 
     So what is looked at in all of them, or marked in all of them, fits together. Transactions that write to one database
-    go on; the others wait for the end of it, so it must be short. Raises TryAgain (``transaction_pending``) where promises
-    do not end within seconds. Not to be used inside a transaction.
+    go on; the others wait for the end of it, so it must be short. Raises TryAgain (``transaction_pending``) where somebody
+    does not end deciding within seconds, or promises do not end, or a database does not answer. Not to be used inside a
+    transaction.
     """
-    import time
+    _hold_up_deciding()
+    try:
+        deadline = time.monotonic() + _BARRIER_WAIT_S
+        while recover(older_than_s=0):
+            if time.monotonic() > deadline:
+                raise TryAgain("transaction_pending", retry_after_s=2)
+            time.sleep(0.05)
+        yield
+    finally:
+        _let_decide()
 
-    with connections[COORDINATOR].cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [BARRIER])
-        try:
-            deadline = time.monotonic() + 5
-            while recover(older_than_s=0):
-                if time.monotonic() > deadline:
-                    raise TryAgain("transaction_pending", retry_after_s=2)
-                time.sleep(0.01)
-            yield
-        finally:
+
+def _hold_up_deciding() -> None:
+    try:
+        # The lock is the session's, and outlives the transaction that takes it.
+        with transaction.atomic(using=COORDINATOR, durable=True), connections[COORDINATOR].cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{_BARRIER_WAIT_S}s'")
+            cursor.execute("SELECT pg_advisory_lock(%s)", [BARRIER])
+    except OperationalError as error:
+        if isinstance(error.__cause__, postgres.LockNotAvailable):
+            raise TryAgain("transaction_pending", retry_after_s=2) from error
+        raise
+
+
+def _let_decide() -> None:
+    connection = connections[COORDINATOR]
+    try:
+        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [BARRIER])
+    except (DatabaseError, InterfaceError):
+        # In a transaction that failed nothing is done any more, but the lock goes with its session.
+        connection.close()
