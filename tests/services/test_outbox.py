@@ -11,6 +11,7 @@ from django.db import connections, transaction
 
 from tests.builders.feed import publish
 from tests.builders.people import NOW
+from warchest.kernel.errors import TryAgain
 from warchest.runtime import feed, outbox
 from warchest.runtime.outbox import Event
 
@@ -94,6 +95,17 @@ class TestConsume:
         publish("tests.numbered", number=2)
         assert numbers_read("reader") == [0, 2]
         assert feed.standing("reader").parked == 1
+
+    def test_comes_again_with_what_failed_for_a_while(self) -> None:
+        publish("tests.numbered", number=0)
+
+        def away(event: Event) -> None:
+            raise TryAgain("service_unavailable")
+
+        with pytest.raises(TryAgain):
+            outbox.consume("reader", away)
+        assert feed.standing("reader").parked == 0
+        assert numbers_read("reader") == [0]
 
 
 class TestFeed:

@@ -87,10 +87,13 @@ def check_all(*, listener: Callable[[str], None] | None = None) -> Iterator[Chec
 
 
 def _take(snapshot: ExitStack) -> None:
-    """One moment in all databases: at which no transaction is true in one of them and not yet in another."""
+    """One moment in all databases: at which no transaction is true in one of them and not yet in another.
+
+    The coordinator's is looked at last: what consumers of its outbox have already counted elsewhere is then to be seen there.
+    """
     further = two_phase.further_databases()
     with two_phase.barrier() if further else nullcontext():
-        for alias in (COORDINATOR, *further):
+        for alias in (*further, COORDINATOR):
             snapshot.enter_context(transaction.atomic(using=alias))
             with connections[alias].cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import OperationalError, transaction
+from django.db import transaction
 
+from warchest.kernel.errors import TryAgain
 from warchest.runtime import feed, observed, statements
 from warchest.runtime.feed import Event
+from warchest.runtime.outage import is_outage
 from warchest.runtime.services import services
 
 __all__ = ["Event", "append", "consume"]
@@ -36,8 +38,8 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
     database of the service after which the consumer is named.
 
     Two workers with the same consumer's name take turns. An event whose handling raises is parked with its error, so
-    that those behind it go on; where the database failed it, it comes again with all of its batch, and OperationalError
-    is raised. Answers how many were read.
+    that those behind it go on; where the database failed it, or something that will soon be back (TryAgain), it comes again
+    with all of its batch, and the error is raised. Answers how many were read.
     """
     alias = services.alias(consumer)
     with transaction.atomic(using=alias):
@@ -49,9 +51,11 @@ def consume(consumer: str, handle: Callable[[Event], None], *, batch: int = 500)
                     transaction.atomic(using=alias),
                 ):
                     handle(event)
-            except OperationalError:
+            except TryAgain:
                 raise
             except Exception as error:
+                if is_outage(error):
+                    raise
                 log.exception("event_parked", consumer=consumer, event_id=event.id, topic=event.topic)
                 _park(consumer, event, error)
         if read:
