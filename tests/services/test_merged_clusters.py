@@ -320,12 +320,36 @@ class TestParting:
         assert main.api("GET", f"/players/{anna}").status_code == 200
         assert west.api("GET", f"/players/{ben}").status_code == 200
 
-        told = main.command("accept", str(west.letter("main")))
-        west.command("accept", str(main.letter("west")))
-        until(lambda: main.house.warchest("cluster", "check", "west").returncode == 0, within_s=60)
-        west.command("check", "main")
-        assert "digits" in main.refused("merge", "west", "--fingerprint", "1" * 40)
-        for house, code in ((main, "west"), (west, "main")):
-            house.command("merge", code, "--fingerprint", digits(told))
+        merged_again(main, west)
         until(lambda: main.api("GET", f"/players/{ben}").status_code == 200)
         assert "Both are proved." in main.command("prove", "west")
+
+    def test_what_is_under_way_waits_where_nobody_can_be_asked(self, clusters: Merged) -> None:
+        main, west = clusters.main, clusters.west
+        body = {"from": main.players["Anna"], "to": west.players["Ben"], "to_cluster": "west"}
+        with west.line_cut():
+            sent = main.api("POST", "/transfers", **body, amount={"amount": "2.00", "currency": "XCR"}).json()
+            clusters.operator.submit("/clusters/west", action="/clusters/west/leave")
+            refused = clusters.operator.submit("/clusters/west", action="/clusters/west/cut")
+            assert "the cluster west is cut" in words(refused.text)
+            parted = clusters.operator.submit(
+                "/clusters/west", action="/clusters/west/cut", with_transfers_waiting="yes"
+            )
+            assert "This house goes on alone." in words(parted.text)
+            assert "1 transfer waits" in words(parted.text) and sent["id"] in parted.text
+            assert state(main, sent) == "held"
+        assert "is cut off" in west.command("cut", "main", "--with-transfers-waiting")
+        merged_again(main, west)
+        until(lambda: state(main, sent) == "captured", within_s=120)
+        assert "Both are proved." in main.command("prove", "west")
+
+
+def merged_again(main: Deployment, west: Deployment) -> None:
+    """From the command line, where it takes whoever runs the machine."""
+    told = main.command("accept", str(west.letter("main")))
+    west.command("accept", str(main.letter("west")))
+    until(lambda: main.house.warchest("cluster", "check", "west").returncode == 0, within_s=60)
+    west.command("check", "main")
+    assert "These are not the digits" in main.refused("merge", "west", "--fingerprint", "1" * 40)
+    for house, code in ((main, "west"), (west, "main")):
+        house.command("merge", code, "--fingerprint", digits(told))
