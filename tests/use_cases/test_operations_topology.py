@@ -65,6 +65,8 @@ class TestTopology:
             ),
             ("[databases.shop]", None, "Nobody lives in [databases.shop]"),
             ('[databases.owner]\n[services]\ncards = "owner"', None, "this name is taken"),
+            ('[databases."sh\'op"]', None, "[databases.sh'op]: a name has"),
+            ('[community]\ncluster = "a/b"', None, "cluster is 'a/b'"),
             (
                 '[databases.a]\nname = "x"\n[databases.b]\nname = "x"\n[services]\ncards = "a"\nmembers = "b"',
                 None,

@@ -6,6 +6,7 @@ one as the role that owns the schema (``owner``, ``owner_NAME``) and one that ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -24,10 +25,24 @@ ROOTED = ("ledger", "charging", "runtime")
 """Services that live where decisions are made: moving money is one ordinary commit there."""
 
 
-class UnableToPlaceService(UnableTo):
-    """``[services]`` or ``[databases]`` says what cannot be."""
+_CLUSTER = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_ALIAS = re.compile(r"[A-Za-z0-9_-]{1,40}")
+"""Both stand in the names of prepared transactions, the alias also in those of folders and databases."""
 
-    reasons = frozenset({"database_unknown", "service_unknown", "service_rooted", "database_name_reserved"})
+
+class UnableToPlaceService(UnableTo):
+    """``[services]``, ``[databases]`` or ``[community] cluster`` says what cannot be."""
+
+    reasons = frozenset(
+        {
+            "database_unknown",
+            "service_unknown",
+            "service_rooted",
+            "database_name_reserved",
+            "database_name_malformed",
+            "cluster_malformed",
+        }
+    )
 
 
 class DatabaseServer(Protocol):
@@ -139,7 +154,11 @@ def placed(wanted: Configuration, *, known: tuple[str, ...]) -> Mapping[str, str
 
     Raises UnableToPlaceService.
     """
+    if not _CLUSTER.fullmatch(wanted.community.cluster):
+        raise UnableToPlaceService("cluster_malformed", cluster=wanted.community.cluster)
     for alias in wanted.databases:
+        if not _ALIAS.fullmatch(alias):
+            raise UnableToPlaceService("database_name_malformed", database=alias)
         if alias in (COORDINATOR, "owner", "reader") or alias.startswith(("owner_", "reader_")):
             raise UnableToPlaceService("database_name_reserved", database=alias)
     for service, alias in wanted.services.items():

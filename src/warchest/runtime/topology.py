@@ -18,6 +18,8 @@ _SAYS = {
     "service_unknown": "[services] names {service}, which is no service. Services are: {known}.",
     "service_rooted": "{service} lives in the coordinator's database, where money is moved; it cannot be put into {database}.",
     "database_name_reserved": "[databases.{database}]: this name is taken by a connection of Warchest's own. Choose another.",
+    "database_name_malformed": "[databases.{database}]: a name has at most forty letters, digits, - and _.",
+    "cluster_malformed": "[community] cluster is {cluster!r}: a cluster's code has at most twenty letters, digits, - and _.",
 }
 
 
