@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,6 +65,17 @@ class House:
 
     def warchest(self, *arguments: str) -> str:
         return Code().warchest(*arguments, given=self.given)
+
+    def doctor(self) -> str:
+        """What it finds, well or wrong."""
+        code = Code()
+        return subprocess.run(
+            code.command("-m", "warchest.cli.main", "doctor"),
+            env=code.environment(self.given),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        ).stdout
 
     def stop_processes(self) -> None:
         for process in self.processes:

@@ -168,6 +168,7 @@ def _a_house_on(cluster: Cluster, name: str) -> Iterator[tuple[House, Furniture,
 def _assert_books_go_on(cluster: Cluster, house: House, furniture: Furniture, workload: Workload) -> None:
     house.assert_as_acknowledged(furniture, workload.tally)
     assert cluster.prepared_transactions() == []
+    assert "what is confirmed is on two of them" in house.doctor()
     # The worker has found the new primary as well: what was sold is folded and sealed.
     until = time.monotonic() + 90
     while "unsealed  0" not in (printed := house.warchest("prove")):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
+from typing import Any
 
 from warchest.runtime.configuration import configuration
 from warchest.runtime.databases import aliases, database_server, owner
@@ -49,6 +50,27 @@ def examine() -> Iterator[Finding]:
         connections.close_all()
 
 
+def fail_over(settings: Mapping[str, Any], *, awaited: str) -> Iterator[Finding]:
+    """Of a database that the configuration gives several servers; ``awaited``: the replicas that a commit waits for."""
+    if "," not in settings["HOST"]:
+        return
+    if settings["OPTIONS"].get("target_session_attrs") not in ("read-write", "primary"):
+        yield (
+            False,
+            "The database's URL names several servers: add ?target_session_attrs=read-write, or a replica is taken.",
+        )
+    if awaited:
+        yield True, f"Several servers, and what is confirmed is on two of them: commits wait for {awaited}"
+    else:
+        yield (
+            False,
+            (
+                "Several servers, but what is confirmed is on one of them until the others follow: set synchronous_mode"
+                " and synchronous_mode_strict in Patroni's configuration (docs/operations/fail-over.md)."
+            ),
+        )
+
+
 def _named(alias: str) -> str:
     return "The database" if len(aliases()) == 1 else f"The database {alias}"
 
@@ -64,6 +86,8 @@ def _in_database(alias: str) -> Iterator[Finding]:
             value = cursor.fetchone()[0]
             well = is_well(value)
             yield well, says.format(value) + where if well else f"{says.format(value)}{where}. {advice}"
+        cursor.execute("SELECT current_setting('synchronous_standby_names')")
+        yield from fail_over(connections[alias].settings_dict, awaited=cursor.fetchone()[0])
         cursor.execute(
             "SELECT last_failed_wal, last_failed_time FROM pg_stat_archiver"
             " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"
