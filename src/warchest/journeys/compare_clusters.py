@@ -96,13 +96,14 @@ def in_both(command: Command, *, cluster: str, kind: str) -> tuple[int, tuple[st
             cluster, "clusters.have_these", command, kind=kind, run=run, hashes=b"".join(by_hash)
         )
         seem += [by_hash[each] for each in found if each in by_hash]
-    if not seem:
-        return count, ()
-    whole = {_hash(key, kind, value): value for value in seem}
-    surely: tuple[bytes, ...] = cluster_line.line().call(
-        cluster, "clusters.have_surely", command, kind=kind, hashes=tuple(whole)[:PORTION]
-    )
-    return count, tuple(sorted(whole[each] for each in surely if each in whole))
+    surely: list[str] = []
+    for portion in _portions(seem):
+        whole = {_hash(key, kind, value): value for value in portion}
+        have: tuple[bytes, ...] = cluster_line.line().call(
+            cluster, "clusters.have_surely", command, kind=kind, hashes=tuple(whole)
+        )
+        surely += [whole[each] for each in have if each in whole]
+    return count, tuple(sorted(surely))
 
 
 def _portions(values: Iterable[str]) -> Iterator[list[str]]:
