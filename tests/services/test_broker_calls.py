@@ -37,7 +37,7 @@ from warchest.runtime.broker.client import Answer, Silent, Unreachable
 from warchest.runtime.broker.directory import NatsDirectory
 from warchest.runtime.broker.failures import CODE_HEADER, ERROR_HEADER, Misunderstood, RemoteFailure
 from warchest.runtime.broker.host import Host
-from warchest.runtime.broker.methods import REQUEST_BYTES_MAX, subject
+from warchest.runtime.broker.methods import REQUEST_BYTES_MAX, methods_of, subject
 from warchest.runtime.configuration import Broker, Configuration
 from warchest.runtime.services import ServiceManager, open_work, services
 
@@ -175,6 +175,14 @@ class TestOneProcessAsksAnother:
                 locked_here.value.retry_after_s,
                 locked_here.value.details,
             )
+
+    def test_half_a_character_is_nobodys_code_there_too(self) -> None:
+        """JSON brings such texts; none that is kept has one."""
+        method = methods_of(Cards)["code_hash"]
+        assert method.arguments is not None
+        assert method.arguments.decode(method.arguments.encode({"typed": "A\ud800B"})) == {
+            "typed": "A\ufffd\ufffd\ufffdB"
+        }
 
     def test_what_cannot_travel_runs_here(self, broker: RunningBroker, database: str) -> None:
         # Nobody hosts the ledger: an answer can only come from here.

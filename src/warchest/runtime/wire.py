@@ -112,7 +112,11 @@ class Arguments:
                 for name, plan in self._plans.items()
                 if name in arguments
             }
-        return _writer.encode(arguments)
+        try:
+            return _writer.encode(arguments)
+        except UnicodeEncodeError:
+            # Half a character, which JSON may bring. No text that is kept has one, so what is looked for is not found.
+            return _writer.encode(_sayable(msgspec.to_builtins(arguments, enc_hook=_written)))
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """Raises ``msgspec.DecodeError`` where anything is missing, unknown, or of another type."""
@@ -123,6 +127,19 @@ class Arguments:
             if value is not msgspec.UNSET:
                 arguments[name] = plan.inward(value) if plan.inward else value
         return arguments
+
+
+def _sayable(value: Any) -> Any:
+    """The same with U+FFFD in place of what UTF-8 cannot say."""
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        case dict():
+            return {_sayable(key): _sayable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_sayable(each) for each in value]
+        case _:
+            return value
 
 
 # How types travel. A plan says as what a type is written; where that is not the type itself, it says how to get from the one
