@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from warchest.runtime.tracing import LOCAL, PULSE, STATEMENT, WORKED
+from warchest.runtime.tracing import PULSE, STATEMENT, WORKED
 
 _KEPT_MAX = 200
 
@@ -63,4 +63,5 @@ def _tells_of_work(ended: ReadableSpan) -> bool:
     attributes = ended.attributes or {}
     if PULSE in attributes:
         return WORKED in attributes or not ended.status.is_unset
-    return STATEMENT not in attributes and attributes.get("rpc.system") != LOCAL
+    # A statement or a call, here or in another process, is how it looks; what it found is told by the run itself.
+    return STATEMENT not in attributes and "rpc.system" not in attributes
