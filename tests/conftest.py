@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.builders import databases
 from tests.sweep import Sweep, sweep_of
 from warchest.runtime.postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from tests.builders.deployment import Deployment
 
 pytest_plugins = ["tests.plugin_use_cases", "tests.availability.plugin"]
 
@@ -41,8 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sweeps", "sweeps: state machines, mixes of callers, kills")
     group.addoption("--sweep", type=float, metavar="SECONDS", help="go on with other seeds for so long, each")
     group.addoption("--sweep-seed", type=int, metavar="SEED", help="begin with this one")
-    parser.getgroup("deployment").addoption(
+    group = parser.getgroup("deployment")
+    group.addoption(
         "--spread-databases", action="store_true", help="services in three databases instead of one"
+    )
+    group.addoption(
+        "--spread-services",
+        action="store_true",
+        help="services in three databases and four other processes, asked through a broker",
     )
 
 
@@ -50,7 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the server before any test module is imported, since Django's settings ask it where it listens."""
     import django
 
-    if config.getoption("--spread-databases"):
+    apart = config.getoption("--spread-services")
+    if apart:
+        from tests.builders import deployment
+
+        config.option.spread_databases = True
+        (Path(_home.name) / "warchest.toml").write_text(deployment.CONFIGURATION)
+        os.environ.update(deployment.ENVIRONMENT)
+    elif config.getoption("--spread-databases"):
         (Path(_home.name) / "warchest.toml").write_text(databases.SPREAD)
     # Without fsync: a test's database is gone after the test anyway. What durability means is tested with it.
     server = EmbeddedPostgres(Path(_home.name), durable=False).start()
@@ -58,17 +75,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(server.stop)
     config.stash[SERVER] = server
     django.setup()
+    if apart:
+        from tests.plugin_deployment import DeploymentPlugin
+
+        running = deployment.Deployment(Path(_home.name)).start()
+        config.add_cleanup(running.stop)
+        config.stash[DEPLOYMENT] = running
+        config.pluginmanager.register(DeploymentPlugin(running))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is about several databases is left to the run that has them."""
-    if not config.getoption("--spread-databases"):
-        left = [item for item in items if item.get_closest_marker("spread")]
-        items[:] = [item for item in items if not item.get_closest_marker("spread")]
-        config.hook.pytest_deselected(items=left)
+    """What is about several databases, or several processes, is left to the run that has them."""
+    for marker in ("spread", "spread_services"):
+        if not config.getoption("--spread-services" if marker == "spread_services" else "--spread-databases"):
+            left = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
+            config.hook.pytest_deselected(items=left)
 
 
 SERVER: pytest.StashKey[EmbeddedPostgres] = pytest.StashKey()
+DEPLOYMENT: pytest.StashKey[Deployment] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +140,12 @@ def lasting_database(
 def sweep(request: pytest.FixtureRequest) -> Sweep:
     option = request.config.getoption
     return sweep_of(seconds=option("--sweep"), seed=option("--sweep-seed"))
+
+
+@pytest.fixture(scope="session")
+def deployment(request: pytest.FixtureRequest) -> Deployment:
+    """The four processes of a run with --spread-services."""
+    return request.config.stash[DEPLOYMENT]
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Records which use cases the tests showed working: `@pytest.mark.use_case("CRD-03")`, one or more ids.
 
-A run of script/test replaces the record of the run before, so script/use-cases never shows an old success.
-An id that is not in the catalogue stops the run.
+A run of script/test replaces the record of the run before, so script/use-cases never shows an old success; what it runs
+again with services spread over processes and databases is recorded beside it. An id that is not in the catalogue stops
+the run.
 """
 
 from __future__ import annotations
@@ -54,5 +55,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             arguments=list(config.invocation_params.args),
             finished=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED),
             tests=dict(config.stash[OUTCOMES]),
+            spread=_spread(config),
         )
     )
+
+
+def _spread(config: pytest.Config) -> str:
+    if config.getoption("--spread-services"):
+        return "four service processes and three databases"
+    return "three databases" if config.getoption("--spread-databases") else ""

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 from bs4 import BeautifulSoup
 
+from tests.builders.configuration import written_beside
 from tests.builders.people import a_command
 from warchest.journeys import administer
 from warchest.members.contract import Administrator, Role
@@ -131,16 +132,11 @@ def back_office(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log, configuration = folder / "backoffice.log", folder / "warchest.toml"
-    common = home() / "warchest.toml"
-    configuration.write_text(
-        (common.read_text() if common.exists() else "")
-        + more
-        + "".join(
-            f"[providers.{name}]\n"
-            + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
-            for name, table in providers.items()
-        )
-    )
+    tables = [
+        f"[providers.{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for name, table in providers.items()
+    ]
+    configuration.write_text(written_beside("\n".join([more, *tables])))
     environment = {
         **os.environ,
         "WARCHEST_CONFIG": str(configuration),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tests.builders.configuration import written_beside
 from warchest.config.wiring import SERVICES
 from warchest.runtime.broker import client, layout, remote, server
 from warchest.runtime.broker.client import Link, Place
@@ -94,9 +95,7 @@ class HostProcess:
         self.pids: set[int] = set()
         self._running = running
         configuration = running.folder / "warchest.toml"
-        home_configuration = Path(os.environ["WARCHEST_HOME"]) / "warchest.toml"
-        written = home_configuration.read_text() if home_configuration.exists() else ""
-        configuration.write_text(f'{written}\n[broker]\nurls = ["{running.broker.url}"]\n')
+        configuration.write_text(written_beside(f'[broker]\nurls = ["{running.broker.url}"]\n'))
         self._log = (running.folder / f"host-{'-'.join(services)}-{time.monotonic_ns()}.log").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, *command],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from warchest.runtime.databases import aliases, owner, reader
@@ -25,13 +25,23 @@ statistics = "shop"
 """
 
 
+followers: list[Callable[[str], None]] = []
+"""Who is told, after this process, which set of databases is used."""
+
+
 def named(name: str, alias: str) -> str:
     """The database that goes by this alias in the set of databases of this name."""
     return name if alias == COORDINATOR else f"{name}_{alias}"
 
 
 def use(name: str) -> None:
-    """Work in the set of databases of this name."""
+    """Work in the set of databases of this name, here and in the processes that belong to the tests."""
+    _use_here(name)
+    for follow in followers:
+        follow(name)
+
+
+def _use_here(name: str) -> None:
     from django.core.cache import cache
     from django.db import connections
 
@@ -60,7 +70,7 @@ def create(server: EmbeddedPostgres, name: str) -> None:
 
     for alias in aliases():
         server.create_database(named(name, alias))
-    use(name)
+    _use_here(name)
     for alias in aliases():
         call_command("migrate", database=owner(alias), verbosity=0)
 

@@ -22,7 +22,7 @@ from django.db import connections
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from warchest.runtime.secrets import home
+from tests.builders.configuration import written_beside
 from warchest.runtime.services import services
 
 READY_S_MAX = 60
@@ -207,11 +207,10 @@ def a_process(
     """
     port, watched = a_free_port(), a_free_port()
     file = folder / f"{kind}.toml"
-    common = home() / "warchest.toml"
-    file.write_text(
-        f"[telemetry]\nworker_port = {watched}\nbackoffice_port = {watched}\nservices_port = {watched}\n{configuration}\n"
-        + (common.read_text() if common.exists() else "")
+    telemetry = (
+        f"[telemetry]\nworker_port = {watched}\nbackoffice_port = {watched}\nservices_port = {watched}\n"
     )
+    file.write_text(written_beside(telemetry + configuration))
     portal = [
         "-m",
         "granian",
@@ -231,8 +230,12 @@ def a_process(
         "backoffice": ["-m", "warchest.config.serve_backoffice"],
         "services": ["-m", "warchest.runtime.broker.serving"],
     }[kind]
+    inherited = dict(os.environ)
+    if kind == "services":
+        # Unless told otherwise it answers for all of them, also where this process answers for none.
+        inherited.pop("WARCHEST_SERVICES", None)
     variables = {
-        **os.environ,
+        **inherited,
         "WARCHEST_CONFIG": str(file),
         "WARCHEST_DATABASE_NAME": database,
         "WARCHEST_PORT": str(port),

@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.builders.configuration import changed_configuration
 from tests.recipes import kitchen
-from warchest.payments import providers
-from warchest.runtime.configuration import Configuration
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "recipes").glob("*.md"))
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> None:
+def provider() -> Iterator[None]:
     """A configured provider that nobody ever reaches: recipes tell what is said, not how it travels."""
     table = {"base_url": "http://127.0.0.1:9", "api_secret": "s" * 32, "notice_secret": "s" * 32}
-    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"sandbox": table}))
+    with changed_configuration(providers={"sandbox": table}):
+        yield
 
 
 # Some start whole houses.

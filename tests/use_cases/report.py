@@ -17,15 +17,17 @@ SIZES = {"C": "complex", "M": "medium", "S": "simple"}
 def main(section: str | None, only_open: bool) -> None:
     rows = catalogue.use_cases()
     titles = catalogue.sections()
-    run = catalogue.last_run()
+    runs = catalogue.last_runs()
+    tests = [(id, outcomes) for run in runs for id, outcomes in run.tests.items()]
     if section and section.upper() not in titles:
         raise click.ClickException(f"No section {section}; there are {', '.join(titles)}.")
-    if run and (unknown := sorted(set(run.tests) - set(rows))):
+    if unknown := sorted({id for id, _ in tests} - set(rows)):
         raise click.ClickException(
             f"Tests name use cases that are not in the catalogue: {', '.join(unknown)}"
         )
 
-    working = {id for id in rows if run and run.shows(id)}
+    working = catalogue.working()
+    failed = {id for id, outcomes in tests if "failed" in outcomes}
     for name, title in titles.items():
         if section and section.upper() != name:
             continue
@@ -33,13 +35,7 @@ def main(section: str | None, only_open: bool) -> None:
         click.echo(f"\n{name} · {title}: {sum(row.id in working for row in mine)} of {len(mine)}")
         for row in mine:
             if not (only_open and row.id in working):
-                mark = (
-                    "✓"
-                    if row.id in working
-                    else "✗"
-                    if run and "failed" in run.tests.get(row.id, ())
-                    else "·"
-                )
+                mark = "✓" if row.id in working else "✗" if row.id in failed else "·"
                 click.echo(f"  {mark} {row.id}  {row.size}  {row.actor:<13}  {row.text}")
 
     click.echo()
@@ -47,10 +43,13 @@ def main(section: str | None, only_open: bool) -> None:
     for size, word in SIZES.items():
         click.echo(f"{word:<8} {sum(rows[id].size == size for id in working):>3} of {of_size[size]:>3}")
     click.echo(f"{'all':<8} {len(working):>3} of {len(rows):>3}")
-    if run is None:
+    if not runs:
         click.echo("No run of the tests is recorded yet: script/test makes one.")
-    else:
+    for run in runs:
         extent = f"only a part: script/test {' '.join(run.arguments)}" if run.arguments else "the whole suite"
+        if run.spread:
+            shown = sum(run.shows(id) for id in working)
+            extent = f"with {run.spread}, which shows {shown} of these rows"
         click.echo(f"Last run: {run.finished_at}, {extent}{'' if run.finished else ', broken off'}.")
 
 

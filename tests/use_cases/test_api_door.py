@@ -128,6 +128,7 @@ class TestErrors:
         assert answer["Content-Language"] == "de"
         assert answer.json()["code"] == "player_unknown"
 
+    @pytest.mark.in_process("breaks the code of a service")
     def test_what_nobody_foresaw_is_told_without_its_trace(self, monkeypatch):
         def broken(**_: object) -> None:
             raise RuntimeError("the inside of the house")

@@ -10,11 +10,10 @@ import pytest
 
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
+from tests.builders.configuration import changed_configuration
 from tests.builders.people import a_player
 from warchest.kernel.ids import new_id
-from warchest.payments import providers
 from warchest.payments.models import ReceivedNotice
-from warchest.runtime.configuration import Configuration
 from warchest_sandbox.testing import RunningSandbox
 from warchest_sandbox.wire import signature
 
@@ -34,11 +33,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox
 
 
 @pytest.fixture
-def configured(running: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
+def configured(running: RunningSandbox) -> Iterator[RunningSandbox]:
     running.control(lose_notices=True)
     table = {**running.settings, "timeout_s": 2}
-    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"sandbox": table}))
-    yield running
+    with changed_configuration(providers={"sandbox": table}):
+        yield running
     running.reset()
 
 

@@ -30,6 +30,7 @@ def a_hold(client: str, player: object, amount: str = "40.00", **changes: object
 
 
 class TestWallet:
+    @pytest.mark.in_process("counts the statements of its own process")
     @pytest.mark.use_case("CHG-15")
     def test_shows_posted_held_available_and_lots(self):
         client, player = an_api_client(), a_player(with_units="100")

@@ -11,6 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.builders.backoffice import BackOffice, Visitor
+from tests.builders.deployment import is_apart
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_command, a_player
 from warchest.journeys.prolong_subscription import prolong_subscription
@@ -345,4 +346,5 @@ class TestBalances:
         accountant.page(path)
         before = statements()
         accountant.page(path)
-        assert statements() - before <= most
+        # A service that is asked in another process first sees whether its connection still stands.
+        assert statements() - before <= (2 * most if is_apart() else most)

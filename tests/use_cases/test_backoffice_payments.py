@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.builders.backoffice import BackOffice
+from tests.builders.configuration import changed_configuration
 from tests.builders.people import a_command, a_player
 from warchest.audit.contract import Audit, OperationFilter
 from warchest.charging.contract import Charging
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.money import Money
 from warchest.members.contract import Role
-from warchest.payments import providers
 from warchest.payments.contract import Payment, Payments, Status
 from warchest.runtime.command import now
-from warchest.runtime.configuration import Configuration
 from warchest.runtime.services import services
 from warchest_sandbox.testing import RunningSandbox
 
 
 @pytest.fixture
-def hanging(office: BackOffice, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Payment:
+def hanging(office: BackOffice, sandbox: RunningSandbox) -> Iterator[Payment]:
     """Ten euros that the provider waits for; whatever becomes of them, its notice is lost."""
     sandbox.control(lose_notices=True)
-    table = {"sandbox": sandbox.settings}
-    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers=table))
-    started = start_top_up(
-        a_command(at=now()), player=a_player().id, amount=Money.parse("10.00", "EUR"), provider="sandbox"
-    )
-    return started.answer
+    with changed_configuration(providers={"sandbox": sandbox.settings}):
+        yield start_top_up(
+            a_command(at=now()), player=a_player().id, amount=Money.parse("10.00", "EUR"), provider="sandbox"
+        ).answer
 
 
 def place_of(payment: Payment) -> str:

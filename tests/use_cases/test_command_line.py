@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.builders.api import call
-from warchest.runtime.configuration import path
+from tests.builders.configuration import written_beside
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -23,8 +23,7 @@ def warchest(database: str, tmp_path: Path):
 
     def run(*arguments: str, configuration: str = "") -> subprocess.CompletedProcess[str]:
         file = tmp_path / "warchest.toml"
-        common = path()
-        file.write_text((common.read_text() if common.exists() else "") + configuration)
+        file.write_text(written_beside(configuration))
         return subprocess.run(
             [sys.executable, "-m", "warchest.cli.main", *arguments],
             env={**os.environ, "WARCHEST_DATABASE_NAME": database, "WARCHEST_CONFIG": str(file)},

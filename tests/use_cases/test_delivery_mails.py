@@ -50,6 +50,7 @@ def states() -> list[MailState]:
     return [each.state for each in reversed(delivery().mails())]
 
 
+@pytest.mark.in_process("the mailbox is one in memory")
 class TestWelcome:
     def test_reaches_a_new_player_as_text_and_as_html(self, mailbox: list[Any]) -> None:
         a_player(nickname="ann")
@@ -90,6 +91,7 @@ class TestWelcome:
             assert "example.org" not in cursor.fetchone()[0]
 
 
+@pytest.mark.in_process("the mailbox is one in memory")
 class TestThePlug:
     def test_lets_mails_wait_while_it_is_out_and_go_once_when_it_is_in(self, mailbox: list[Any]) -> None:
         delivery().plug_mail_engine(plugged_in=False, at=NOW)
@@ -119,6 +121,7 @@ class TestThePlug:
         assert sorted(states()) == [MailState.SENT, MailState.WAITING, MailState.WAITING]
 
 
+@pytest.mark.in_process("the mailbox is one in memory, and the mail server one that fails")
 class TestNeverTwice:
     def test_two_workers_at_once_send_each_mail_once(self, mailbox: list[Any]) -> None:
         for _ in range(20):

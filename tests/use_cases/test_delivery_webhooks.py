@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-import msgspec
 import pytest
 from django.db import connections
 
+from tests.builders.configuration import change_configuration
 from tests.builders.feed import GameServer, Heard, a_game_server, publish
 from tests.builders.people import NOW
-from warchest.delivery import queries
 from warchest.delivery.contract import Delivery, DeliveryState, UnableToDeliver
 from warchest.delivery.operations import webhooks
 from warchest.delivery.rules import SCHEDULE, is_web_address
 from warchest.kernel.money import Money
-from warchest.runtime.configuration import Webhook, configuration
 from warchest.runtime.services import services
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -32,12 +30,9 @@ Configure = Callable[..., None]
 
 
 @pytest.fixture
-def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
-    def with_webhooks(*urls: str) -> None:
-        changed = msgspec.structs.replace(configuration(), webhooks=tuple(Webhook(url=url) for url in urls))
-        monkeypatch.setattr(queries, "configuration", lambda: changed)
-
-    return with_webhooks
+def configure() -> Iterator[Configure]:
+    yield lambda *urls: change_configuration(webhooks=[{"url": url} for url in urls])
+    change_configuration()
 
 
 @pytest.fixture
@@ -198,6 +193,7 @@ class TestCare:
             assert inside.heard == []
         assert delivery().deliveries()[0].last_status == 307
 
+    @pytest.mark.in_process("shortens how long the service waits")
     def test_waits_for_no_answer_longer_than_the_time_out(
         self, game_server: GameServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -280,6 +276,7 @@ class TestManyWorkers:
         for player in ("ann", "bob", "cid"):
             assert [number for who, number in heard if who == player] == list(range(10))
 
+    @pytest.mark.in_process("ends the service in the middle of its work")
     def test_a_message_whose_worker_died_after_sending_goes_again_under_its_id(
         self, game_server: GameServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:

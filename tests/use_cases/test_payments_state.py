@@ -173,6 +173,7 @@ _A_REPORT = st.builds(
 
 
 @pytest.mark.use_case("PAY-01")
+@pytest.mark.in_process("the provider is an object of the tests")
 class TestWhateverIsReported:
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(reports=st.lists(_A_REPORT, min_size=1, max_size=8))
@@ -238,6 +239,7 @@ class TestWhateverIsReported:
         assert answer.text == "card 411111******1111, order 4111111111111112\N{REPLACEMENT CHARACTER}"
 
 
+@pytest.mark.in_process("the provider is an object of the tests")
 class TestTheDatabaseRefuses:
     @pytest.fixture
     def paid(self, parrot: type[Parrot]) -> Payment:
@@ -290,6 +292,7 @@ class TestTheDatabaseRefuses:
             )
 
 
+@pytest.mark.in_process("the provider is an object of the tests")
 class TestTheInvariants:
     def test_see_a_credit_that_no_provider_reported(self, parrot: type[Parrot]) -> None:
         payment = a_payment()

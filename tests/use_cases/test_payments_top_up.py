@@ -15,6 +15,7 @@ import pytest
 from django.db import connections
 
 from tests.builders.books import assert_books_prove
+from tests.builders.configuration import change_configuration
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import Charging
@@ -40,7 +41,6 @@ from warchest.payments.contract import (
     UnableToTrustNotice,
     UnableToUseProvider,
 )
-from warchest.runtime.configuration import Configuration
 from warchest.runtime.services import services
 from warchest_sandbox.testing import RunningSandbox
 from warchest_sandbox.wire import signature
@@ -67,13 +67,13 @@ def sandbox(running: RunningSandbox) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def configured(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def configure(**more: object) -> None:
-        table = {**sandbox.settings, "timeout_s": 2, **more}
-        monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"sandbox": table}))
+def configured(sandbox: RunningSandbox) -> Iterator[Callable[..., None]]:
+    def with_settings(**more: object) -> None:
+        change_configuration(providers={"sandbox": {**sandbox.settings, "timeout_s": 2, **more}})
 
-    configure()
-    return configure
+    with_settings()
+    yield with_settings
+    change_configuration()
 
 
 def pay_in(player: UUID, *, key: str | None = None, amount: Money = TEN_EUROS, **more: object) -> Payment:

@@ -9,15 +9,14 @@ import pytest
 from django.core.cache import cache
 
 from tests.builders.books import assert_books_prove
+from tests.builders.configuration import changed_configuration
 from tests.builders.people import a_player
 from tests.builders.portal import a_browser, hidden, says
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import Charging
 from warchest.kernel.money import Money
-from warchest.payments import providers
 from warchest.payments.contract import Payments, Status
 from warchest.runtime.command import now
-from warchest.runtime.configuration import Configuration
 from warchest.runtime.services import services
 from warchest_sandbox.testing import RunningSandbox
 
@@ -31,12 +30,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox
 
 
 @pytest.fixture
-def sandbox(running: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
+def sandbox(running: RunningSandbox) -> Iterator[RunningSandbox]:
     # No notice ever comes: what the pages show they must have asked for themselves.
     running.control(lose_notices=True)
     table = {**running.settings, "amounts": {"JPY": ["500", "3000"]}}
-    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"sandbox": table}))
-    yield running
+    with changed_configuration(providers={"sandbox": table}):
+        yield running
     running.reset()
 
 

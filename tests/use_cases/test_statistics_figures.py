@@ -138,6 +138,7 @@ class TestCatchUp:
         assert figures()[Measure.TOP_UPS] == (40, ["400.00 EUR"])
         assert statistics().behind() == 0
 
+    @pytest.mark.in_process("ends the service in the middle of its work")
     def test_counts_nothing_of_a_batch_whose_worker_died(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(3):
             a_top_up()
@@ -161,6 +162,7 @@ class TestCatchUp:
 
 
 class TestRebuild:
+    @pytest.mark.in_process("has the service work by other rules")
     def test_counts_the_past_by_the_new_rules(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(3):
             a_top_up()
@@ -198,6 +200,7 @@ class TestRebuild:
         statistics().catch_up()
         assert figures()[Measure.TOP_UPS] == (20, ["200.00 EUR"])
 
+    @pytest.mark.in_process("takes the rules of the service away")
     def test_digests_what_had_been_set_aside(self, monkeypatch: pytest.MonkeyPatch) -> None:
         a_top_up()
         with monkeypatch.context() as broken:

@@ -1,0 +1,56 @@
+"""What an operator configured, for the time of a test: here, and in the processes that belong to the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from warchest.runtime.configuration import Configuration, configuration, path
+
+followers: list[Callable[[Mapping[str, Any]], None]] = []
+"""Who is told, after this process."""
+
+
+@contextmanager
+def changed_configuration(**tables: Any) -> Iterator[None]:
+    """Tables of ``warchest.toml`` that say something else in the ``with`` block: ``providers``, ``webhooks``."""
+    change_configuration(**tables)
+    try:
+        yield
+    finally:
+        change_configuration()
+
+
+def written_beside(own: str) -> str:
+    """What stands in the file of a process that a test starts: where services are in this run, and ``own`` tables. One that
+    brings its own ``[broker]`` has no other."""
+    common = path().read_text() if path().exists() else ""
+    if "[broker]" in own:
+        common = common.partition("[broker]")[0]
+    return f"{common}\n{own}"
+
+
+def change_configuration(**tables: Any) -> None:
+    """The same until the next time."""
+    change_here(tables)
+    for follow in followers:
+        follow(tables)
+
+
+def change_here(tables: Mapping[str, Any]) -> None:
+    from warchest.delivery import queries
+    from warchest.payments import providers
+
+    changed = msgspec.structs.replace(
+        configuration(),
+        **{name: msgspec.convert(table, _types()[name]) for name, table in tables.items()},
+    )
+    for reader in (queries, providers):
+        vars(reader)["configuration"] = lambda: changed
+
+
+def _types() -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(Configuration)}
