@@ -17,6 +17,7 @@ from tests.builders.cards import PrintedCard, a_batch
 from tests.builders.databases import named
 from tests.builders.feed import publish
 from tests.builders.people import a_command, a_player
+from tests.services.test_jobs import wait_for
 from tests.services.test_two_phase import (
     activate,
     assert_all_happened,
@@ -27,7 +28,7 @@ from warchest.cards.contract import Cards, UnableToActivateCard
 from warchest.journeys.activate_card import Activated
 from warchest.journeys.register_player import Registered
 from warchest.kernel.errors import TryAgain
-from warchest.runtime import feed, invariants, outbox, two_phase
+from warchest.runtime import feed, invariants, outbox, recovery, two_phase
 from warchest.runtime.command import Command
 from warchest.runtime.invariants import Invariant
 from warchest.runtime.journey import journey, keep_refusal, request_fingerprint
@@ -120,6 +121,27 @@ class TestRecovering:
         left_open(monkeypatch, player, card)
         monkeypatch.setattr(two_phase, "datetime", Late)
         assert two_phase.recover(older_than_s=0) == 0
+        assert_all_happened(player, card)
+
+    def test_does_not_wait_for_another_database(self, monkeypatch):
+        player, (card, *_) = a_player(), a_batch().cards
+        left_open(monkeypatch, player, card)
+        in_doubt, stop, back = two_phase.in_doubt, threading.Event(), threading.Event()
+
+        def dark(*, databases: Sequence[str] | None = None) -> tuple[two_phase.InDoubt, ...]:
+            if databases is None or "people" in databases:
+                back.wait(30)
+            return in_doubt(databases=databases)
+
+        monkeypatch.setattr(two_phase, "in_doubt", dark)
+        threads = recovery.start(stop)
+        try:
+            wait_for(lambda: in_doubt() == ())
+        finally:
+            back.set()
+            stop.set()
+            for thread in threads:
+                thread.join()
         assert_all_happened(player, card)
 
     def test_forgets_nothing_because_of_a_replica(self, monkeypatch):

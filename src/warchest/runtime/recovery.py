@@ -14,23 +14,37 @@ EVERY_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-def start(stop: threading.Event | None = None) -> threading.Thread | None:
-    """Recover each second in a thread of this process, until ``stop``. None where there is only one database."""
-    if not two_phase.further_databases():
-        return None
-    thread = threading.Thread(
-        target=_keep_recovering, args=(stop or threading.Event(),), name="recovery", daemon=True
+def start(stop: threading.Event | None = None) -> tuple[threading.Thread, ...]:
+    """Recover each second in threads of this process, until ``stop``. None where there is only one database.
+
+    One looks after all databases and forgets; and each has one of its own besides where there are several, since a host that
+    went dark keeps whoever asks it waiting for half a minute, and the promises of others must not wait with it.
+    """
+    stop = stop or threading.Event()
+    further = two_phase.further_databases()
+    lots: list[tuple[str, ...] | None] = (
+        [None, *((alias,) for alias in further)] if len(further) > 1 else [None]
     )
-    thread.start()
-    return thread
+    threads = tuple(
+        threading.Thread(
+            target=_keep_recovering,
+            args=(stop, databases),
+            name=f"recovery-{databases[0] if databases else 'all'}",
+            daemon=True,
+        )
+        for databases in (lots if further else ())
+    )
+    for thread in threads:
+        thread.start()
+    return threads
 
 
-def _keep_recovering(stop: threading.Event) -> None:
+def _keep_recovering(stop: threading.Event, databases: tuple[str, ...] | None) -> None:
     failing = False
     while not stop.wait(EVERY_S):
         close_old_connections()
         try:
-            two_phase.recover()
+            two_phase.recover(databases=databases)
             failing = False
         except Exception:
             # Told once, not each second for as long as a database is away.

@@ -234,16 +234,17 @@ def further_databases() -> tuple[str, ...]:
     )
 
 
-def recover(*, older_than_s: float = 1.0) -> int:
-    """Keep or take back every promise that is older, and forget decisions that nobody needs any more.
+def recover(*, older_than_s: float = 1.0, databases: Sequence[str] | None = None) -> int:
+    """Keep or take back every promise that is older, in these databases; None: in all, and then forget decisions that nobody
+    needs any more.
 
     Databases that do not answer are left for the next time. Answers how many promises are open after it; a database that
     does not answer counts as one, since it may have some.
     """
-    aliases = further_databases()
+    aliases = further_databases() if databases is None else databases
     if not aliases:
         return 0
-    decided = _decided()
+    decided = _decided() if databases is None else []
     left = 0
     open_now: set[UUID] = set()
     reached_all = True
