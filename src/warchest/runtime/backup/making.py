@@ -328,7 +328,7 @@ def _belongings(folder: Path) -> Iterator[tuple[Path, str]]:
 def _is_left_out(inside: Path) -> bool:
     """Databases have bases; and what the broker keeps is made anew, since it tells of what may be left behind."""
     top, *below = inside.parts
-    return top in ("postgres", "broker") or (top == "servers" and "postgres" in below[1:])
+    return top in ("postgres", "broker", "line") or (top == "servers" and "postgres" in below[1:])
 
 
 @contextmanager

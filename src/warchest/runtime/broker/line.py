@@ -33,7 +33,7 @@ from warchest.runtime.services import Instance, services
 
 log = structlog.get_logger(__name__)
 
-SILENCE_S, CALL_S_MAX = 3.0, 20.0
+SILENCE_S, CALL_S_MAX = 3.0, 60.0
 BEAT_S = 0.5
 AGE_S_MAX = 120.0
 """What was sealed longer ago, by our clock, is refused: nobody repeats what they overheard."""
