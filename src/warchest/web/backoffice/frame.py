@@ -18,11 +18,13 @@ from warchest.journeys.refusals import explain
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.ids import new_id
 from warchest.members.contract import RIGHTS, Administrator
-from warchest.runtime.command import Actor, ActorKind, Channel, Command, now
+from warchest.runtime.command import KEY_LENGTH_MAX, Actor, ActorKind, Channel, Command, now
 from warchest.web.backoffice.site import site
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_UNANSWERED = "unanswered_key"
+
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
@@ -79,7 +81,7 @@ def page(request: HttpRequest, template: str, title: str, **context: Any) -> Tem
             "title": title,
             "administrator": administrator,
             "rights": {right.replace(".", "_") for right in RIGHTS if may(administrator, right)},
-            "key": str(new_id()),
+            "key": request.session.pop(_UNANSWERED, None) or str(new_id()),
             **context,
         },
     )
@@ -99,9 +101,15 @@ def command(request: HttpRequest) -> Command:
 
 
 def attempt(request: HttpRequest, act: Callable[[], R]) -> R | None:
-    """What the act answers, or None when it was refused; the refusal is then told on the next page."""
+    """What the act answers, or None when it was refused; the refusal is then told on the next page.
+
+    Where nobody knows yet how it ends, the form on that page has the key that was sent: whoever sends it again hears the
+    end of the first time, instead of doing it a second time.
+    """
     try:
         return act()
     except (UnableTo, TryAgain) as refusal:
+        if isinstance(refusal, TryAgain) and (sent := request.POST.get("key", "")[:KEY_LENGTH_MAX]):
+            request.session[_UNANSWERED] = sent
         messages.error(request, explain(refusal).text)
         return None

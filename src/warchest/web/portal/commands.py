@@ -6,9 +6,10 @@ from ipaddress import ip_address, ip_network
 
 from django.http import HttpRequest
 
+from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.ids import new_id
 from warchest.members.contract import Player
-from warchest.runtime.command import Actor, ActorKind, Channel, Command, now
+from warchest.runtime.command import KEY_LENGTH_MAX, Actor, ActorKind, Channel, Command, now
 from warchest.runtime.configuration import configuration
 
 
@@ -36,6 +37,15 @@ def _command(request: HttpRequest, actor: Actor, *, key: str) -> Command:
 def a_key() -> str:
     """A new key for a form that is about to be shown."""
     return str(new_id())
+
+
+def key_after(request: HttpRequest, refusal: UnableTo | TryAgain) -> str:
+    """The key for the form when it is shown again: the one that was sent, where nobody knows yet how that ends.
+
+    Whoever presses the button again then hears the end of the first time, instead of doing it a second time.
+    """
+    sent = request.POST.get("key", "")[:KEY_LENGTH_MAX]
+    return sent if isinstance(refusal, TryAgain) and sent else a_key()
 
 
 def client_address(request: HttpRequest) -> str:

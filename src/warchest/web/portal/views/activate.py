@@ -20,7 +20,7 @@ from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.members.contract import Player
 from warchest.runtime.command import now
 from warchest.runtime.services import services
-from warchest.web.portal.commands import a_key, client_address, player_command
+from warchest.web.portal.commands import a_key, client_address, key_after, player_command
 from warchest.web.portal.gifts import gifts
 from warchest.web.portal.players import for_players
 from warchest.web.portal.telling import tell
@@ -50,7 +50,7 @@ def _look(request: HttpRequest, player: Player, code: str) -> HttpResponse:
         {
             "step": "confirm",
             "code": code,
-            "key": a_key(),
+            "key": request.POST.get("key") or a_key(),
             "gives": gifts(preview.gives, player=player, at=at),
             "serial": preview.serial,
         },
@@ -75,7 +75,13 @@ def _refused(request: HttpRequest, refusal: UnableTo | TryAgain, code: str) -> H
     told = tell(refusal)
     response = _page(
         request,
-        {"step": "code", "code": code, "error": told.text, "error_next": told.next},
+        {
+            "step": "code",
+            "code": code,
+            "key": key_after(request, refusal) if isinstance(refusal, TryAgain) else "",
+            "error": told.text,
+            "error_next": told.next,
+        },
         status=told.status,
     )
     if told.retry_after_s:

@@ -32,7 +32,7 @@ from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions
 from warchest.web.portal.amounts import units_shown, usual_amounts
-from warchest.web.portal.commands import a_key, player_command
+from warchest.web.portal.commands import a_key, key_after, player_command
 from warchest.web.portal.offers import currency_taken
 from warchest.web.portal.players import for_players
 from warchest.web.portal.telling import Told, tell
@@ -53,7 +53,7 @@ def prolong(request: HttpRequest, player: Player, plan_id: UUID) -> HttpResponse
             charge_shown=_price_shown(request),
         ).answer
     except (UnableTo, TryAgain) as refusal:
-        return _page(request, player, plan_id, told=tell(refusal))
+        return _page(request, player, plan_id, told=tell(refusal), key=key_after(request, refusal))
     messages.success(request, _done(player, prolonged))
     return redirect("portal:home")
 
@@ -72,7 +72,9 @@ def _done(player: Player, prolonged: Prolonged) -> str:
     }
 
 
-def _page(request: HttpRequest, player: Player, plan_id: UUID, *, told: Told | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest, player: Player, plan_id: UUID, *, told: Told | None = None, key: str = ""
+) -> HttpResponse:
     at = now()
     try:
         preview = prolong_preview(player=player.id, plan=plan_id, periods=1, at=at)
@@ -93,7 +95,7 @@ def _page(request: HttpRequest, player: Player, plan_id: UUID, *, told: Told | N
         None,
     )
     context = {
-        "key": a_key(),
+        "key": key or a_key(),
         "plan": {
             "id": plan_id,
             "name": in_language(preview.offer.plan.names, language),

@@ -23,7 +23,7 @@ from warchest.runtime import cluster_line
 from warchest.runtime.services import services
 from warchest.views.wallet_page import names_in
 from warchest.web.portal.amounts import read_amount, units_shown
-from warchest.web.portal.commands import a_key, player_command
+from warchest.web.portal.commands import a_key, key_after, player_command
 from warchest.web.portal.forms import SendForm
 from warchest.web.portal.lines import other_name
 from warchest.web.portal.players import for_players
@@ -43,7 +43,8 @@ def send(request: HttpRequest, player: Player) -> HttpResponse:
             return _send(request, player, form)
         return _look(request, player, form)
     except (UnableTo, TryAgain) as refusal:
-        return _form(request, player, form, told=tell(refusal))
+        key = key_after(request, refusal) if isinstance(refusal, TryAgain) else ""
+        return _form(request, player, form, told=tell(refusal), key=key)
 
 
 def _send_form(*args: Any, **kwargs: Any) -> SendForm:
@@ -53,7 +54,7 @@ def _send_form(*args: Any, **kwargs: Any) -> SendForm:
 def _look(request: HttpRequest, player: Player, form: SendForm) -> HttpResponse:
     said = form.cleaned_data
     amount = read_amount(said["amount"], INNER.code, language=get_language() or "en")
-    key = a_key()
+    key = request.POST.get("key") or a_key()
     recipient = find_recipient(player_command(request, player, key=key), name=said["to"])
     if recipient.id == player.id:
         raise UnableToSend("recipient_is_sender")
@@ -83,10 +84,17 @@ def _send(request: HttpRequest, player: Player, form: SendForm) -> HttpResponse:
 
 
 def _form(
-    request: HttpRequest, player: Player, form: SendForm, *, told: Told | None = None, status: int = 200
+    request: HttpRequest,
+    player: Player,
+    form: SendForm,
+    *,
+    told: Told | None = None,
+    status: int = 200,
+    key: str = "",
 ) -> HttpResponse:
     context = {
         "form": form,
+        "key": key,
         "available": services.get(Charging).wallet(player=player.id).available,
         "error": told.text if told else "",
         "error_next": told.next if told else None,

@@ -27,7 +27,7 @@ from warchest.runtime.command import now
 from warchest.runtime.configuration import configuration
 from warchest.runtime.services import services
 from warchest.web.portal import locks, mails
-from warchest.web.portal.commands import a_key, client_address, newcomer_command
+from warchest.web.portal.commands import a_key, client_address, key_after, newcomer_command
 from warchest.web.portal.countries import country_wished
 from warchest.web.portal.forms import SignUpForm
 from warchest.web.portal.players import signed_in_player
@@ -132,7 +132,7 @@ def _look_into_your_mail(request: HttpRequest, form: SignUpForm) -> HttpResponse
 def _refused(request: HttpRequest, form: SignUpForm, refusal: UnableTo | TryAgain) -> HttpResponse:
     told = tell(refusal)
     form.add_error(_FIELD_OF.get(refusal.reason), told.text)
-    return _page(request, form, status=told.status)
+    return _page(request, form, status=told.status, key=key_after(request, refusal))
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -145,9 +145,9 @@ def _initial(request: HttpRequest) -> dict[str, str]:
     }
 
 
-def _page(request: HttpRequest, form: SignUpForm, *, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, form: SignUpForm, *, status: int = 200, key: str = "") -> HttpResponse:
     code = form.data.get("sponsor_code", "") if form.is_bound else form.initial.get("sponsor_code", "")
-    context = {"form": form, "key": a_key(), "sponsor": _sponsor(code)}
+    context = {"form": form, "key": key or a_key(), "sponsor": _sponsor(code)}
     return render(request, "portal/sign_up.html", context, status=status)
 
 

@@ -21,7 +21,7 @@ from warchest.payments.contract import AmountLimits, Payments, Provider, UnableT
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.portal.amounts import read_amount, units_shown, usual_amounts
-from warchest.web.portal.commands import a_key, player_command
+from warchest.web.portal.commands import a_key, key_after, player_command
 from warchest.web.portal.countries import currency_names
 from warchest.web.portal.offers import currency_taken, providers_for, usual_at
 from warchest.web.portal.players import for_players
@@ -128,18 +128,21 @@ def _pay(request: HttpRequest, player: Player, wish: Wish) -> HttpResponse:
         ).answer
     except (UnableTo, TryAgain) as refusal:
         told = _told(refusal)
-        return _page(request, wish, error=told.text, status=told.status)
+        key = key_after(request, refusal)
+        return _page(request, wish, error=told.text, status=told.status, key=key)
     if payment.redirect_url:
         return HttpResponseRedirect(payment.redirect_url)
     # Nobody knows yet whether the provider has it: the payment's page asks.
     return redirect("portal:payment", payment.id)
 
 
-def _page(request: HttpRequest, wish: Wish, *, error: str = "", status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, wish: Wish, *, error: str = "", status: int = 200, key: str = ""
+) -> HttpResponse:
     names = currency_names(get_language() or "en")
     rate = wish.rates.get(wish.currency)
     context = {
-        "key": a_key(),
+        "key": key or a_key(),
         "currency": wish.currency,
         "currencies": [{"code": code, "name": names.get(code, code)} for code in wish.rates],
         "amounts": usual_at(rate, wish.usual, chosen=None if wish.own_amount else wish.amount)
