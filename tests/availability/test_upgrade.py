@@ -29,7 +29,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Code]:
     if archive.returncode:
         pytest.skip(f"commit {BEFORE[:7]} is not in this clone: git fetch --unshallow brings it")
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
+        files.extractall(folder)
     yield Code(folder)
 
 

@@ -26,6 +26,8 @@ OPERATORS_ONLY = {
     "UnableToStartPostgres",
     "UnableToStopPostgres",
     "UnableToTakeOver",
+    # Of letters between machines: the line answers them with what it tells of any failure.
+    "UnableToUnseal",
 }
 
 

@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("runtime", "0001_initial"),
     ]
@@ -18,11 +17,20 @@ class Migration(migrations.Migration):
                 ("transaction", models.UUIDField(primary_key=True, serialize=False)),
                 ("outcome", models.CharField(max_length=6)),
                 ("number", models.BigIntegerField()),
-                ("keys", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
+                (
+                    "keys",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), default=list, size=None
+                    ),
+                ),
                 ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                "constraints": [models.CheckConstraint(condition=models.Q(("outcome__in", ["commit", "abort"])), name="decision_known")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["commit", "abort"])), name="decision_known"
+                    )
+                ],
             },
         ),
         migrations.RunSQL(
