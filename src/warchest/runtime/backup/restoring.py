@@ -228,7 +228,8 @@ def _unlock(folder: Folder, backup: Backup, into: Path, *, key: str) -> None:
         opened = io.BufferedReader(Opened(file, key=key), 1 << 16)
         with tarfile.open(fileobj=opened, mode="r|") as tar:
             # Our own archive, sealed and compared with its digest; Python before 3.11.4 knows no filters.
-            tar.extractall(into, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
+            tar.extraction_filter = getattr(tarfile, "tar_filter", None)
+            tar.extractall(into)
 
 
 def _verify(folder: Folder, backup: Backup, server: Server) -> None:
