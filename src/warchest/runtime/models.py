@@ -99,13 +99,15 @@ class ParkedEvent(models.Model):
 class Decision(models.Model):
     """How a business transaction over several databases was decided: see ``two_phase``. Soon forgotten.
 
-    ``number`` is that of the coordinator's transaction, which orders the outbox; 0 where it never was.
+    ``number`` is that of the coordinator's transaction, which orders the outbox; 0 where it never was. ``databases`` are the
+    aliases of those that promise; none where nobody wrote them down: then any may have.
     """
 
     transaction = models.UUIDField(primary_key=True)
     outcome = models.CharField(max_length=6)
     number = models.BigIntegerField()
     keys = ArrayField(models.TextField(), default=list)
+    databases = ArrayField(models.TextField(), default=list, db_default=[])
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -52,8 +52,8 @@ _GID = "warchest/{cluster}/{transaction}/{alias}"
 _DECIDE = f"""
     WITH passed AS MATERIALIZED (
          SELECT pg_advisory_xact_lock_shared({BARRIER}), set_config('idle_in_transaction_session_timeout', %s, true))
-    INSERT INTO runtime_decision (transaction, outcome, number, keys, recorded_at)
-    SELECT %s, 'commit', pg_current_xact_id()::text::bigint, %s, clock_timestamp() FROM passed"""
+    INSERT INTO runtime_decision (transaction, outcome, number, keys, databases, recorded_at)
+    SELECT %s, 'commit', pg_current_xact_id()::text::bigint, %s, %s, clock_timestamp() FROM passed"""
 _PROMISES = """
     SELECT pg_is_in_recovery(), gid, split_part(gid, '/', 3)::uuid, prepared,
            extract(epoch FROM clock_timestamp() - prepared)::float
@@ -98,7 +98,7 @@ class Participants:
         if written:
             self.transaction = new_id()
             with connections[COORDINATOR].cursor() as cursor:
-                cursor.execute(_DECIDE, [f"{FROZEN_S}s", self.transaction, list(keys)])
+                cursor.execute(_DECIDE, [f"{FROZEN_S}s", self.transaction, list(keys), written])
             step("decision_written")
             for alias in written:
                 self._promised.append(alias)
@@ -126,7 +126,7 @@ class Participants:
         try:
             if self._promised and self._handed_over:
                 # The coordinator failed in its commit, which may have come to pass all the same.
-                settle(self.transaction)
+                settle(self.transaction, databases=self._promised)
             else:
                 for alias in self._promised:
                     _take_back(alias, _gid(self.transaction, alias))
@@ -214,6 +214,9 @@ def in_doubt(*, databases: Sequence[str] | None = None) -> tuple[InDoubt, ...]:
     does not answer."""
     found = []
     for alias in further_databases() if databases is None else databases:
+        if alias not in connections.settings:
+            # Decided by a process with another configuration than ours.
+            raise OperationalError(f"there is no database {alias} in this process's configuration")
         with connections[alias].cursor() as cursor:
             cursor.execute(_PROMISES)
             for is_replica, gid, transaction_id, since, age_s in cursor.fetchall():
@@ -236,7 +239,7 @@ def further_databases() -> tuple[str, ...]:
 
 def recover(*, older_than_s: float = 1.0, databases: Sequence[str] | None = None) -> int:
     """Keep or take back every promise that is older, in these databases; None: in all, and then forget decisions that nobody
-    needs any more.
+    needs any more: all who promised have been reached, and show no promise of it.
 
     Databases that do not answer are left for the next time. Answers how many promises are open after it; a database that
     does not answer counts as one, since it may have some.
@@ -247,29 +250,31 @@ def recover(*, older_than_s: float = 1.0, databases: Sequence[str] | None = None
     decided = _decided() if databases is None else []
     left = 0
     open_now: set[UUID] = set()
-    reached_all = True
+    reached: set[str] = set()
     for alias in aliases:
         try:
             promises = in_doubt(databases=[alias])
         except (OperationalError, InterfaceError):
             log.warning("recovery_waits_for_database", database=alias)
             connections[alias].close()
-            reached_all = False
             left += 1
             continue
+        reached.add(alias)
         open_now.update(promise.transaction for promise in promises)
         for promise in promises:
             if promise.age_s < older_than_s or not _settle_one(promise):
                 left += 1
-    if reached_all:
-        _forget([one for one in decided if one not in open_now])
+    _forget(
+        [one for one, promised in decided if reached.issuperset(promised or aliases) and one not in open_now]
+    )
     return left
 
 
-def settle(transaction_id: UUID) -> bool:
-    """Keep or take back all promises of one transaction; whether none is open after it. Raises OperationalError where a
-    database does not answer."""
-    return all([_settle_one(promise) for promise in in_doubt() if promise.transaction == transaction_id])
+def settle(transaction_id: UUID, *, databases: Sequence[str] = ()) -> bool:
+    """Keep or take back all promises of one transaction, given in these databases (none: it may be any); whether none is open
+    after it. Raises OperationalError where one of them does not answer."""
+    promises = in_doubt(databases=databases or None)
+    return all([_settle_one(promise) for promise in promises if promise.transaction == transaction_id])
 
 
 def _settle_one(promise: InDoubt) -> bool:
@@ -302,16 +307,17 @@ def _outcome(transaction_id: UUID) -> str | None:
     return str(found[0]) if found else None
 
 
-def _decided() -> list[UUID]:
-    """Decisions of a while ago. Read before the promises: each of its promises was there before it."""
+def _decided() -> list[tuple[UUID, list[str]]]:
+    """Decisions of a while ago, with those who promised (none: it may be any). Read before the promises: each of its
+    promises was there before it."""
     with connections[COORDINATOR].cursor() as cursor:
         cursor.execute(
-            "SELECT transaction FROM runtime_decision"
+            "SELECT transaction, databases FROM runtime_decision"
             " WHERE recorded_at < clock_timestamp()"
             "           - CASE outcome WHEN 'commit' THEN interval '5 s' ELSE interval '1 day' END"
             " ORDER BY recorded_at LIMIT 5000"
         )
-        return [row[0] for row in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
 def _forget(transactions: Sequence[UUID]) -> None:
@@ -323,18 +329,18 @@ def _forget(transactions: Sequence[UUID]) -> None:
 def ensure_kept(keys: Sequence[str]) -> None:
     """Before an earlier answer is given again: what was decided for these keys is true in every database.
 
-    Raises TryAgain (``transaction_pending``) where one cannot be reached.
+    Only those that promised are asked. Raises TryAgain (``transaction_pending``) where one of them cannot be reached.
     """
     if not further_databases():
         return
     with connections[COORDINATOR].cursor() as cursor:
         cursor.execute(
-            "SELECT transaction FROM runtime_decision WHERE outcome = 'commit' AND keys && %s::text[]",
+            "SELECT transaction, databases FROM runtime_decision WHERE outcome = 'commit' AND keys && %s::text[]",
             [list(keys)],
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
     try:
-        if all([settle(transaction_id) for (transaction_id,) in found]):
+        if all([settle(transaction_id, databases=promised) for transaction_id, promised in found]):
             return
     except (OperationalError, InterfaceError) as error:
         raise TryAgain("transaction_pending", retry_after_s=2) from error
@@ -348,19 +354,22 @@ def kept_upto() -> int | None:
     """
     if not further_databases():
         return None
-    promised: list[UUID] | None
-    try:
-        promised = [promise.transaction for promise in in_doubt()]
-    except (OperationalError, InterfaceError):
-        # What the one that is away has promised, nobody knows: whatever is not yet forgotten counts.
-        promised = None
-    if promised == []:
+    promised: list[UUID] = []
+    silent: list[str] = []
+    for alias in further_databases():
+        try:
+            promised += [promise.transaction for promise in in_doubt(databases=[alias])]
+        except (OperationalError, InterfaceError):
+            silent.append(alias)
+    if not promised and not silent:
         return None
     with connections[COORDINATOR].cursor() as cursor:
+        # What the silent ones have promised, nobody knows: whatever may touch them and is not yet forgotten counts.
         cursor.execute(
             "SELECT min(number) FROM runtime_decision"
-            " WHERE outcome = 'commit' AND (%(promised)s::uuid[] IS NULL OR transaction = ANY(%(promised)s::uuid[]))",
-            {"promised": promised},
+            " WHERE outcome = 'commit' AND (transaction = ANY(%(promised)s::uuid[])"
+            "    OR %(silent)s::text[] <> '{}' AND (databases = '{}' OR databases && %(silent)s::text[]))",
+            {"promised": promised, "silent": silent},
         )
         found = cursor.fetchone()[0]
     return int(found) if found is not None else None
