@@ -87,16 +87,6 @@ def test_chooses_lines_of_the_statement(juniper: tuple[Page, Eyes]) -> None:
     assert page.get_by_text("+").count()
 
 
-@pytest.mark.use_case("USR-18")
-def test_changes_the_language(juniper: tuple[Page, Eyes]) -> None:
-    page, eyes = juniper
-    page.goto("/statement")
-    page.get_by_label("Language").select_option("de")
-    page.get_by_role("button", name="Change").click()
-    assert page.locator("html").get_attribute("lang") == "de"
-    eyes.assert_nothing_wrong()
-
-
 def test_sends_credits_and_reads_the_receipt(juniper: tuple[Page, Eyes]) -> None:
     page, eyes = juniper
     before = credits(page)
@@ -116,3 +106,13 @@ def test_sends_credits_and_reads_the_receipt(juniper: tuple[Page, Eyes]) -> None
     page.get_by_text("Well played").wait_for()
     eyes.look(page, "without-script-send-receipt")
     assert credits(page) == before - 12
+
+
+@pytest.mark.use_case("USR-18")
+def test_changes_the_language(juniper: tuple[Page, Eyes]) -> None:
+    page, eyes = juniper
+    page.goto("/statement")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("button", name="Change").click()
+    assert page.locator("html").get_attribute("lang") == "de"
+    eyes.assert_nothing_wrong()
