@@ -20,11 +20,18 @@ from warchest.jobs.pulse import Pulse
 from warchest.journeys.hold_units import reserve_units
 from warchest.journeys.register_player import register_player
 from warchest.kernel.money import Money
-from warchest.runtime import idempotency
+from warchest.runtime import health, idempotency
 from warchest.runtime.services import services
 from warchest.statistics.contract import Statistics
 
 pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture(autouse=True)
+def _not_draining_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is told to stop says for good that its process is not ready; here that is the process of all tests."""
+    monkeypatch.setattr(health, "_draining", False)
+
 
 FORTY = Money.parse("40", "XCR")
 
