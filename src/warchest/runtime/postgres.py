@@ -57,7 +57,7 @@ SUPERUSER = "postgres"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # a socket's path must be shorter than many folders' paths are
-    "max_connections": "200",
+    "max_connections": "400",  # of each thread one for each database: four service processes may have 192 over three
     "max_prepared_transactions": "64",  # 0 by default: no two-phase commit
     "wal_level": "replica",
     "shared_buffers": "128MB",
