@@ -54,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="services in three databases and four other processes, asked through a broker",
     )
+    group.addoption(
+        "--calls-min", type=int, default=0, metavar="N", help="fail where one of them answered fewer calls"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         running = deployment.Deployment(Path(_home.name)).start()
         config.add_cleanup(running.stop)
         config.stash[DEPLOYMENT] = running
-        config.pluginmanager.register(DeploymentPlugin(running))
+        config.pluginmanager.register(DeploymentPlugin(running, calls_min=config.getoption("--calls-min")))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

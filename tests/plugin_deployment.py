@@ -11,17 +11,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.builders.deployment import Deployment
-
-TESTS_MIN = 40
-"""From so many tests on, every process must have been asked…"""
-CALLS_MIN = 40
-"""… so many times, else the tests did not show what they were run for."""
+from tests.builders.deployment import GROUPS, Deployment
 
 
 class DeploymentPlugin:
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, *, calls_min: int) -> None:
         self._deployment = deployment
+        self._calls_min = calls_min
         self._afar: list[str] = []
         self._here: list[str] = []
         self._kept: list[str] = []
@@ -43,9 +39,9 @@ class DeploymentPlugin:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._answered = self._deployment.answered()
-        silent = [group for group, calls in self._answered.items() if calls < CALLS_MIN]
-        if len(self._afar) >= TESTS_MIN and (silent or len(self._answered) < 4):
-            self._problem = f"Not every process was asked {CALLS_MIN} times."
+        asked = [calls for calls in self._answered.values() if calls >= self._calls_min]
+        if self._calls_min and len(asked) < len(GROUPS):
+            self._problem = f"Not every process was asked {self._calls_min} times."
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

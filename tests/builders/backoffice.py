@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import ssl
@@ -19,7 +18,7 @@ from pathlib import Path
 import httpx
 from bs4 import BeautifulSoup
 
-from tests.builders.configuration import written_beside
+from tests.builders.configuration import environment_beside, written_beside
 from tests.builders.people import a_command
 from warchest.journeys import administer
 from warchest.members.contract import Administrator, Role
@@ -138,7 +137,7 @@ def back_office(
     ]
     configuration.write_text(written_beside("\n".join([more, *tables])))
     environment = {
-        **os.environ,
+        **environment_beside(more),
         "WARCHEST_CONFIG": str(configuration),
         "WARCHEST_DATABASE_NAME": database,
         "WARCHEST_ADMIN_PORT": str(port),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,14 @@ def written_beside(own: str) -> str:
     if "[broker]" in own:
         common = common.partition("[broker]")[0]
     return f"{common}\n{own}"
+
+
+def environment_beside(own: str) -> dict[str, str]:
+    """The environment of such a process: what brings a broker of its own has every service itself, unless told otherwise."""
+    environment = dict(os.environ)
+    if "[broker]" in own:
+        environment.pop("WARCHEST_SERVICES", None)
+    return environment
 
 
 def change_configuration(**tables: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from django.db import connections
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from tests.builders.configuration import written_beside
+from tests.builders.configuration import environment_beside, written_beside
 from warchest.runtime.services import services
 
 READY_S_MAX = 60
@@ -230,12 +229,8 @@ def a_process(
         "backoffice": ["-m", "warchest.config.serve_backoffice"],
         "services": ["-m", "warchest.runtime.broker.serving"],
     }[kind]
-    inherited = dict(os.environ)
-    if kind == "services":
-        # Unless told otherwise it answers for all of them, also where this process answers for none.
-        inherited.pop("WARCHEST_SERVICES", None)
     variables = {
-        **inherited,
+        **environment_beside(configuration),
         "WARCHEST_CONFIG": str(file),
         "WARCHEST_DATABASE_NAME": database,
         "WARCHEST_PORT": str(port),

@@ -6,22 +6,20 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 from django.db import connections
 
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
+from tests.builders.configuration import changed_configuration
 from tests.builders.feed import a_game_server
 from tests.builders.lots import a_lot, a_promotion, left_in
 from tests.builders.people import a_player
 from warchest.charging.models import Wallet as WalletRow
-from warchest.delivery import queries
 from warchest.delivery.contract import Delivery
 from warchest.kernel.ids import new_id
 from warchest.members.contract import Scope
 from warchest.members.models import Player as PlayerRow
-from warchest.runtime.configuration import Webhook, configuration
 from warchest.runtime.models import Operation, OutboxEvent
 from warchest.runtime.services import services
 
@@ -103,10 +101,8 @@ class TestSending:
         told = str([event.payload for event in events.values()]) + str(operation.details)
         assert "secret" not in told
 
-    def test_is_told_to_game_servers_for_both_players(self, monkeypatch):
-        with a_game_server() as server:
-            changed = msgspec.structs.replace(configuration(), webhooks=(Webhook(url=server.url),))
-            monkeypatch.setattr(queries, "configuration", lambda: changed)
+    def test_is_told_to_game_servers_for_both_players(self):
+        with a_game_server() as server, changed_configuration(webhooks=[{"url": server.url}]):
             client, anna, ben = an_api_client(), a_player(with_units="100"), a_player()
             transfer = send(client, anna.id, ben.id, message="a secret").json()
             delivery, at = services.get(Delivery), datetime.now(UTC)
