@@ -4,8 +4,9 @@ Two servers cannot be rolled forward to the same moment: their clocks and their 
 begins to promise anything for an instant; once no promise of ours is open (``two_phase.barrier``), every server writes a
 restore point of the same name into its WAL. A restore of several servers goes to such a name.
 
-What commits in one database alone does not wait: a fact that one database has published in that instant may be known to a
-follower in another a few thousandths of a second before or after. Followers bear that, as they bear it every day.
+What commits in one database alone does not wait. So the coordinator's server is marked last: a consumer of its outbox that is
+in another database may come out of a restore a few thousandths of a second behind the facts, and reads on, as it does every
+day. It must never come out ahead of them: it would pass over those that are published anew under the numbers it has read.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ def make_one() -> None:
 
 
 def make(folder: Folder, servers: tuple[Found, ...]) -> Barrier:
-    """A restore point of one name on every server. Raises TryAgain where promises stay open."""
+    """A restore point of one name on every server, the coordinator's, which is the first of ``servers``, last of all.
+
+    Raises TryAgain where promises stay open.
+    """
     name = f"warchest-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{new_id().hex[-8:]}"
     with two_phase.barrier():
-        points = {server.name: _point(server, name) for server in servers}
+        points = {server.name: _point(server, name) for server in reversed(servers)}
     barrier = Barrier(
         name=name,
         at=max(at for at, _ in points.values()),
