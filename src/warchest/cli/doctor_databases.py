@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Any
 
 from warchest.runtime.configuration import configuration
@@ -115,21 +114,17 @@ def _promises() -> Iterator[Finding]:
     if len(aliases()) == 1:
         return
     found = two_phase.in_doubt()
-    old = [one for one in found if _age_s(one.since) > IN_DOUBT_S_MAX]
+    old = [one for one in found if one.age_s > IN_DOUBT_S_MAX]
     for one in old:
         yield (
             False,
             (
-                f"In doubt for {_age_s(one.since):.0f} s: {one.gid} in the database {one.database}. Running processes keep or"
+                f"In doubt for {one.age_s:.0f} s: {one.gid} in the database {one.database}. Running processes keep or"
                 " take back such promises within seconds: see that one of them runs and reaches every database."
             ),
         )
     if not old:
         yield True, f"Transactions over several databases: {len(found) or 'none'} in doubt, none for long"
-
-
-def _age_s(since: datetime) -> float:
-    return (datetime.now(since.tzinfo) - since).total_seconds()
 
 
 def _broker() -> Iterator[Finding]:

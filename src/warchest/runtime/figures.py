@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from django.db import connections
 
 from warchest.runtime import databases, two_phase
-from warchest.runtime.command import now
 from warchest.runtime.metrics import Figure
 from warchest.runtime.services import COORDINATOR, services
 
@@ -58,7 +57,7 @@ def outbox() -> Iterable[Figure]:
 def promises() -> Iterable[Figure]:
     """Transactions that a database has promised to commit, and that nobody has told it to yet."""
     found = two_phase.in_doubt()
-    oldest = max((now() - found[0].since).total_seconds(), 0) if found else 0
+    oldest = max((promise.age_s for promise in found), default=0)
     yield Figure("warchest_in_doubt_transactions", "Promises of two-phase commit that are open", len(found))
     yield Figure("warchest_in_doubt_oldest_age_seconds", "Age of the oldest open promise", oldest)
 

@@ -165,9 +165,7 @@ def _doubts() -> tuple[list[Doubt], list[str]]:
         except DatabaseError:
             connections[alias].close()
             unreachable.append(alias)
-    doubts = [
-        Doubt(one.gid, one.database, one.since, round((now() - one.since).total_seconds())) for one in found
-    ]
+    doubts = [Doubt(one.gid, one.database, one.since, round(one.age_s)) for one in found]
     return doubts, unreachable
 
 
