@@ -48,6 +48,9 @@ class UnableTo(Exception):
 class TryAgain(Exception):
     """A passing failure: nothing was done, and the same call with the same key may succeed later.
 
+    Except for ``transaction_pending``: there it may be decided already, and is only not yet true everywhere; the same key
+    answers with the end. So nobody concludes from it that nothing was done, or asks again under another key.
+
     Never stored as the answer to a key. ``retry_after_s`` is how many seconds the caller had better wait.
     """
 
