@@ -23,6 +23,7 @@ OPERATORS_ONLY = {
     "UnableToRestore",
     "UnableToServe",
     "UnableToSignHead",
+    "UnableToStartBroker",
     "UnableToStartPostgres",
     "UnableToStopPostgres",
     "UnableToTakeOver",

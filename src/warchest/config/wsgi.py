@@ -3,7 +3,7 @@
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warchest.config.settings")
-os.environ.setdefault("WARCHEST_PROCESS", "portal")
+os.environ["WARCHEST_PROCESS"] = "portal"
 
 from django.core.wsgi import get_wsgi_application
 

@@ -13,7 +13,7 @@ from warchest.runtime.deployment import running_django
 def main() -> None:
     """Until SIGTERM or SIGINT."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warchest.config.settings")
-    os.environ.setdefault("WARCHEST_PROCESS", "worker")
+    os.environ["WARCHEST_PROCESS"] = "worker"
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

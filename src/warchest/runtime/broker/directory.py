@@ -124,11 +124,16 @@ class NatsDirectory:
         return self._link_of(CALLER)
 
     def _keep_refreshing(self) -> None:
+        failing = False
         while not self._closed.wait(REFRESH_S):
             try:
                 self.refresh()
+                failing = False
             except Exception:
-                log.exception("directory_not_refreshed")
+                # Told once, not every other second for as long as it lasts.
+                if not failing:
+                    log.exception("directory_not_refreshed")
+                failing = True
 
 
 class OtherClusters:

@@ -30,7 +30,7 @@ STOP_S_MAX = 10.0
 def main() -> None:
     """Until SIGTERM or SIGINT."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "warchest.config.settings")
-    os.environ.setdefault("WARCHEST_PROCESS", "services")
+    os.environ["WARCHEST_PROCESS"] = "services"
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
