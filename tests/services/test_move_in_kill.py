@@ -83,8 +83,15 @@ def test_two_at_once_take_everything_once(database: str, tmp_path: Path) -> None
     processes = [start(database, folder) for _ in range(2)]
     said = [process.communicate()[0] for process in processes]
 
-    # Whoever comes second to a set finds it taken; whoever comes when all is finished, that too.
-    assert [process.returncode for process in processes] == [0, 0], said
+    # Whoever comes second to a set finds it taken; whoever looked at the house while it changed may have taken nothing, and
+    # comes again.
+    assert all(
+        process.returncode == 0 or "Nothing was taken over" in text
+        for process, text in zip(processes, said, strict=True)
+    ), said
+    again = start(database, folder)
+    last = again.communicate()[0]
+    assert again.returncode == 0, last
     assert rows_of("members_player") == rows_of("charging_lot") == PLAYERS
     assert rows_of("ledger_everyentry") == PLAYERS + PLAYERS // 2 + 2
     assert_books_prove()
