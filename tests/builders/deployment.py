@@ -96,6 +96,9 @@ class Deployment:
     def answered(self) -> dict[tuple[str, ...], int]:
         """How many calls each process has answered, as it tells the broker itself; who does not answer is not there."""
         processes = {process.pid: group for group, process in self._processes.items()}
+        # A test that ended a broker of its own has closed this process's connections: they come again.
+        with suppress(AssertionError):
+            wait_until(self._are_there, within_s=10)
         calls: Counter[tuple[str, ...]] = Counter()
         for instance in directory.refresh() if processes else ():
             if group := processes.get(instance.process):
