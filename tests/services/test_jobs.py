@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("database")
 def _not_draining_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is told to stop says for good that its process is not ready; here that is the process of all tests."""
     monkeypatch.setattr(health, "_draining", False)
+    monkeypatch.setattr(health, "_movements", {})
 
 
 FORTY = Money.parse("40", "XCR")
