@@ -150,9 +150,10 @@ class TestMerging:
     def test_services_of_the_other_cannot_be_called_as_ones_own(self, clusters: Merged) -> None:
         told = clusters.main.house.work("""
             from warchest.cards.contract import Cards
+            from warchest.runtime.broker.directory import directory
             from warchest.runtime.services import UnknownService
             try:
-                services.away(Cards, cluster="west")
+                directory.stub(Cards, name="cards", cluster="west")
             except UnknownService as error:
                 print(error)
         """)

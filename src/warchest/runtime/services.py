@@ -93,7 +93,6 @@ class ServiceManager:
         self._local: dict[type, Any] = {}
         self._offered: dict[type, Any] = {}
         self._contracts: dict[str, type] = {}
-        self._names: dict[type, str] = {}
         self._databases: Mapping[str, str] = {}
         self._hosted: Collection[str] | None = None
         self._directory: Directory | None = None
@@ -117,7 +116,6 @@ class ServiceManager:
         """
         self._local[contract] = implementation
         self._contracts[name] = contract
-        self._names[contract] = name
         self._offer(name)
 
     def connect(self, directory: Directory | None) -> None:
@@ -156,12 +154,6 @@ class ServiceManager:
             return cast(S, self._local[contract])
         except KeyError:
             raise UnknownService(f"no service is registered for {contract.__qualname__}") from None
-
-    def away(self, contract: type[S], *, cluster: str) -> S:
-        """A service of another cluster. Raises UnknownService where no broker joins them."""
-        if self._directory is None:
-            raise UnknownService(f"no broker joins this cluster with {cluster}")
-        return self._directory.stub(contract, name=self._names[contract], cluster=cluster)
 
     def find(self, name: str) -> tuple[Instance, ...]:
         """All instances of the service of this name, over all clusters; none is an empty answer, not an error."""
