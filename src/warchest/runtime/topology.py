@@ -48,7 +48,8 @@ class Topology:
 def known_services() -> tuple[str, ...]:
     """The names of all services there are: of the packages that keep a contract."""
     package = Path(__file__).parent.parent
-    return tuple(sorted(contract.parent.name for contract in package.glob("*/contract.py")))
+    contracts = (*package.glob("*/contract.py"), *package.glob("*/contract/__init__.py"))
+    return tuple(sorted({found.relative_to(package).parts[0] for found in contracts}))
 
 
 def topology(wanted: Configuration, *, known: Sequence[str], hosted: Sequence[str] | None) -> Topology:

@@ -1,0 +1,126 @@
+"""What the state takes of money, and which legs an event owes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from warchest.kernel.money import Money
+from warchest.ledger.contract import AccountRef, Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Taxed:
+    """``net`` + ``tax`` is the whole. ``rate_bps``: hundredths of a per cent of the net."""
+
+    net: Money
+    tax: Money
+    rate_bps: int
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwedCommission:
+    sponsor: UUID
+    amount: Money
+
+
+class PostingRules(Protocol):
+    def set_tax_rates(self, *, rates_bps: Mapping[str, int], valid_from: datetime) -> None:
+        """Put the countries' tax rates in force from a moment on; a rate that is kept for that moment stays."""
+        ...
+
+    def tax_within(self, *, gross: Money, country: str, at: datetime) -> Taxed:
+        """The tax contained in a price that includes it, by the country's rate at this moment; none where none is kept."""
+        ...
+
+    # Posting rules: each answers the legs that the event owes; zero legs are left out. The journey posts one entry.
+
+    def top_up_legs(self, *, player: UUID, provider: str, paid: Money, units: Money) -> tuple[Leg, ...]:
+        """Dr provider clearing, Cr wallet funding (a contract liability, IFRS 15.106); units beside."""
+        ...
+
+    def batch_delivered_legs(
+        self, *, batch: UUID, reseller: str, face: Money, margin: Money
+    ) -> tuple[Leg, ...]:
+        """A prepaid delivery of multi-purpose cards: Dr receivable (net), Dr margin, Cr cards sold, not activated."""
+        ...
+
+    def card_activated_legs(self, *, batch: UUID, player: UUID, face: Money, units: Money) -> tuple[Leg, ...]:
+        """Dr cards sold, not activated, Cr wallet funding; units beside."""
+        ...
+
+    def card_period_legs(self, *, batch: UUID, face: Money, taxed: Taxed) -> tuple[Leg, ...]:
+        """A card that gives a period of a service: Dr cards sold, Cr deferred revenue (net), Cr tax payable."""
+        ...
+
+    def promotion_legs(self, *, player: UUID, units: Money) -> tuple[Leg, ...]:
+        """Units given for nothing: only the units move."""
+        ...
+
+    def spend_legs(self, *, player: UUID, units: Money, taxed: Sequence[Taxed]) -> tuple[Leg, ...]:
+        """A purchase from the wallet: Dr wallet funding (the lots' consideration), Cr deferred revenue (net), Cr tax payable.
+
+        One ``Taxed`` for each real currency that the lots were paid in; none when they were all promotional.
+        """
+        ...
+
+    def immediate_spend_legs(self, *, player: UUID, units: Money, taxed: Sequence[Taxed]) -> tuple[Leg, ...]:
+        """As ``spend_legs``, for what is delivered at once: revenue instead of deferred revenue."""
+        ...
+
+    def expiry_legs(self, *, player: UUID, units: Money, consideration: Money) -> tuple[Leg, ...]:
+        """Units whose term is over: Dr wallet funding, Cr breakage revenue for what had been paid for them; units beside.
+
+        Breakage is taken when the term has ended and nothing can be asked for any more, which is when the likelihood of use
+        is remote (IFRS 15.B44 to B47; of B46 the second case, so that no estimate is ever corrected). No tax: a multi-purpose
+        voucher is taxed where it is redeemed (VAT Directive, article 30b). Of promotional units only the units move.
+        """
+        ...
+
+    def went_across_legs(
+        self, *, player: UUID, cluster: str, units: Money, paid: Sequence[Money]
+    ) -> tuple[Leg, ...]:
+        """Units went to a player of another cluster, and with them what service is owed for them: Dr wallet funding (the
+        contract liability), Cr intercompany payable, per real currency; Dr wallet, Cr units in other clusters."""
+        ...
+
+    def came_across_legs(
+        self, *, player: UUID, cluster: str, units: Money, paid: Sequence[Money]
+    ) -> tuple[Leg, ...]:
+        """The mirror image, in the other cluster: Dr intercompany receivable, Cr wallet funding; Dr units in other
+        clusters, Cr wallet."""
+        ...
+
+    def netting_legs(self, *, cluster: str, payable: Money, receivable: Money) -> tuple[Leg, ...]:
+        """What both entities owe each other for transfers is set off, and the rest goes through the bank: Dr intercompany
+        payable, Cr intercompany receivable; Cr bank where we pay, Dr bank where we are paid."""
+        ...
+
+    def transfer_legs(self, *, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, ...]:
+        """Units move from wallet to wallet; what was paid for them stays a liability to whoever holds them."""
+        ...
+
+    def commission_legs(self, *, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
+        """Dr commission cost, Cr commission payable on hold, for each sponsor."""
+        ...
+
+    def recognition_legs(self, *, earned: Sequence[Money], day: date) -> tuple[Leg, ...]:
+        """A day's service delivered: Dr deferred revenue, Cr revenue, per currency."""
+        ...
+
+    def exchange_legs(
+        self, *, source: AccountRef, sold: Money, target: AccountRef, bought: Money
+    ) -> tuple[Leg, ...]:
+        """Money exchanged for other money: Dr exchange, Cr source in one currency, Dr target, Cr exchange in the other.
+
+        Raises UnableToExchange.
+        """
+        ...
+
+    def rate_text(self, *, sold: Money, bought: Money) -> str:
+        """What one unit of ``sold`` brought of ``bought``, exactly: a decimal number where it ends, else a fraction."""
+        ...
