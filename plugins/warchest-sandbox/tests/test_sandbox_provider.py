@@ -27,16 +27,18 @@ import pytest
 
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
+from warchest.sdk.masking import has_right_check_digit, mask_card_numbers
 from warchest.sdk.payments import (
     Ability,
     PaymentProvider,
     PaymentRequest,
     RawNotice,
+    RefundRequest,
     Report,
     Standing,
     UnableToTrustNotice,
 )
-from warchest_sandbox.cards import TEST_CARDS, has_right_check_digit, mask_card_numbers
+from warchest_sandbox.cards import TEST_CARDS
 from warchest_sandbox.provider import SandboxProvider, SandboxSettings
 from warchest_sandbox.testing import RunningSandbox
 
@@ -376,7 +378,9 @@ class TestRefunds:
     def refund(self, provider: SandboxProvider, payment: PaymentRequest, name: str, amount: str) -> Report:
         reference = f"{payment.reference[-12:]}-{name}"
         money = Money.parse(amount, "EUR")
-        return provider.refund(payment, provider_reference="", refund_reference=reference, amount=money)
+        return provider.refund(
+            RefundRequest(reference=reference, amount=money, payment=payment, payment_reference="")
+        )
 
     def test_in_parts_up_to_the_payment_and_no_further(
         self, sandbox: RunningSandbox, provider: SandboxProvider, inbox: Inbox

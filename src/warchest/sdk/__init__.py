@@ -1,1 +1,4 @@
-"""What the author of a plug-in imports. Plug-ins know only this package and the kernel, and hold no tables."""
+"""What the author of a plug-in imports. Plug-ins know only this package and the kernel, and hold no tables.
+
+``payments`` is the contract of payment providers, ``calling`` how one is called, ``masking`` what is never kept.
+"""

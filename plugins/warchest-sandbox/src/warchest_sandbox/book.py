@@ -23,7 +23,8 @@ from warchest.kernel.currency import INNER, currency
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest_sandbox.cards import TestCard, masked
+from warchest.sdk.masking import masked
+from warchest_sandbox.cards import TestCard
 from warchest_sandbox.wire import (
     Amount,
     CardShown,

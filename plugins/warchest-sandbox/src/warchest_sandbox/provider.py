@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, TypeVar
 from urllib.parse import quote
@@ -15,18 +14,21 @@ from msgspec import Meta
 from warchest.kernel.currency import INNER, currency_codes
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
+from warchest.sdk.masking import mask_card_numbers
 from warchest.sdk.payments import (
     Ability,
     Description,
     Health,
     Notice,
+    PaymentProvider,
     PaymentRequest,
     RawNotice,
+    RefundRequest,
     Report,
+    Secret,
     Standing,
     UnableToTrustNotice,
 )
-from warchest_sandbox.cards import mask_card_numbers
 from warchest_sandbox.wire import (
     Amount,
     NoticeBody,
@@ -42,7 +44,7 @@ _RAW_CHARACTERS_MAX = 20_000
 _NOT_FOUND = "payment_not_found"
 
 _Answer = TypeVar("_Answer", PaymentAnswer, RefundAnswer)
-_Secret = Annotated[str, Meta(min_length=16, extra_json_schema={"writeOnly": True})]
+_SharedSecret = Annotated[Secret, Meta(min_length=16)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +55,9 @@ class SandboxSettings:
     """
 
     base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]
-    api_secret: _Secret = field(repr=False)
-    notice_secret: _Secret = field(repr=False)
-    previous_notice_secret: Annotated[str, Meta(extra_json_schema={"writeOnly": True})] = field(
-        default="", repr=False
-    )
+    api_secret: _SharedSecret = field(repr=False)
+    notice_secret: _SharedSecret = field(repr=False)
+    previous_notice_secret: Secret = field(default="", repr=False)
     timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10
     notice_tolerance_s: Annotated[int, Meta(ge=1)] = 300
 
@@ -78,7 +78,7 @@ class _Refused(Exception):
         super().__init__(reason)
 
 
-class SandboxProvider:
+class SandboxProvider(PaymentProvider):
     """Payments at the sandbox: hosted card page, inquiry, refunds in full and in part."""
 
     settings_type: ClassVar[type[SandboxSettings]] = SandboxSettings
@@ -125,10 +125,6 @@ class SandboxProvider:
         except (_Unclear, _Refused) as unable:
             return unable.report
 
-    def resume(self, payment: PaymentRequest, *, provider_reference: str, query: Mapping[str, str]) -> Report:
-        # Anyone can type a query; only the sandbox's own answer counts.
-        return self.inquire(payment, provider_reference=provider_reference)
-
     def inquire(self, payment: PaymentRequest, *, provider_reference: str) -> Report:
         try:
             if provider_reference:
@@ -146,16 +142,14 @@ class SandboxProvider:
             # What was refused is the question, not the payment.
             return replace(refused.report, standing=Standing.UNKNOWN)
 
-    def refund(
-        self,
-        payment: PaymentRequest,
-        *,
-        provider_reference: str,
-        refund_reference: str,
-        amount: Money,
-    ) -> Report:
+    def refund(self, refund: RefundRequest) -> Report:
+        provider_reference, refund_reference, amount = (
+            refund.payment_reference,
+            refund.reference,
+            refund.amount,
+        )
         if not provider_reference:
-            found = self.inquire(payment, provider_reference="")
+            found = self.inquire(refund.payment, provider_reference="")
             if not found.provider_reference:
                 return found
             provider_reference = found.provider_reference

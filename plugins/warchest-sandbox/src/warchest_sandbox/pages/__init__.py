@@ -10,8 +10,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from warchest.sdk.masking import has_right_check_digit
 from warchest_sandbox.book import Payment
-from warchest_sandbox.cards import TEST_CARDS, TestCard, has_right_check_digit
+from warchest_sandbox.cards import TEST_CARDS, TestCard
 from warchest_sandbox.pages.texts import texts, written
 
 

@@ -1,0 +1,48 @@
+"""What could be a card number is masked before anything is kept (PCI DSS 3.4: at most the first six digits and the last four)."""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS_IN_GROUPS = re.compile(r"[0-9](?:[ -]?[0-9]){12,}", re.ASCII)
+_FIRST_DIGITS = "23456"
+"""What the numbers of payment cards begin with; the other digits belong to airlines, petrol and states."""
+
+
+def has_right_check_digit(number: str) -> bool:
+    """Luhn's sum over a number of 13 to 19 digits (ISO/IEC 7812-1, annex B)."""
+    if not (number.isascii() and number.isdecimal() and 13 <= len(number) <= 19):
+        return False
+    total = 0
+    for place, digit in enumerate(reversed(number)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def masked(number: str) -> str:
+    """The first six digits and the last four."""
+    return number[:6] + "*" * (len(number) - 10) + number[-4:]
+
+
+def mask_card_numbers(text: str) -> str:
+    """The text with everything in it masked that could be a card number.
+
+    Wherever 13 to 19 digits in a row, or in groups, add up as a card's do, their middle is masked: rather an
+    innocent number too many.
+    """
+    return _DIGITS_IN_GROUPS.sub(lambda found: _mask_within(found.group()), text)
+
+
+def _mask_within(grouped: str) -> str:
+    places = [place for place, symbol in enumerate(grouped) if symbol.isdecimal()]
+    digits = "".join(grouped[place] for place in places)
+    symbols = list(grouped)
+    for start, first in enumerate(digits):
+        if first not in _FIRST_DIGITS:
+            continue
+        for end in range(start + 13, min(start + 19, len(digits)) + 1):
+            if has_right_check_digit(digits[start:end]):
+                for place in places[start + 6 : end - 4]:
+                    symbols[place] = "*"
+    return "".join(symbols)
