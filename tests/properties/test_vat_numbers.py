@@ -32,7 +32,9 @@ class TestVatNumbers:
     def test_refuses_a_neighbour_of_the_last_digit(self, text: str) -> None:
         place = max(place for place, sign in enumerate(text) if sign.isdigit())
         if text[:2] == "NL":
-            place = 10  # Behind the B stands which of a company's businesses it is: of that, nothing is checked.
+            place = (
+                10  # Behind the B stands which of a company's businesses it is: of that, nothing is checked.
+            )
         if text[:2] == "SE":
             place = 11
         wrong = text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
 import click
 
@@ -51,6 +52,7 @@ def examine() -> Iterator[Finding]:
         return
     yield True, f"Configuration: {path() if path().exists() else 'defaults (no file)'}"
     yield from _community(found)
+    yield from _entity(found)
     yield from _secrets()
     yield from _heads(found)
     yield from _backups(found)
@@ -66,6 +68,25 @@ def _community(found: Configuration) -> Iterator[Finding]:
         yield True, f"The books' functional currency: {code}"
     else:
         yield False, f"community.functional_currency is {code!r}, which is no currency of ISO 4217."
+
+
+def _entity(found: Configuration) -> Iterator[Finding]:
+    """What an invoice must say of the seller (VAT Directive, article 226, numbers 3 and 5), and whether it can be printed."""
+    entity = found.entity
+    missing = [name for name in ("name", "address", "vat_number") if not getattr(entity, name)]
+    if missing == ["name", "address", "vat_number"]:
+        yield True, "Invoices: [entity] says nothing of the seller yet, as an invoice must"
+    elif missing:
+        yield False, f"Invoices lack the seller's {', '.join(missing).replace('_', ' ')}: complete [entity]."
+    else:
+        yield True, f"Invoices: in the name of {entity.name}, {entity.vat_number}"
+    if find_spec("typst") is None:
+        yield (
+            True,
+            "Invoices: not as PDF, since the extra 'pdf' is not installed (pip install 'warchest[pdf]')",
+        )
+    if found.documents.fonts and not (home() / found.documents.fonts).is_dir():
+        yield False, f"documents.fonts is {found.documents.fonts!r}, and there is no such folder in {home()}."
 
 
 def _secrets() -> Iterator[Finding]:

@@ -6,13 +6,16 @@ Everything has a default that makes a laptop work; ``warchest doctor`` says plai
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 import msgspec
 
+from warchest.kernel import vat_numbers
 from warchest.kernel.errors import UnableTo
 from warchest.runtime import set_aside
 from warchest.runtime.secrets import home
@@ -40,6 +43,67 @@ class Community(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_country: str = "DE"
     entity: str = "Warchest"
     functional_currency: str = "EUR"
+
+
+class Entity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The legal entity that sells, as receipts, invoices and credit notes name it.
+
+    ``code`` stands for it in the books of numbers and is never changed. ``name`` empty: ``community.entity``; ``address`` are
+    its lines, ``country`` empty: ``community.default_country``. ``vat_number`` is of the European Union, or any other text
+    where ``country`` is none of it; ``registration`` is where the entity is registered, ``email`` for questions.
+    """
+
+    code: str = "main"
+    name: str = ""
+    address: tuple[str, ...] = ()
+    country: str = ""
+    vat_number: str = ""
+    registration: str = ""
+    email: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,19}", self.code):
+            raise ValueError("entity.code has 1 to 20 small letters, digits or dashes")
+        if len(self.address) > 6 or any(not 1 <= len(line) <= 80 for line in self.address):
+            raise ValueError("entity.address has at most six lines of at most 80 characters")
+        if self.country and not re.fullmatch(r"[A-Z]{2}", self.country):
+            raise ValueError("entity.country is a code of ISO 3166-1 such as DE")
+        for field, length_max in (("name", 120), ("vat_number", 20), ("registration", 120), ("email", 254)):
+            if len(getattr(self, field)) > length_max:
+                raise ValueError(f"entity.{field} has at most {length_max} characters")
+        if self.vat_number and self.vat_number[:2].upper() in vat_numbers.prefixes():
+            try:
+                vat_numbers.read(self.vat_number)
+            except vat_numbers.UnableToReadVatNumber as error:
+                raise ValueError(f"entity.vat_number {self.vat_number!r}: {error.reason}") from None
+
+
+class Documents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How receipts, tax invoices and credit notes are numbered and shown.
+
+    The first letters of each kind's numbers; numbers begin anew each year of ``time_zone`` (``yearly``) or never
+    (``continuous``). ``fonts`` is a folder in the home with further fonts, for scripts that the shipped ones lack. ``vies`` is
+    the base address of the Commission's look-up of VAT numbers; empty: nobody is asked, and numbers stay unchecked there.
+    """
+
+    receipts: str = "R"
+    tax_invoices: str = "I"
+    credit_notes: str = "C"
+    numbering: Literal["yearly", "continuous"] = "yearly"
+    time_zone: str = "UTC"
+    fonts: str = ""
+    vies: str = ""
+
+    def __post_init__(self) -> None:
+        series = (self.receipts, self.tax_invoices, self.credit_notes)
+        if any(not re.fullmatch(r"[A-Z][A-Z0-9]{0,7}", one) for one in series) or len(set(series)) < 3:
+            raise ValueError(
+                "documents: three different series of 1 to 8 capital letters or digits, a letter first"
+            )
+        if self.time_zone not in available_timezones():
+            raise ValueError(f"documents.time_zone {self.time_zone!r} is no time zone")
+        if self.vies and not self.vies.startswith(("https://", "http://")):
+            raise ValueError("documents.vies is a web address")
 
 
 class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,6 +261,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``"file:NAME"`` in it is what the file of that name in the home holds, so that secrets need not stand here."""
 
     community: Community = Community()
+    entity: Entity = Entity()
+    documents: Documents = Documents()
     web: Web = Web()
     backoffice: BackOffice = BackOffice()
     database: Database = Database()
@@ -275,6 +341,7 @@ def _withdrawn(found: Configuration, aside: set_aside.SetAside) -> Configuration
         },
         broker=Broker(),
         clusters={},
+        documents=msgspec.structs.replace(found.documents, vies=""),
         mail=Mail(sender=found.mail.sender),
         heads=msgspec.structs.replace(found.heads, folder=""),
         backup=Backup(),
