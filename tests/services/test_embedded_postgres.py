@@ -11,12 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event, Thread, current_thread
+from typing import Any
 
 import psycopg
 import pytest
 
-from warchest.runtime import postgres_programs
+from warchest.runtime import postgres_programs, roles
 from warchest.runtime.backup.keeping import kept_wal
 from warchest.runtime.postgres import EmbeddedPostgres, UnableToStartPostgres, UnableToStopPostgres
 from warchest.runtime.roles import Role
@@ -195,6 +198,48 @@ class TestSecondStarter:
                 with pytest.raises(UnableToStopPostgres, match="not_ours"):
                     second.restart()
             assert value(first, "SELECT 1") == 1
+
+    def test_who_comes_before_the_starter_made_the_roles_finds_them_all_the_same(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lets_people_in, goes_on = Event(), Event()
+        set_up = roles.set_up_database
+
+        def slowly(dsn: str, **wanted: Any) -> None:
+            if current_thread() is starting:
+                lets_people_in.set()
+                assert goes_on.wait(60)
+            set_up(dsn, **wanted)
+
+        monkeypatch.setattr(roles, "set_up_database", slowly)
+        first, second = EmbeddedPostgres(home, durable=False), EmbeddedPostgres(home)
+        starting = Thread(target=first.start)
+        starting.start()
+        try:
+            assert lets_people_in.wait(60)
+            second.start()
+            second.create_database("warchest_people")
+            assert value(second, "SELECT 1", role=Role.JOURNEY, database="warchest_people") == 1
+        finally:
+            goes_on.set()
+            starting.join()
+        # Both made the passwords: those of the one who came first hold for both.
+        assert value(first, "SELECT 1", role=Role.JOURNEY) == 1
+        assert value(second, "SELECT 1", role=Role.JOURNEY) == 1
+        first.stop()
+
+    def test_of_many_who_make_a_password_at_once_the_first_one_wins(self, home: Path) -> None:
+        many = Barrier(8)
+        (home / "postgres").mkdir()
+        (home / "postgres" / "port").write_text("1")
+
+        def address(_: int) -> str:
+            server = EmbeddedPostgres(home)
+            many.wait(60)
+            return server.dsn(Role.JOURNEY)
+
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(address, range(8)))) == 1
 
     def test_two_processes_that_start_together_share_one_server(self, home: Path) -> None:
         processes = [in_another_process(home) for _ in range(2)]

@@ -18,6 +18,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -145,6 +146,7 @@ class EmbeddedPostgres:
         while not self._take_lock():
             # Somebody else's server, perhaps still starting. Should its starter die, the lock becomes free.
             if self._answers():
+                self._have_roles_and_database()
                 return self
             if time.monotonic() > deadline:
                 raise unable(
@@ -153,11 +155,7 @@ class EmbeddedPostgres:
             time.sleep(0.1)
         try:
             self._start_as_owner(deadline)
-            roles.set_up_database(
-                self.superuser_dsn(),
-                name=self.database,
-                passwords={role: self._password(role) for role in Role},
-            )
+            self._set_up()
             if self._wal:
                 # The process that minds archive_timeout went to sleep before the server was open, for minutes.
                 with self._admin() as admin:
@@ -251,6 +249,20 @@ class EmbeddedPostgres:
             self._wait_for_leftovers()
             time.sleep(0.3)
 
+    def _set_up(self) -> None:
+        roles.set_up_database(
+            self.superuser_dsn(),
+            name=self.database,
+            passwords={role: self._password(role) for role in Role},
+        )
+
+    def _have_roles_and_database(self) -> None:
+        """A server lets people in before its starter has made them: who comes in between makes them too, in turns with it."""
+        with self._admin() as admin:
+            complete = roles.is_set_up(admin, name=self.database)
+        if not complete:
+            self._set_up()
+
     def _prepare_wal_folder(self, way: tuple[str, ...]) -> None:
         # A folder that is away for a while is no reason not to work: the server keeps its WAL until it is back.
         with suppress(OSError):
@@ -265,7 +277,7 @@ class EmbeddedPostgres:
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        self._write_secret(SUPERUSER, secrets.token_urlsafe(24))
+        self._make_password(SUPERUSER, replacing=True)
         password_file = self.folder / "password"
         password_file.write_text(self._password(SUPERUSER))
         password_file.chmod(0o600)
@@ -481,17 +493,22 @@ class EmbeddedPostgres:
                 raise unable(
                     "no_password", f"{self._secret(role)} is missing: restore it from a backup."
                 ) from None
-        self._write_secret(role, secrets.token_urlsafe(24))
+        self._make_password(role, replacing=False)
         return self._password(role)
 
-    def _write_secret(self, role: str, value: str) -> None:
+    def _make_password(self, role: str, *, replacing: bool) -> None:
+        """A new one; unless ``replacing``, the first of several processes that make one at once wins."""
         path = self._secret(role)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(value)
-        new.replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as aside:
+            new = Path(aside) / "new"
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(24))
+            if replacing:
+                new.replace(path)
+            else:
+                with suppress(FileExistsError):
+                    os.link(new, path)
 
     def _log_end(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])

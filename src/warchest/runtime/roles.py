@@ -20,7 +20,15 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import make_conninfo
 
-__all__ = ["Role", "clone_database", "create_database", "create_roles", "drop_database", "set_up_database"]
+__all__ = [
+    "Role",
+    "clone_database",
+    "create_database",
+    "create_roles",
+    "drop_database",
+    "is_set_up",
+    "set_up_database",
+]
 
 Admin = Connection[Any]
 
@@ -42,6 +50,20 @@ def set_up_database(admin_dsn: str, *, name: str = "warchest", passwords: Mappin
         _take_turns(admin)
         create_roles(admin, passwords=passwords)
         create_database(admin, name=name)
+
+
+def is_set_up(admin: Admin, *, name: str) -> bool:
+    """Whether ``set_up_database`` was done for this database, to its end."""
+    if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+        return False
+    with _signed_in(_dsn_of(admin, database=name)) as connection:
+        # What is granted inside comes last, and all at once.
+        return bool(
+            connection.execute(
+                "SELECT 1 FROM pg_default_acl JOIN pg_roles ON pg_roles.oid = defaclrole WHERE rolname = %s",
+                [Role.OWNER],
+            ).fetchone()
+        )
 
 
 def create_roles(admin: Admin, *, passwords: Mapping[Role, str]) -> None:
