@@ -109,3 +109,34 @@ class ApiClient(models.Model):
     calls_per_second = models.IntegerField(default=50)
     created_at = models.DateTimeField(db_default=Now())
     revoked_at = models.DateTimeField(null=True)
+
+
+class PersonKey(models.Model):
+    """The key under which documents keep what they must of one person, encrypted; none where the person was erased."""
+
+    player = models.UUIDField(primary_key=True)
+    wrapped = models.BinaryField(max_length=80, null=True)
+    made_at = models.DateTimeField(db_default=Now())
+
+
+class InvoiceDetails(models.Model):
+    """Who a player's invoices are written to, encrypted under the person's key."""
+
+    player = models.UUIDField(primary_key=True)
+    sealed = models.BinaryField()
+    vat_check = models.CharField(max_length=16)
+    vat_checked_at = models.DateTimeField(null=True)
+    vat_check_reference = models.CharField(max_length=80, blank=True, default="")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "invoice details"
+        constraints = [
+            CheckConstraint(
+                name="vat_check_known",
+                condition=Q(vat_check__in=["none", "unchecked", "registered", "not_registered"]),
+            )
+        ]
+        indexes = [
+            models.Index(name="vat_check_waiting", fields=["changed_at"], condition=Q(vat_check="unchecked"))
+        ]

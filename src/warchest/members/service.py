@@ -1,6 +1,6 @@
 """User management as this process offers it."""
 
-from warchest.members import moving_in, operations, queries
+from warchest.members import invoicing, moving_in, operations, queries
 
 
 class LocalMembers:
@@ -34,3 +34,11 @@ class LocalMembers:
     examine_players = staticmethod(moving_in.examine_players)
     take_players = staticmethod(moving_in.take_players)
     by_external_ids = staticmethod(moving_in.by_external_ids)
+    invoice_details = staticmethod(invoicing.invoice_details)
+    keep_invoice_details = staticmethod(invoicing.keep_invoice_details)
+    forget_invoice_details = staticmethod(invoicing.forget_invoice_details)
+    note_vat_check = staticmethod(invoicing.note_vat_check)
+    vat_numbers_to_check = staticmethod(invoicing.vat_numbers_to_check)
+    seal_buyers = staticmethod(invoicing.seal_buyers)
+    unseal_buyer = staticmethod(invoicing.unseal_buyer)
+    destroy_person_key = staticmethod(invoicing.destroy_person_key)

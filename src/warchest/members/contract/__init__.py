@@ -11,6 +11,8 @@ from uuid import UUID
 
 from warchest.kernel.calls import at_most_once, runs_here
 from warchest.kernel.errors import UnableTo
+from warchest.members.contract.invoicing import *  # noqa: F403
+from warchest.members.contract.invoicing import Invoicing
 
 
 class UnableToRegister(UnableTo):
@@ -171,7 +173,7 @@ class DrawnKey:
     start: str
 
 
-class Members(Protocol):
+class Members(Invoicing, Protocol):
     @at_most_once
     def register_player(
         self,
@@ -349,6 +351,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "catalogue.edit": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "document.read": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
+    "document.send": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "api_key.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "certificate.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "administrator.add": frozenset({Role.OWNER}),
