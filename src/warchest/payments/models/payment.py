@@ -1,4 +1,4 @@
-"""Payments' tables. What the database itself keeps of their rules is in ``sql/constraints.sql``."""
+"""Payments, their attempts, the messages about them, and notices."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -13,7 +13,7 @@ from warchest.payments.rules import CREDITED
 from warchest.sdk.payments import Standing
 
 
-def _texts(members: Iterable[StrEnum]) -> list[str]:
+def texts(members: Iterable[StrEnum]) -> list[str]:
     # Plain text, so that migrations stand without today's classes.
     return sorted(member.value for member in members)
 
@@ -53,12 +53,12 @@ class Payment(models.Model):
 
     class Meta:
         constraints = [
-            CheckConstraint(name="payment_status_known", condition=Q(status__in=_texts(Status))),
+            CheckConstraint(name="payment_status_known", condition=Q(status__in=texts(Status))),
             CheckConstraint(name="payment_positive", condition=Q(amount_minor__gt=0, units_minor__gt=0)),
             CheckConstraint(
                 name="payment_credited_by_status",
-                condition=(Q(status__in=_texts(CREDITED)) & _CREDITED)
-                | (~Q(status__in=_texts(CREDITED)) & _NOT_CREDITED),
+                condition=(Q(status__in=texts(CREDITED)) & _CREDITED)
+                | (~Q(status__in=texts(CREDITED)) & _NOT_CREDITED),
             ),
             UniqueConstraint(
                 fields=["provider", "provider_reference"],
@@ -126,9 +126,9 @@ class Message(models.Model):
 
     class Meta:
         constraints = [
-            CheckConstraint(name="message_direction_known", condition=Q(direction__in=_texts(Direction))),
-            CheckConstraint(name="message_exchange_known", condition=Q(exchange__in=_texts(Exchange))),
-            CheckConstraint(name="message_standing_known", condition=Q(standing__in=["", *_texts(Standing)])),
+            CheckConstraint(name="message_direction_known", condition=Q(direction__in=texts(Direction))),
+            CheckConstraint(name="message_exchange_known", condition=Q(exchange__in=texts(Exchange))),
+            CheckConstraint(name="message_standing_known", condition=Q(standing__in=["", *texts(Standing)])),
         ]
         indexes = [
             models.Index(fields=["payment", "id"], name="message_payment"),

@@ -1,10 +1,10 @@
-"""Payments, on one page: what is asked of providers, what they say, and what becomes of a payment by it."""
+"""Payments: what a player pays, how it stands, and what was told to its provider and heard from it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -13,18 +13,10 @@ from warchest.accounting.contract import Quote
 from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
-from warchest.sdk.payments import Ability, Health, Report, Standing, UnableToTrustNotice
-
-__all__ = ["UnableToTrustNotice"]
-
-NOTICE_BYTES_MAX = 64 * 1024
-"""A notice that is longer is refused unread."""
+from warchest.sdk.payments import Report, Standing
 
 RETURN_PATH = "/payments/{payment}/return"
 """Where on the public address the browser comes back to, when the caller named no address of its own."""
-
-NOTICE_PATH = "/api/v1/notices/{provider}"
-"""Where on the public address a provider's notices are received."""
 
 
 class UnableToTopUp(UnableTo):
@@ -39,27 +31,8 @@ class UnableToTopUp(UnableTo):
     )
 
 
-class UnableToUseProvider(UnableTo):
-    reasons = frozenset(
-        {
-            "provider_unknown",  # no such plug-in, or no table for it in the configuration
-            "provider_disabled",  # takes no new payments
-            "provider_misconfigured",  # its table in the configuration does not fit its settings
-            "currency_not_supported",  # the provider cannot take this currency
-            "amount_out_of_range",  # below the least or above the most; both are in the details
-        }
-    )
-    passing = frozenset({"provider_misconfigured"})
-
-
 class UnableToFindPayment(UnableTo):
     reasons = frozenset({"payment_unknown"})
-
-
-class UnableToReceiveNotice(UnableTo):
-    """The notice was refused before anything in it was looked at."""
-
-    reasons = frozenset({"notice_too_large"})
 
 
 class Status(StrEnum):
@@ -170,25 +143,6 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptNotice:
-    """A notice that is safely stored. ``payment`` is None where the provider speaks of a payment that is not ours.
-
-    ``repeated``: the provider had sent it before. ``tries``: how often acting on it failed. ``processed``: nothing is
-    left to do.
-    """
-
-    id: UUID
-    message: UUID
-    provider: str
-    payment: UUID | None
-    report: Report
-    received_at: datetime
-    repeated: bool
-    tries: int
-    processed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Weighed:
     verdict: Verdict
     payment: Payment
@@ -216,41 +170,7 @@ class Waiting:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An installed plug-in. ``problem`` is a sentence where it cannot be used as it is configured."""
-
-    name: str
-    label: str
-    distribution: str
-    version: str
-    enabled: bool
-    methods: tuple[str, ...] = ()
-    currencies: frozenset[str] = frozenset()
-    abilities: frozenset[Ability] = field(default_factory=frozenset)
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AmountLimits:
-    """The least and the most that one payment may be, both included."""
-
-    least: Money
-    most: Money
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedNotices:
-    """How many notices of a provider were refused on a day (UTC), by reason."""
-
-    provider: str
-    day: date
-    reason: str
-    count: int
-    last_at: datetime
-
-
-class Payments(Protocol):
+class PaymentLife(Protocol):
     # Within a journey's transaction.
 
     def open_payment(
@@ -308,24 +228,6 @@ class Payments(Protocol):
         """The browser came back with ``query``: ask the provider. Raises UnableToFindPayment, UnableToUseProvider."""
         ...
 
-    def take_notice(
-        self, *, provider: str, headers: Mapping[str, str], body: bytes, at: datetime
-    ) -> KeptNotice:
-        """Check a notice and store it; a second copy is the first one again.
-
-        Raises UnableToReceiveNotice, UnableToTrustNotice (both only counted), UnableToUseProvider.
-        """
-        ...
-
-    def close_notice(self, *, notice_id: UUID, outcome: str, at: datetime) -> None:
-        """Nothing is left to do about a notice."""
-        ...
-
-    @at_most_once
-    def postpone_notice(self, *, notice_id: UUID, problem: str, at: datetime) -> None:
-        """Acting on a notice failed: it comes again by the schedule."""
-        ...
-
     # Reads.
 
     def payment(self, *, payment_id: UUID) -> Payment:
@@ -372,24 +274,4 @@ class Payments(Protocol):
 
     def due_payments(self, *, at: datetime, limit: int) -> tuple[UUID, ...]:
         """Open payments whose next inquiry is due, the longest due first."""
-        ...
-
-    def due_notices(self, *, at: datetime, limit: int) -> tuple[KeptNotice, ...]:
-        """Stored notices that were not acted on yet and are due, oldest first."""
-        ...
-
-    def refused_notices(self, *, since: date) -> tuple[RefusedNotices, ...]:
-        """Counts of refused notices, newest day first."""
-        ...
-
-    def providers(self) -> tuple[Provider, ...]:
-        """All installed plug-ins, by name; asks nobody."""
-        ...
-
-    def limits(self, *, provider: str, currency: str) -> AmountLimits:
-        """What one payment may amount to. Raises UnableToUseProvider."""
-        ...
-
-    def health(self, *, provider: str) -> Health:
-        """Ask a provider whether it is well; never raises for what it answers."""
         ...
