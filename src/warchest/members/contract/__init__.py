@@ -11,8 +11,13 @@ from uuid import UUID
 
 from warchest.kernel.calls import at_most_once, runs_here
 from warchest.kernel.errors import UnableTo
-from warchest.members.contract.invoicing import *  # noqa: F403
-from warchest.members.contract.invoicing import Invoicing
+from warchest.members.contract.invoicing import ADDRESS_LINE_LENGTH_MAX as ADDRESS_LINE_LENGTH_MAX
+from warchest.members.contract.invoicing import ADDRESS_LINES_MAX as ADDRESS_LINES_MAX
+from warchest.members.contract.invoicing import Buyer as Buyer
+from warchest.members.contract.invoicing import InvoiceDetails as InvoiceDetails
+from warchest.members.contract.invoicing import Invoicing as Invoicing
+from warchest.members.contract.invoicing import UnableToKeepInvoiceDetails as UnableToKeepInvoiceDetails
+from warchest.members.contract.invoicing import VatCheck as VatCheck
 
 
 class UnableToRegister(UnableTo):
