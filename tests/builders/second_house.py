@@ -11,7 +11,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,11 +102,13 @@ class House:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "warchest.cli.main", *arguments]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(*arguments),
-            env=self._environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    def start(self, *arguments: str, log: Path | None = None) -> subprocess.Popen[str]:
+        """What it says goes into the file ``log``; None: to who reads it from a pipe, soon, for a full one stops it."""
+        with log.open("a") if log else nullcontext(subprocess.PIPE) as output:
+            return subprocess.Popen(
+                self.command(*arguments),
+                env=self._environment, cwd=ROOT, text=True, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
 
     def warchest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
