@@ -1,0 +1,1 @@
+"""A ledger of beancount's: Warchest's journals as text, one file each. See `exporter`."""
