@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _DIGITS_IN_GROUPS = re.compile(r"[0-9](?:[ -]?[0-9]){12,}", re.ASCII)
 _FIRST_DIGITS = "23456"
 """What the numbers of payment cards begin with; the other digits belong to airlines, petrol and states."""
+_SECRET_CHARACTERS_MIN = 6
 
 
 def has_right_check_digit(number: str) -> bool:
@@ -32,6 +34,15 @@ def mask_card_numbers(text: str) -> str:
     innocent number too many.
     """
     return _DIGITS_IN_GROUPS.sub(lambda found: _mask_within(found.group()), text)
+
+
+def mask_secrets(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets and tokens that a careless answer repeats; those shorter than six characters stay."""
+    for secret in sorted(
+        {secret for secret in secrets if len(secret) >= _SECRET_CHARACTERS_MIN}, key=len, reverse=True
+    ):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _mask_within(grouped: str) -> str:

@@ -69,6 +69,20 @@ def forgotten_method_is_gone(trial: Trial) -> None:
     payment.expect_taken(None)
 
 
+@STEPS.step(Ability.SAVED_METHODS)
+def nothing_kept_tells_a_token(trial: Trial) -> None:
+    """The token of a saved method stands in ``Instrument.token``, and in nothing that is kept as text."""
+    payment = trial.start(save_method=True)
+    payment.approve()
+    _, token = _token(payment)
+    reports = [payment.report, payment.inquire()]
+    charged = trial.start(payer=payment.payment.payer, saved_method=token, player_present=False)
+    reports += [charged.report, charged.inquire()]
+    for report in reports:
+        texts = (report.raw, report.reason, report.provider_reference, *report.keep.values())
+        expect(not any(token in text for text in texts), "what is kept of a report holds the token")
+
+
 @STEPS.step()
 def instrument_is_told(trial: Trial) -> None:
     """What was paid with has a method and a label, and one fingerprint for one card."""
@@ -86,6 +100,10 @@ def instrument_is_told(trial: Trial) -> None:
 def _saved(trial: Trial) -> tuple[str, str]:
     payment: Followed = trial.start(save_method=True)
     payment.approve()
+    return _token(payment)
+
+
+def _token(payment: Followed) -> tuple[str, str]:
     payment.expect(Standing.SUCCEEDED, "after the player approved and had the method saved")
     instrument = payment.report.instrument or payment.inquire().instrument
     expect(instrument is not None and bool(instrument.token), "the saved method has no token")
