@@ -63,6 +63,8 @@ class Ability(StrEnum):
     DISPUTES = "disputes"  # tells of disputes by notice, and takes evidence
     SETTLEMENT_REPORT = "settlement_report"  # answers what it settled of a day when it is asked
     SETTLEMENT_FILE = "settlement_file"  # reads the settlement files that its provider sends
+    BANK_STATEMENT = "bank_statement"  # reads statements of our bank account: it is a ``bank.BankFiles`` too
+    PAYOUT_FILE = "payout_file"  # writes orders for our bank: it is a ``bank.BankFiles`` too
 
 
 class UnableToTrustNotice(UnableTo):
