@@ -34,7 +34,8 @@ class DownlineMember(BaseModel):
 
 
 class CommissionShape(BaseModel):
-    """``sale`` is what was bought, ``journal_entry`` this purchase's, ``base`` what was paid for it without tax."""
+    """``sale`` is what was bought, ``journal_entry`` this purchase's, ``base`` what was paid for it without tax, ``taken_back``
+    the part of ``amount`` that went when the buyer got money back."""
 
     id: str
     sale: str
@@ -42,6 +43,7 @@ class CommissionShape(BaseModel):
     buyer: str
     level: int
     amount: Amount
+    taken_back: Amount
     base: Amount
     rate_bps: int
     explanation: str
@@ -91,6 +93,7 @@ def list_commissions(
                 buyer=str(commission.buyer),
                 level=commission.level,
                 amount=Amount.of(commission.amount),
+                taken_back=Amount.of(commission.taken_back),
                 base=Amount.of(commission.base),
                 rate_bps=commission.rate_bps,
                 explanation=explanation_of(commission),

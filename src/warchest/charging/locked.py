@@ -33,6 +33,8 @@ class Use(StrEnum):
     EXPIRY = "expiry"
     LEAVE = "leave"
     """Into another cluster."""
+    REFUND = "refund"
+    """Out of the house, with the money that was paid."""
 
 
 @dataclass(slots=True)

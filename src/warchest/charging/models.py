@@ -92,7 +92,8 @@ class Lot(models.Model):
 
 
 class LotSlice(models.Model):
-    """What was taken of one lot at once: by a spend, into another wallet or cluster, or when its term ended. Append-only.
+    """What was taken of one lot at once: by a spend, a refund, into another wallet or cluster, or when its term ended.
+    Append-only.
 
     Only ``charging_take`` writes here, which shrinks the lot by the same: so no slice lacks its lot, and no foreign key
     has to look for it at every sale.
@@ -114,7 +115,8 @@ class LotSlice(models.Model):
             ),
             CheckConstraint(name="slice_names_entry", condition=~Q(reference="")),
             CheckConstraint(
-                name="slice_use_known", condition=Q(use__in=["spend", "transfer", "expiry", "leave"])
+                name="slice_use_known",
+                condition=Q(use__in=["spend", "transfer", "expiry", "leave", "refund"]),
             ),
         ]
         indexes = [models.Index(fields=["reference"], name="slice_reference")]
@@ -187,3 +189,27 @@ class Transfer(models.Model):
             models.Index(name="transfer_sender", fields=["sender_id", "-occurred_at"]),
             models.Index(name="transfer_recipient", fields=["recipient_id", "-occurred_at"]),
         ]
+
+
+class DebtMovement(models.Model):
+    """A debt of a player came about (positive) or part of it is gone (negative). Append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    player_id = models.UUIDField()
+    kind = models.CharField(max_length=12)
+    minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reference = models.CharField(max_length=80)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                name="debt_kind_of_sign",
+                condition=Q(kind="incurred", minor__gt=0)
+                | Q(kind__in=["set_off", "written_off", "undone"], minor__lt=0),
+            ),
+            UniqueConstraint(name="debt_moved_once", fields=["reference", "kind", "player_id", "currency"]),
+        ]
+        indexes = [models.Index(name="debt_player", fields=["player_id", "id"])]

@@ -41,13 +41,13 @@ def return_units(
             raise UnableToReturn("return_key_reused")
         return tuple(map(queries.as_lot, again))
 
-    unreturned = _unreturned(slices.values(), given)
-    wanted = sum(part.units_minor for part in unreturned) if units is None else units.minor
-    parts = rules.give_back(unreturned, units_minor=wanted)
+    left = unreturned(slices.values(), given)
+    wanted = sum(part.units_minor for part in left) if units is None else units.minor
+    parts = rules.give_back(left, units_minor=wanted)
     if not parts:
         raise UnableToReturn("return_exceeds_spend")
     return _open(
-        _cut_off(
+        cut_off(
             slices[part.slice_id].lot,
             slice_id=part.slice_id,
             wallet=player,
@@ -93,7 +93,7 @@ def lots_of(takings: Sequence[Taking], *, wallet: UUID, reference: str) -> tuple
     """Open a lot in a wallet for each slice that was taken of transferable lots."""
     parents = LotRow.objects.in_bulk([taking.cut.lot.lot_id for taking in takings])
     return _open(
-        _cut_off(
+        cut_off(
             parents[taking.cut.lot.lot_id],
             slice_id=taking.slice_id,
             wallet=wallet,
@@ -106,7 +106,7 @@ def lots_of(takings: Sequence[Taking], *, wallet: UUID, reference: str) -> tuple
     )
 
 
-def _unreturned(slices: Iterable[SliceRow], given: Iterable[LotRow]) -> list[Unreturned]:
+def unreturned(slices: Iterable[SliceRow], given: Iterable[LotRow]) -> list[Unreturned]:
     """What of the slices was not given back yet, in their order of use."""
     left = {row.id: [row.units_minor, row.consideration_minor] for row in slices}
     for lot in given:
@@ -115,7 +115,7 @@ def _unreturned(slices: Iterable[SliceRow], given: Iterable[LotRow]) -> list[Unr
     return [Unreturned(slice_id, *amounts) for slice_id, amounts in left.items()]
 
 
-def _cut_off(
+def cut_off(
     parent: LotRow,
     *,
     slice_id: UUID,

@@ -128,6 +128,21 @@ def give_back(slices: Sequence[Unreturned], *, units_minor: int) -> list[Part] |
     return None if wanted else parts
 
 
+def units_for(wanted_minor: int, *, units_minor: int, consideration_minor: int) -> int:
+    """How many of ``units_minor`` leave with ``wanted_minor`` of the ``consideration_minor`` that was paid for them.
+
+    The nearest whole number of their share, so that what is left keeps its rate; all of them with all of it, and at least
+    one on either side else. 0 where nothing is wanted, or where a single minor unit would have to be divided.
+    """
+    if wanted_minor <= 0 or wanted_minor > consideration_minor:
+        return 0
+    if wanted_minor == consideration_minor:
+        return units_minor
+    if units_minor < 2:
+        return 0
+    return max(1, min(units_minor - 1, share(units_minor, part=wanted_minor, whole=consideration_minor)))
+
+
 def term_after_return(expires_at: datetime | None, *, at: datetime) -> datetime | None:
     """When units expire that come back at ``at``: with the lot that they were taken from.
 

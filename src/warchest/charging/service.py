@@ -1,6 +1,7 @@
 """Charging as this process offers it."""
 
-from warchest.charging import across, expiry, holds, moving_in, operations, queries, returns
+from warchest.charging import across, expiry, holds, moving_in, operations, queries, refunds, returns
+from warchest.charging import debts as owed
 from warchest.charging import transfers as remembered
 
 
@@ -36,3 +37,12 @@ class LocalCharging:
     open_wallets = staticmethod(moving_in.open_wallets)
     fund_set = staticmethod(moving_in.fund_set)
     count_lots = staticmethod(moving_in.count_lots)
+    trace_lot = staticmethod(refunds.trace_lot)
+    lots_by_reference = staticmethod(refunds.lots_by_reference)
+    set_apart_for_refund = staticmethod(refunds.set_apart_for_refund)
+    take_refunded = staticmethod(refunds.take_refunded)
+    put_back_refunded = staticmethod(refunds.put_back_refunded)
+    take_back_spent = staticmethod(refunds.take_back_spent)
+    note_debt = staticmethod(owed.note_debt)
+    debts = staticmethod(owed.debts)
+    debt_movements = staticmethod(owed.debt_movements)

@@ -46,6 +46,7 @@ class UnableToPlanCommissions(UnableTo):
 
 class CommissionState(StrEnum):
     ON_HOLD = "on_hold"
+    REVERSED = "reversed"  # all of it was taken back, since the buyer got the price back
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Commission:
     """What one sponsor earns from one sale in one currency, with all that explains it.
 
     ``sale`` is the subscription that was bought, ``entry_id`` the journal entry of this purchase. ``base`` is what was
-    paid in real money, without tax.
+    paid in real money, without tax. ``taken_back`` is the part of ``amount`` that went when the buyer got money back.
     """
 
     id: UUID
@@ -160,6 +161,7 @@ class Commission:
     amount: Money
     state: CommissionState
     earned_at: datetime
+    taken_back: Money
 
     @property
     def exact_minor(self) -> Decimal:
@@ -220,6 +222,16 @@ class Referrals(Protocol):
         Each base is split by the plan's rates, the house keeping the rest, so that the parts sum to the whole; a level
         without a sponsor stays with the house. Answers, for each sale, what its entry owes to each sponsor in each
         currency, nothing of zero.
+        """
+        ...
+
+    def reverse(
+        self, *, entry_id: UUID, base: Money, reference: str, at: datetime
+    ) -> tuple[OwedCommission, ...]:
+        """Take commissions of a purchase back, for so much of its base, in this currency: what each sponsor loses.
+
+        Parts of one purchase sum to its commissions, to the last minor unit. ``reference`` is the key of the journal entry;
+        for one purchase it is used once.
         """
         ...
 

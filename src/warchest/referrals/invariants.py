@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
@@ -11,6 +12,7 @@ from django.db.models import Sum
 from warchest.ledger.contract import Entry, Kept, Ledger
 from warchest.referrals.contract import ON_HOLD_BOOK, CommissionState
 from warchest.referrals.models import Commission as CommissionRow
+from warchest.referrals.models import CommissionReversal as ReversalRow
 from warchest.runtime.invariants import Invariant
 from warchest.runtime.services import services
 
@@ -37,7 +39,12 @@ def _on_hold_and_books() -> Iterable[str]:
         .annotate(minor=Sum("amount_minor"))
         .order_by("sponsor", "currency")
     )
-    earned = {(str(row["sponsor"]), row["currency"]): int(row["minor"]) for row in sums}
+    earned = Counter({(str(row["sponsor"]), row["currency"]): int(row["minor"]) for row in sums})
+    back = ReversalRow.objects.values("commission__sponsor", "commission__currency").annotate(
+        minor=Sum("amount_minor")
+    )
+    for row in back.order_by():
+        earned[str(row["commission__sponsor"]), row["commission__currency"]] -= int(row["minor"])
     for place in sorted(booked.keys() | earned.keys()):
         if booked.get(place, 0) != earned.get(place, 0):
             sponsor, unit = place
@@ -59,6 +66,13 @@ def _kept(sponsor: str, unit: str, entries: Sequence[Entry] | None) -> Iterator[
     sums = rows.values_list("entry_id").annotate(minor=Sum("amount_minor")).order_by("entry_id")
     for entry_id, minor in sums.iterator():
         yield Kept(entry=entry_id, minor=int(minor), record=f"the commission of entry {entry_id}")
+    back = ReversalRow.objects.filter(commission__sponsor=sponsor, commission__currency=unit)
+    if entries is not None:
+        back = back.filter(reference__in=[entry.key for entry in entries])
+    for key, minor in (
+        back.values_list("reference").annotate(minor=Sum("amount_minor")).order_by("reference").iterator()
+    ):
+        yield Kept(entry=key, minor=-int(minor), record=f"what {key} took back of commissions")
 
 
 def _loops() -> Iterable[str]:

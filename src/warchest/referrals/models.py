@@ -74,10 +74,32 @@ class Commission(models.Model):
             ),
             CheckConstraint(
                 name="commission_state_known",
-                condition=Q(state__in=[state.value for state in CommissionState]),
+                condition=Q(state__in=[CommissionState.ON_HOLD.value]),
             ),
         ]
         indexes = [
             models.Index(fields=["sponsor", "-id"], name="commission_sponsor"),
             models.Index(fields=["sale"], name="commission_sale"),
         ]
+
+
+class CommissionReversal(models.Model):
+    """Part of a commission that was taken back because the buyer got part of the price back. Append-only.
+
+    ``base_minor`` is that part of the base, ``reference`` the key of the journal entry.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    commission = models.ForeignKey(Commission, on_delete=models.PROTECT, related_name="reversals")
+    base_minor = models.BigIntegerField()
+    amount_minor = models.BigIntegerField()
+    reference = models.CharField(max_length=80)
+    reversed_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["commission", "reference"], name="commission_reversed_once"),
+            CheckConstraint(name="reversal_positive", condition=Q(base_minor__gt=0, amount_minor__gte=0)),
+        ]
+        indexes = [models.Index(fields=["reference"], name="reversal_reference")]

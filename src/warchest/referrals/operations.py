@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+
 from warchest.accounting.contract import OwedCommission
 from warchest.kernel.codes import random_code
 from warchest.kernel.ids import new_id
+from warchest.kernel.money import Money
 from warchest.referrals import queries, rules
 from warchest.referrals.contract import (
     LEVELS_MAX,
@@ -18,11 +22,15 @@ from warchest.referrals.contract import (
     UnableToJoin,
     UnableToPlanCommissions,
 )
+from warchest.referrals.models import Commission as CommissionRow
 from warchest.referrals.models import CommissionPlan as CommissionPlanRow
+from warchest.referrals.models import CommissionReversal as ReversalRow
 from warchest.referrals.models import Node as NodeRow
 from warchest.runtime import statements
+from warchest.runtime.services import services
 
 _CODES_TRIED_MAX = 10
+_LOCK_SALE = "SELECT pg_advisory_xact_lock(hashtextextended('commissions of ' || %s, 0))"
 _EARN = "SELECT number, sponsors FROM referrals_earn(%s) ORDER BY number"
 
 
@@ -100,3 +108,38 @@ def earn_set(*, sales: Sequence[Sale]) -> tuple[tuple[OwedCommission, ...], ...]
                 if share
             ]
     return tuple(map(tuple, owed))
+
+
+def reverse(*, entry_id: UUID, base: Money, reference: str, at: datetime) -> tuple[OwedCommission, ...]:
+    with services.database("referrals").cursor() as cursor:
+        cursor.execute(_LOCK_SALE, [str(entry_id)])
+    earned = (
+        CommissionRow.objects.filter(entry_id=entry_id, currency=base.currency.code)
+        .annotate(
+            base_back=Coalesce(Sum("reversals__base_minor"), 0),
+            amount_back=Coalesce(Sum("reversals__amount_minor"), 0),
+        )
+        .order_by("level")
+    )
+    reversals = []
+    for row in earned:
+        back = min(base.minor, row.base_minor - row.base_back)
+        if back <= 0:
+            continue
+        # By the sum of all parts, so that a sale that is taken back in many takes back every cent, and no more.
+        whole = rules.share_of(row.amount_minor, part=row.base_back + back, whole=row.base_minor)
+        reversals.append(
+            ReversalRow(
+                commission=row,
+                base_minor=back,
+                amount_minor=whole - row.amount_back,
+                reference=reference,
+                reversed_at=at,
+            )
+        )
+    ReversalRow.objects.bulk_create(reversals)
+    return tuple(
+        OwedCommission(sponsor=part.commission.sponsor, amount=Money(part.amount_minor, base.currency))
+        for part in reversals
+        if part.amount_minor
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from warchest.kernel import codes
 from warchest.kernel.currency import currency
@@ -25,6 +26,7 @@ from warchest.referrals.contract import (
 )
 from warchest.referrals.models import Commission as CommissionRow
 from warchest.referrals.models import CommissionPlan as CommissionPlanRow
+from warchest.referrals.models import CommissionReversal as ReversalRow
 from warchest.referrals.models import Node as NodeRow
 from warchest.runtime.facts import Facts
 from warchest.runtime.services import services
@@ -143,7 +145,15 @@ def commission_plan(*, at: datetime) -> CommissionPlan:
 
 
 def commissions(*, player: UUID, cursor: str = "", limit: int = 50) -> Commissions:
-    rows = CommissionRow.objects.filter(sponsor=player).order_by("-id")
+    back = ReversalRow.objects.filter(commission=OuterRef("pk")).values("commission")
+    back_minor = Subquery(
+        back.annotate(minor=Sum("amount_minor")).values("minor"), output_field=BigIntegerField()
+    )
+    rows = (
+        CommissionRow.objects.filter(sponsor=player)
+        .annotate(back_minor=Coalesce(back_minor, 0))
+        .order_by("-id")
+    )
     if cursor:
         try:
             rows = rows.filter(id__lt=UUID(cursor))
@@ -177,8 +187,11 @@ def _commissions(rows: QuerySet[CommissionRow]) -> tuple[Commission, ...]:
             base=Money(row.base_minor, currency(row.currency)),
             rate_bps=row.rate_bps,
             amount=Money(row.amount_minor, currency(row.currency)),
-            state=CommissionState(row.state),
+            state=CommissionState.REVERSED
+            if row.back_minor == row.amount_minor
+            else CommissionState(row.state),
             earned_at=row.earned_at,
+            taken_back=Money(row.back_minor, currency(row.currency)),
         )
         for row in rows
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from warchest.kernel.money import Money
 
@@ -16,3 +17,8 @@ def shares(base: Money, *, rates_bps: Sequence[int]) -> tuple[tuple[Money, ...],
     """
     *levels, rest = base.split([*rates_bps, WHOLE_BPS - sum(rates_bps)])
     return tuple(levels), rest
+
+
+def share_of(amount_minor: int, *, part: int, whole: int) -> int:
+    """``part``/``whole`` of an amount in minor units, rounded half to even."""
+    return round(Fraction(amount_minor * part, whole))

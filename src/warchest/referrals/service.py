@@ -9,6 +9,7 @@ class LocalReferrals:
     join = staticmethod(operations.join)
     add_commission_plan = staticmethod(operations.add_commission_plan)
     earn_set = staticmethod(operations.earn_set)
+    reverse = staticmethod(operations.reverse)
     by_code = staticmethod(queries.by_code)
     node = staticmethod(queries.node)
     upline = staticmethod(queries.upline)

@@ -27,6 +27,13 @@ class UnableToGrant(UnableTo):
     reasons = frozenset({"ends_too_late"})
 
 
+class UnableToWithhold(UnableTo):
+    """No time was cut off."""
+
+    reasons = frozenset({"time_gone"})  # it was served, or withheld for something else, since somebody looked
+    passing = reasons
+
+
 class UnableToTakeOver(UnableTo):
     """No term of an older system was added."""
 
@@ -227,6 +234,26 @@ class GrantCount:
     net: tuple[Money, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """What of a grant lies ahead, in seconds of its whole length, and what of its price is not earned, per currency."""
+
+    grant: UUID
+    place: Place
+    seconds: int
+    of_seconds: int
+    net: tuple[Money, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Time that was cut off the unserved end of a grant, and ``net``, what had been paid for it without tax."""
+
+    grant: UUID
+    seconds: int
+    net: Money
+
+
 class Subscriptions(Protocol):
     def lock_set(self, *, places: Sequence[Place]) -> dict[Place, Subscription]:
         """Let nobody else begin or prolong these subscriptions until the transaction ends; answers those that exist.
@@ -263,6 +290,33 @@ class Subscriptions(Protocol):
 
         Raises UnableToGrant.
         """
+        ...
+
+    # Time that is taken back for money that goes back.
+
+    def unserved(self, *, grant_ids: Sequence[UUID], at: datetime) -> dict[UUID, Unserved]:
+        """Those of the grants that have time ahead or something left to earn."""
+        ...
+
+    @at_most_once
+    def withhold(self, *, reference: UUID, withheld: Sequence[Withheld], at: datetime) -> None:
+        """Cut time off the unserved ends of grants whose subscriptions are locked; what was granted behind them moves up.
+
+        Raises UnableToWithhold for all of them together.
+        """
+        ...
+
+    def take_withheld(self, *, reference: UUID, entry_key: str, at: datetime) -> tuple[Withheld, ...]:
+        """The time is gone: the journey takes its price out of deferred revenue. Repeated it answers nothing."""
+        ...
+
+    @at_most_once
+    def return_withheld(self, *, reference: UUID, at: datetime) -> tuple[Withheld, ...]:
+        """The time is granted again, from the moment ``at`` or behind what is left; its price is earned then."""
+        ...
+
+    def withheld_place(self, *, reference: UUID) -> tuple[Place, ...]:
+        """The subscriptions that time is withheld from: to be locked before it is taken or given back."""
         ...
 
     def preview(self, *, player: UUID, online_service: UUID, term: Term, zone: str, at: datetime) -> Period:

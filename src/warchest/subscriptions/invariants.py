@@ -14,6 +14,7 @@ from warchest.runtime.services import services
 from warchest.subscriptions import queries
 from warchest.subscriptions.contract import DEFERRED_BOOK
 from warchest.subscriptions.models import Recognition as RecognitionRow
+from warchest.subscriptions.models import Withholding as WithholdingRow
 
 # The latest stretch is covered by its terms without a gap: they never overlap, so their lengths must sum to its own.
 _BROKEN_STRETCHES = """
@@ -41,6 +42,8 @@ _RECOGNISED = """
 _KEPT = """
     SELECT coalesce(g.entry_id::text, ''), 'grant ' || g.id,
            d.net_minor - d.recognised_minor
+               + coalesce((SELECT sum(w.net_minor) FROM subscriptions_withholding AS w
+                            WHERE w.grant_id = g.id AND w.currency = d.currency), 0)
                + CASE WHEN d.ends_at <= run.until THEN d.net_minor
                       WHEN d.starts_at < run.until
                       THEN div(d.net_minor * floor(extract(epoch FROM run.until - d.starts_at)),
@@ -50,7 +53,8 @@ _KEPT = """
       JOIN subscriptions_grant AS g ON g.id = d.grant_id
       LEFT JOIN LATERAL (SELECT (max(r.day) + 1)::timestamp AT TIME ZONE 'UTC' AS until
                            FROM subscriptions_recognition AS r WHERE r.recorded_at >= g.recorded_at) AS run ON true
-     WHERE d.currency = %(currency)s {of}
+     -- What is granted again was deferred under the entry of the grant that it was cut from.
+     WHERE d.currency = %(currency)s AND g.reference NOT LIKE 'withheld:%%' {of}
      ORDER BY g.id"""
 _OF_ENTRIES = "AND (g.id = ANY (%(grants)s) OR g.source <> 'paid' AND g.entry_id = ANY (%(entries)s))"
 _GRANT_IN_KEY = re.compile("subscription:([0-9a-f-]{36})")
@@ -66,6 +70,12 @@ def _deferred_kept(unit: str, entries: Sequence[Entry] | None) -> Iterator[Kept]
         cursor.execute(_KEPT.format(of="" if entries is None else _OF_ENTRIES), values)
         for entry_id, grant, minor in cursor:
             yield Kept(entry=UUID(entry_id) if entry_id else "", minor=int(minor), record=grant)
+    # Of what was given back to payers, entry by entry.
+    taken = WithholdingRow.objects.filter(state="taken", currency=unit, net_minor__gt=0).order_by("id")
+    for part in taken:
+        yield Kept(
+            entry=part.entry_key, minor=-part.net_minor, record=f"what was withheld of grant {part.grant_id}"
+        )
     runs = RecognitionRow.objects.filter(currency=unit).order_by("day", "run")
     for day, run, minor in runs.values_list("day", "run", "amount_minor"):
         key = f"recognise:{day.isoformat()}" + (f":{run}" if run > 1 else "")

@@ -39,7 +39,7 @@ class Subscription(models.Model):
 
 
 class Grant(models.Model):
-    """A term added to a subscription, and why. Append-only; terms of one subscription never overlap."""
+    """A term added to a subscription, and why; terms of one subscription never overlap. Its unserved end may be cut off."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="grants")
@@ -55,7 +55,8 @@ class Grant(models.Model):
     class Meta:
         constraints = [
             CheckConstraint(name="grant_source_known", condition=Q(source__in=_SOURCES)),
-            CheckConstraint(name="grant_ends_later", condition=Q(ends_at__gt=F("starts_at"))),
+            # Nothing is left of one that was taken back whole.
+            CheckConstraint(name="grant_ends_later", condition=Q(ends_at__gte=F("starts_at"))),
         ]
         # A sale's entry names the grant in its key: no sale has to be found by its entry, and none pays for the index.
         indexes = [
@@ -80,7 +81,7 @@ class Deferral(models.Model):
     class Meta:
         constraints = [
             UniqueConstraint(fields=["grant", "currency"], name="deferral_once"),
-            CheckConstraint(name="deferral_positive", condition=Q(net_minor__gt=0)),
+            CheckConstraint(name="deferral_positive", condition=Q(net_minor__gte=0)),
             CheckConstraint(
                 name="recognised_within_deferral",
                 condition=Q(recognised_minor__gte=0, recognised_minor__lte=F("net_minor")),
@@ -91,6 +92,39 @@ class Deferral(models.Model):
                 fields=["starts_at"], condition=Q(recognised_minor__lt=F("net_minor")), name="deferral_open"
             )
         ]
+
+
+class Withholding(models.Model):
+    """Time that was cut off a grant for a refund, and what had been paid for it without tax: held, then taken or given back.
+
+    ``reference`` names what it is withheld for.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    reference = models.UUIDField()
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="withholdings")
+    seconds = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    net_minor = models.BigIntegerField()
+    state = models.CharField(max_length=8, default="held")
+    held_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    entry_key = models.CharField(max_length=80, blank=True, default="")
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="withheld_positive", condition=Q(seconds__gte=0, net_minor__gte=0)),
+            CheckConstraint(
+                name="withheld_state_known", condition=Q(state__in=["held", "taken", "returned"])
+            ),
+            CheckConstraint(
+                name="withheld_decided",
+                condition=Q(state="held", decided_at__isnull=True)
+                | ~Q(state="held") & Q(decided_at__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(name="withholding_reference", fields=["reference"])]
 
 
 class Recognition(models.Model):

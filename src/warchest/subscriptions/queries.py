@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from warchest.subscriptions.contract import (
 from warchest.subscriptions.models import Deferral as DeferralRow
 from warchest.subscriptions.models import Grant as GrantRow
 from warchest.subscriptions.models import Subscription as SubscriptionRow
+from warchest.subscriptions.models import Withholding as WithholdingRow
 
 
 def subscription(*, subscription_id: UUID) -> Subscription:
@@ -130,13 +132,21 @@ def deferrals(*, grant_id: UUID) -> tuple[Deferral, ...]:
 
 
 def deferred() -> Mapping[str, int]:
+    """What is deferred and not earned, with what is withheld of it, per currency in minor units."""
+    left = Counter({code: minor for code, minor in _unearned()})
+    held = WithholdingRow.objects.filter(state="held").values("currency").annotate(minor=Sum("net_minor"))
+    left.update({row["currency"]: int(row["minor"]) for row in held.order_by("currency")})
+    return left
+
+
+def _unearned() -> Iterator[tuple[str, int]]:
     sums = (
         DeferralRow.objects.filter(recognised_minor__lt=F("net_minor"))
         .values("currency")
         .annotate(left_minor=Sum(F("net_minor") - F("recognised_minor")))
         .order_by("currency")
     )
-    return {row["currency"]: int(row["left_minor"]) for row in sums}
+    return ((row["currency"], int(row["left_minor"])) for row in sums)
 
 
 def subscription_of(row: SubscriptionRow) -> Subscription:

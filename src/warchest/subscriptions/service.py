@@ -1,6 +1,6 @@
 """Subscriptions as this process offers them."""
 
-from warchest.subscriptions import moving_in, operations, queries, tokens
+from warchest.subscriptions import moving_in, operations, queries, tokens, withholding
 
 
 class LocalSubscriptions:
@@ -9,6 +9,11 @@ class LocalSubscriptions:
     lock_set = staticmethod(operations.lock_set)
     grant = staticmethod(operations.grant)
     grant_set = staticmethod(operations.grant_set)
+    unserved = staticmethod(withholding.unserved)
+    withhold = staticmethod(withholding.withhold)
+    withheld_place = staticmethod(withholding.withheld_place)
+    take_withheld = staticmethod(withholding.take_withheld)
+    return_withheld = staticmethod(withholding.return_withheld)
     recognise = staticmethod(operations.recognise)
     preview = staticmethod(queries.preview)
     subscription = staticmethod(queries.subscription)

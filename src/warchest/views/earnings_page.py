@@ -71,7 +71,8 @@ def _earned_since(player: UUID, since: datetime) -> Mapping[str, Money]:
             if item.earned_at < since:
                 return sums
             code = item.amount.currency.code
-            sums[code] = sums[code] + item.amount if code in sums else item.amount
+            kept = item.amount - item.taken_back
+            sums[code] = sums[code] + kept if code in sums else kept
         cursor = page.next_cursor
         if not cursor:
             break

@@ -18,6 +18,20 @@ from warchest.charging.contract.moving_in import (
     MovingIn,
     WalletDraft,
 )
+from warchest.charging.contract.refunds import (
+    DEBT_BOOK,
+    REFUND_PURPOSE,
+    Bonus,
+    Debt,
+    DebtKind,
+    DebtMovement,
+    LotTrace,
+    Refunding,
+    SetApart,
+    SpentPart,
+    UnableToSettleDebt,
+    UnableToTakeBack,
+)
 from warchest.charging.contract.transfers import (
     TRANSFER_MESSAGE_LENGTH_MAX,
     TRANSFER_PURPOSE,
@@ -48,12 +62,18 @@ from warchest.charging.contract.wallets import (
 )
 
 __all__ = [
+    "DEBT_BOOK",
+    "REFUND_PURPOSE",
     "TRANSFER_MESSAGE_LENGTH_MAX",
     "TRANSFER_PURPOSE",
     "WALLET_BOOK",
+    "Bonus",
     "CapturedHold",
     "Charging",
     "Crossing",
+    "Debt",
+    "DebtKind",
+    "DebtMovement",
     "Direction",
     "ExpiredLot",
     "Holds",
@@ -61,11 +81,15 @@ __all__ = [
     "LotCount",
     "LotDraft",
     "LotTerms",
+    "LotTrace",
     "Moved",
     "MovingIn",
+    "Refunding",
+    "SetApart",
     "Slice",
     "Source",
     "Spend",
+    "SpentPart",
     "Transfer",
     "TransferPart",
     "TransferState",
@@ -73,7 +97,9 @@ __all__ = [
     "UnableToFindTransfer",
     "UnableToFinishTransfer",
     "UnableToReturn",
+    "UnableToSettleDebt",
     "UnableToSpend",
+    "UnableToTakeBack",
     "UnableToTransfer",
     "Wallet",
     "WalletDraft",
@@ -82,5 +108,5 @@ __all__ = [
 ]
 
 
-class Charging(Wallets, Transfers, Holds, MovingIn, Protocol):
+class Charging(Wallets, Transfers, Holds, Refunding, MovingIn, Protocol):
     """Everything that charging is asked."""

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language, pgettext, to_locale
+from django.utils.translation import get_language, pgettext_lazy, to_locale
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -74,6 +74,12 @@ def qr_picture(text: str) -> SafeString:
     return mark_safe(picture)
 
 
+_STATES = {
+    CommissionState.ON_HOLD: pgettext_lazy("state of a commission", "waiting"),
+    CommissionState.REVERSED: pgettext_lazy("state of a commission", "taken back, the purchase was refunded"),
+}
+
+
 def _line(line: EarnedLine) -> dict[str, object]:
     commission = line.commission
     return {
@@ -84,9 +90,8 @@ def _line(line: EarnedLine) -> dict[str, object]:
         "rate": rate_in_words(commission.rate_bps),
         "base": commission.base,
         "amount": commission.amount,
-        "why": pgettext("state of a commission", "waiting")
-        if commission.state is CommissionState.ON_HOLD
-        else None,
+        "why": _STATES.get(commission.state) or None,
+        "taken_back": commission.taken_back or None,
     }
 
 
