@@ -292,6 +292,14 @@ class TrialLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the journal: how many entries it has, and the sums of every book and currency over them."""
+
+    entries: int
+    lines: tuple[TrialLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Folding:
     """How far the journal is folded into indexed postings and sums. Reads are true whatever this says: they add what
     lies behind; a long tail only makes them slow. ``behind`` counts positions, a few of which may be gaps."""
@@ -514,6 +522,10 @@ class Ledger(Protocol):
 
     def sums_of_reference(self, *, reference: str) -> tuple[TrialLine, ...]:
         """Sums of every book and currency over the entries of one business document. Reads all of them."""
+        ...
+
+    def stretch(self, *, after: int, upto: int) -> Stretch:
+        """The entries behind one position up to another. Reads all of them."""
         ...
 
     def accounts(

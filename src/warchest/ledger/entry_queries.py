@@ -9,7 +9,7 @@ from uuid import UUID
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
-from warchest.ledger.contract import AccountRef, BookKind, Entry, EntryFilter, Leg, Side, TrialLine
+from warchest.ledger.contract import AccountRef, BookKind, Entry, EntryFilter, Leg, Side, Stretch, TrialLine
 from warchest.runtime.services import services
 
 _COLUMNS = """
@@ -126,6 +126,20 @@ def _entries_of_few(legs: str, values: Mapping[str, object]) -> list[UUID] | Non
 
 
 def sums_of_reference(*, reference: str) -> tuple[TrialLine, ...]:
+    return _sums(_OF_REFERENCE, {"reference": reference})
+
+
+def stretch(*, after: int, upto: int) -> Stretch:
+    part = {"after": after, "upto": upto}
+    within = "e.position > %(after)s AND e.position <= %(upto)s"
+    with services.database("ledger").cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ledger_everyentry AS e WHERE {within}", part)
+        ((entries,),) = cursor.fetchall()
+    return Stretch(entries, _sums(within, part))
+
+
+def _sums(entries: str, values: Mapping[str, object]) -> tuple[TrialLine, ...]:
+    """Sums of every book and currency over the entries ``e`` that meet a condition."""
     with services.database("ledger").cursor() as cursor:
         cursor.execute(
             f"""
@@ -135,13 +149,13 @@ def sums_of_reference(*, reference: str) -> tuple[TrialLine, ...]:
               FROM (SELECT l.account, l.side, sum(l.amount) AS amount
                       FROM ledger_everyentry AS e,
                            unnest(e.accounts, string_to_array(e.sides, NULL), e.amounts) AS l(account, side, amount)
-                     WHERE {_OF_REFERENCE}
+                     WHERE {entries}
                      GROUP BY l.account, l.side) AS part
               JOIN ledger_account AS a ON a.id = part.account
               JOIN ledger_book AS book ON book.code = a.book_id
              GROUP BY book.code, book.kind, book.side, a.currency
              ORDER BY book.code, a.currency""",
-            {"reference": reference},
+            values,
         )
         return tuple(
             TrialLine(code, BookKind(kind), Side(side), unit, int(debits), int(credits))

@@ -49,6 +49,7 @@ class LocalLedger:
     count_entries_of = staticmethod(entry_queries.count_entries_of)
     trial_balance = staticmethod(queries.trial_balance)
     sums_of_reference = staticmethod(entry_queries.sums_of_reference)
+    stretch = staticmethod(entry_queries.stretch)
     accounts = staticmethod(account_queries.accounts)
     books = staticmethod(account_queries.books)
     book_sums_by_owner = staticmethod(queries.book_sums_by_owner)

@@ -258,7 +258,8 @@ class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. ``services`` names the database of each service that does not live in the coordinator's.
     ``providers`` holds one table for each payment plug-in, by the name of its entry point; a value
-    ``"file:NAME"`` in it is what the file of that name in the home holds, so that secrets need not stand here."""
+    ``"file:NAME"`` in it is what the file of that name in the home holds, so that secrets need not stand here. ``erp`` is the
+    same for exporters to accounting systems."""
 
     community: Community = Community()
     entity: Entity = Entity()
@@ -275,6 +276,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backup: Backup = Backup()
     telemetry: Telemetry = Telemetry()
     providers: dict[str, dict[str, Any]] = {}
+    erp: dict[str, dict[str, Any]] = {}
     webhooks: tuple[Webhook, ...] = ()
 
     @property
@@ -315,10 +317,11 @@ def read(file: Path) -> Configuration:
         ):
             if value := os.environ.get(variable):
                 raw.setdefault(table, {})[field] = kind(value)
-        raw["providers"] = {
-            name: {field: _from_file(value) for field, value in table.items()}
-            for name, table in raw.get("providers", {}).items()
-        }
+        for plugins in ("providers", "erp"):
+            raw[plugins] = {
+                name: {field: _from_file(value) for field, value in table.items()}
+                for name, table in raw.get(plugins, {}).items()
+            }
         for joined in raw.get("broker", {}).get("gateways", {}).values():
             joined["password"] = _from_file(joined.get("password", ""))
         return msgspec.convert(raw, Configuration)
@@ -347,6 +350,7 @@ def _withdrawn(found: Configuration, aside: set_aside.SetAside) -> Configuration
         backup=Backup(),
         telemetry=msgspec.structs.replace(found.telemetry, otlp=""),
         providers={},
+        erp={},
         webhooks=(),
     )
 

@@ -349,6 +349,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "journal.export": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
     "money.exchange": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "intercluster.settle": frozenset({Role.ACCOUNTANT, Role.OWNER}),
+    "erp.send": frozenset({Role.ACCOUNTANT, Role.OWNER}),
+    "erp.map": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "instance.control": frozenset({Role.OPERATOR, Role.OWNER}),
     "cluster.see": frozenset({Role.OPERATOR, Role.OWNER, Role.ADMINISTRATOR, Role.ACCOUNTANT}),
     "cluster.prepare": frozenset({Role.OPERATOR, Role.OWNER}),
