@@ -1,9 +1,35 @@
-"""Dated rates, what was taken over from older systems, and what is settled with other clusters. Rows are only ever added,
-except that a netting statement is answered and booked."""
+"""Dated rates, what was taken over from older systems, what is settled with other clusters, and documents. Rows are only ever
+added, except that a netting statement is answered and booked, and that it is noted how far documents have come."""
 
 from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
+
+from warchest.accounting.erp.models import (
+    ErpAnswer,
+    ErpAttempt,
+    ErpBatch,
+    ErpCustomer,
+    ErpDocument,
+    ErpEntry,
+    ErpExport,
+    ErpMapping,
+    ErpTotal,
+    ErpTreatment,
+)
+
+__all__ = [  # of the files beside this one
+    "ErpAnswer",
+    "ErpAttempt",
+    "ErpBatch",
+    "ErpCustomer",
+    "ErpDocument",
+    "ErpEntry",
+    "ErpExport",
+    "ErpMapping",
+    "ErpTotal",
+    "ErpTreatment",
+]
 
 
 class UnitRate(models.Model):
@@ -138,3 +164,120 @@ class NettingStatement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster} {self.currency} {self.until:%Y-%m-%d}"
+
+
+class DocumentSeries(models.Model):
+    """The last number that a series has given out. Only an inserted document moves it on: see ``sql/documents.sql``."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    entity = models.CharField(max_length=20)
+    series = models.CharField(max_length=8)
+    year = models.IntegerField()
+    last = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "document series"
+        constraints = [
+            UniqueConstraint(fields=["entity", "series", "year"], name="document_series_once"),
+            CheckConstraint(name="document_series_counts", condition=Q(last__gt=0)),
+        ]
+
+
+class DocumentWatermark(models.Model):
+    """The position in the journal up to which every entry has its documents. One row; whoever issues locks it."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField()
+
+    class Meta:
+        constraints = [CheckConstraint(name="one_document_watermark", condition=Q(id=1, position__gte=0))]
+
+
+class Document(models.Model):
+    """A receipt, a tax invoice or a credit note. Append-only. ``running`` and ``number`` are given by the insert itself.
+
+    Who bought it stands only in ``sealed_buyer``, under a key of that person's.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=12)
+    entity = models.CharField(max_length=20)
+    series = models.CharField(max_length=8)
+    year = models.IntegerField()
+    running = models.BigIntegerField(db_default=0)
+    number = models.CharField(max_length=40, db_default="")
+    entry_id = models.UUIDField()
+    position = models.BigIntegerField()
+    player = models.UUIDField(null=True)
+    payment = models.UUIDField(null=True)
+    corrects = models.UUIDField(null=True)
+    language = models.CharField(max_length=10)
+    item = models.CharField(max_length=300)
+    lines = models.JSONField()
+    currency = models.CharField(max_length=3)
+    net_minor = models.BigIntegerField()
+    tax_minor = models.BigIntegerField()
+    gross_minor = models.BigIntegerField()
+    units_minor = models.BigIntegerField()
+    units_per_major = models.CharField(max_length=40, blank=True)
+    place = models.CharField(max_length=2, blank=True)
+    evidence = models.JSONField()
+    seller = models.JSONField()
+    sealed_buyer = models.BinaryField(null=True)
+    layout = models.SmallIntegerField()
+    occurred_at = models.DateTimeField()
+    issued_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["entity", "series", "year", "running"], name="document_numbered_once"),
+            UniqueConstraint(fields=["number", "entity"], name="document_number_once"),
+            UniqueConstraint(fields=["entry_id", "kind", "currency"], name="document_of_entry_once"),
+            CheckConstraint(
+                name="document_kind_known", condition=Q(kind__in=["receipt", "tax_invoice", "credit_note"])
+            ),
+            CheckConstraint(
+                name="document_amounts_add_up",
+                condition=Q(
+                    gross_minor=F("net_minor") + F("tax_minor"),
+                    gross_minor__gt=0,
+                    net_minor__gte=0,
+                    tax_minor__gte=0,
+                ),
+            ),
+            CheckConstraint(
+                name="receipt_is_untaxed", condition=~Q(kind="receipt") | Q(tax_minor=0, place="")
+            ),
+            CheckConstraint(
+                name="document_names_its_buyer",
+                condition=Q(player__isnull=False) | Q(sealed_buyer__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["player", "-id"], name="document_of_player"),
+            models.Index(fields=["payment"], name="document_of_payment", condition=Q(payment__isnull=False)),
+            models.Index(fields=["position"], name="document_by_position"),
+            models.Index(fields=["-issued_at"], name="document_issued"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class UndocumentedEntry(models.Model):
+    """An entry whose document could not be made. It stays here for the record when it was made at last."""
+
+    entry_id = models.UUIDField(primary_key=True)
+    position = models.BigIntegerField()
+    problem = models.CharField(max_length=200)
+    since = models.DateTimeField()
+    tried_at = models.DateTimeField()
+    tries = models.IntegerField(default=1)
+    solved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "undocumented entries"
+        indexes = [
+            models.Index(fields=["tried_at"], name="undocumented", condition=Q(solved_at__isnull=True))
+        ]

@@ -81,8 +81,13 @@ def set_tax_rates(*, rates_bps: Mapping[str, int], valid_from: datetime) -> None
     )
 
 
+def tax_rates_of(*, country: str) -> list[tuple[datetime, int]]:
+    """A country's tax rates with the moment from which each is in force, the earliest first."""
+    return _tax_rates.now().get(country, [])
+
+
 def tax_within(*, gross: Money, country: str, at: datetime) -> Taxed:
-    in_force = [rate_bps for valid_from, rate_bps in _tax_rates.now().get(country, ()) if valid_from <= at]
+    in_force = [rate_bps for valid_from, rate_bps in tax_rates_of(country=country) if valid_from <= at]
     return rules.tax_within(gross=gross, country=country, rate_bps=in_force[-1] if in_force else 0)
 
 

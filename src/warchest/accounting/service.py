@@ -3,6 +3,8 @@
 from warchest.accounting import (
     currency_rates,
     differences,
+    document_queries,
+    documents,
     exchange,
     moving_in,
     netting,
@@ -10,6 +12,8 @@ from warchest.accounting import (
     operations,
     rules,
 )
+from warchest.accounting.erp import again, collecting, mapping, sending
+from warchest.accounting.erp import queries as erp_queries
 
 
 class LocalAccounting:
@@ -61,3 +65,45 @@ class LocalAccounting:
     opening_wallet_legs = staticmethod(opening.opening_wallet_legs)
     opening_deferred_legs = staticmethod(opening.opening_deferred_legs)
     opening_balance_legs = staticmethod(opening.opening_balance_legs)
+    documents_due = staticmethod(documents.documents_due)
+    documents_of_entry_due = staticmethod(documents.documents_of_entry_due)
+    lock_documents = staticmethod(documents.lock_documents)
+    pass_entries = staticmethod(documents.pass_entries)
+    issue_documents = staticmethod(documents.issue_documents)
+    explain_tax = staticmethod(documents.explain_tax)
+    set_aside = staticmethod(documents.set_aside)
+    undocumented = staticmethod(documents.undocumented)
+    document = staticmethod(document_queries.document)
+    documents_of = staticmethod(document_queries.documents_of)
+    documents_of_entries = staticmethod(document_queries.documents_of_entries)
+    documents_of_payment = staticmethod(document_queries.documents_of_payment)
+    find_documents = staticmethod(document_queries.find_documents)
+    documents_behind = staticmethod(documents.documents_behind)
+    exporters = staticmethod(erp_queries.exporters)
+    exporter_health = staticmethod(sending.exporter_health)
+    begin_export = staticmethod(collecting.begin_export)
+    export_standing = staticmethod(erp_queries.export_standing)
+    set_treatment = staticmethod(mapping.set_treatment)
+    treatments = staticmethod(mapping.treatments)
+    map_erp_account = staticmethod(mapping.map_erp_account)
+    mapped_accounts = staticmethod(mapping.mapped_accounts)
+    mapping_history = staticmethod(mapping.mapping_history)
+    missing_accounts = staticmethod(mapping.missing_accounts)
+    keep_erp_customer = staticmethod(mapping.keep_erp_customer)
+    take_entries = staticmethod(collecting.take_entries)
+    is_batch_due = staticmethod(collecting.is_batch_due)
+    make_batch = staticmethod(collecting.make_batch)
+    send_documents = staticmethod(sending.send_documents)
+    fetch_answers = staticmethod(sending.fetch_answers)
+    note_answer = staticmethod(sending.note_answer)
+    discard_answer = staticmethod(sending.discard_answer)
+    send_again = staticmethod(again.send_again)
+    confirm_document = staticmethod(again.confirm_document)
+    erp_document = staticmethod(erp_queries.erp_document)
+    erp_documents = staticmethod(erp_queries.erp_documents)
+    erp_attempts = staticmethod(erp_queries.erp_attempts)
+    erp_answers = staticmethod(erp_queries.erp_answers)
+    entries_of_document = staticmethod(erp_queries.entries_of_document)
+    erp_documents_of_entries = staticmethod(erp_queries.erp_documents_of_entries)
+    erp_batches = staticmethod(erp_queries.erp_batches)
+    control_totals = staticmethod(erp_queries.control_totals)
