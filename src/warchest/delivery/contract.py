@@ -28,6 +28,13 @@ class UnableToDeliver(UnableTo):
     )
 
 
+class UnableToRender(UnableTo):
+    """There is no PDF of the document."""
+
+    reasons = frozenset({"pdf_not_installed"})
+    passing = frozenset({"pdf_not_installed"})
+
+
 class DeliveryState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -37,6 +44,7 @@ class DeliveryState(StrEnum):
 
 class MailKind(StrEnum):
     WELCOME = "welcome"
+    DOCUMENT = "document"  # a receipt, an invoice or a credit note; its id is in the context
 
 
 class MailState(StrEnum):
@@ -87,6 +95,14 @@ class Mail:
     error: str
     queued_at: datetime
     sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedDocument:
+    """A document as a file. ``content`` is PDF."""
+
+    filename: str
+    content: bytes
 
 
 class Delivery(Protocol):
@@ -178,4 +194,13 @@ class Delivery(Protocol):
 
     def plug_mail_engine(self, *, plugged_in: bool, at: datetime) -> None:
         """Out: mails wait. In: they go. Works at run time for all workers; plugging in twice changes nothing."""
+        ...
+
+    # Documents
+
+    def render_document(self, *, document_id: UUID) -> RenderedDocument:
+        """A receipt, invoice or credit note as PDF, in its own language: for one document always the same bytes.
+
+        Raises UnableToFindDocument (accounting's), UnableToRender.
+        """
         ...

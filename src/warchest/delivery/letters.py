@@ -1,11 +1,18 @@
-"""Writing a mail: its kind's templates, in the player's language, as plain text and as HTML."""
+"""Writing a mail: its kind's templates, in the player's language, as plain text and as HTML, with what is enclosed."""
 
 from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from warchest.accounting.contract import Accounting, Document, UnableToFindDocument
+from warchest.delivery.contract import MailKind
+from warchest.delivery.documents import pdf
+from warchest.delivery.documents.paper import title_of, written
 from warchest.delivery.models import Mail
 from warchest.members.contract import Members, PlayerState, UnableToFindPlayer
 from warchest.runtime.configuration import configuration
@@ -32,6 +39,7 @@ def write_letter(mail: Mail) -> EmailMultiAlternatives:
     if not address:
         raise NoAddress("no_address")
     house = configuration()
+    document = _enclosed(mail)
     with translation.override(mail.language or player.language):
         words = mail.context | {
             "nickname": player.nickname,
@@ -40,6 +48,7 @@ def write_letter(mail: Mail) -> EmailMultiAlternatives:
             "portal_url": house.public_url,
             "language": translation.get_language(),
             "direction": "rtl" if translation.get_language_bidi() else "ltr",
+            **(_of_document(document, portal_url=house.public_url) if document else {}),
         }
         # A subject is one line, whatever its template or a nickname looks like.
         subject = " ".join(render_to_string(f"delivery/mails/{mail.kind}.subject.txt", words).split())
@@ -54,4 +63,33 @@ def write_letter(mail: Mail) -> EmailMultiAlternatives:
             },
         )
         letter.attach_alternative(render_to_string(f"delivery/mails/{mail.kind}.html", words), "text/html")
+    if document and pdf.can_render():
+        file = pdf.render(document)
+        letter.attach(file.filename, file.content, "application/pdf")
     return letter
+
+
+def _enclosed(mail: Mail) -> Document | None:
+    """Raises NoAddress where the document is another player's, or there is none: a mail goes to nobody else."""
+    if mail.kind != MailKind.DOCUMENT:
+        return None
+    try:
+        document = services.get(Accounting).document(document_id=UUID(str(mail.context["document"])))
+    except UnableToFindDocument:
+        raise NoAddress("document_unknown") from None
+    if document.player != mail.player:
+        raise NoAddress("document_of_another")
+    return document
+
+
+def _of_document(document: Document, *, portal_url: str) -> dict[str, Any]:
+    """What a document's mail says of it, in the language that is active now."""
+    return {
+        "title": title_of(document.kind),
+        "number": document.number,
+        "item": document.item,
+        "total": written(document.gross),
+        "kind": document.kind.value,
+        "is_enclosed": pdf.can_render(),
+        "document_url": f"{portal_url}/documents/{document.id}",
+    }

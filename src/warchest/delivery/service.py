@@ -1,6 +1,6 @@
 """Delivery as this process offers it."""
 
-from warchest.delivery import queries
+from warchest.delivery import documents, queries
 from warchest.delivery.operations import mails, webhooks
 from warchest.delivery.operations.catch_up import catch_up
 
@@ -21,3 +21,4 @@ class LocalDelivery:
     plug_mail_engine = staticmethod(mails.plug_mail_engine)
     mails = staticmethod(queries.mails)
     mail_engine_plugged_in = staticmethod(queries.mail_engine_plugged_in)
+    render_document = staticmethod(documents.render_document)

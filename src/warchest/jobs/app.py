@@ -12,7 +12,7 @@ import procrastinate
 import structlog
 from procrastinate import JobContext
 
-from warchest.jobs import books, housekeeping, outbox, payments, pulse, transfers
+from warchest.jobs import books, documents, housekeeping, outbox, payments, pulse, transfers
 from warchest.jobs.pulse import Pulse
 from warchest.runtime import health, listener, observed
 from warchest.runtime.backup import barriers
@@ -25,6 +25,8 @@ PULSES = (
     Pulse("fold_journal", 0.25, books.fold_journal),
     Pulse("seal_journal", 5, books.seal_journal),
     Pulse("open_months", 6 * 3600, lambda: books.open_months(at=now())),
+    Pulse("issue_documents", 1, lambda: documents.issue_due_documents(at=now())),
+    Pulse("issue_late_documents", 300, lambda: documents.issue_late_documents(at=now())),
     Pulse("count_events", 2, outbox.count_events),
     Pulse("take_in_events", 1, outbox.take_in_events),
     Pulse("deliver_webhooks", 1, outbox.deliver_webhooks),

@@ -115,6 +115,7 @@ def seal_buyers(*, player_ids: Sequence[UUID]) -> dict[UUID, bytes]:
             about="buyer",
         )
         for player in players.values()
+        if player.id in keys
     }
 
 

@@ -43,3 +43,18 @@ def _take_in(event: outbox.Event, *, at: datetime) -> None:
     if event.topic == "players.registered" and at - event.occurred_at <= MAIL_AGE_MAX:
         player = UUID(str(event.payload.get("player") or event.key))
         queue_mail(key=f"welcome:{player}", kind=MailKind.WELCOME, player=player, at=at)
+    if event.topic == "documents.issued":
+        _mail_document(event, at=at)
+
+
+def _mail_document(event: outbox.Event, *, at: datetime) -> None:
+    # By when it was sold: a past that is filled in gets its documents now, and nobody a mail about it.
+    told = event.payload
+    if told["mailed"] and at - datetime.fromisoformat(str(told["sold_at"])) <= MAIL_AGE_MAX:
+        queue_mail(
+            key=f"document:{told['document']}",
+            kind=MailKind.DOCUMENT,
+            player=UUID(str(told["player"])),
+            context={"document": str(told["document"])},
+            at=at,
+        )

@@ -100,10 +100,7 @@ class Invoicing(Protocol):
         ...
 
     def seal_buyers(self, *, player_ids: Sequence[UUID]) -> dict[UUID, bytes]:
-        """Each of these players as a ``Buyer``, encrypted under a key of their own; who is unknown is left out.
-
-        Raises UnableToKeepInvoiceDetails (``person_erased``).
-        """
+        """Each of these players as a ``Buyer``, encrypted under a key of their own; who is unknown or erased is left out."""
         ...
 
     def unseal_buyer(self, *, player_id: UUID, sealed: bytes) -> Buyer | None:

@@ -1,0 +1,54 @@
+"""Setting a document as PDF with typst, which is an extra: a house without it sends and shows documents as text."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from warchest.accounting.contract import Document
+from warchest.delivery.contract import RenderedDocument, UnableToRender
+from warchest.delivery.documents.paper import paper_of
+from warchest.runtime.configuration import configuration
+from warchest.runtime.secrets import home
+
+_FOLDER = Path(__file__).parent
+# A layout that a document was issued in is never changed: a new one gets a new number and a file beside.
+_LAYOUTS = {1: "document.typ"}
+
+
+def can_render() -> bool:
+    return find_spec("typst") is not None
+
+
+def render(document: Document) -> RenderedDocument:
+    """The same bytes for the same document, whenever and wherever: no clock, no system fonts.
+
+    Raises UnableToRender (``pdf_not_installed``).
+    """
+    if not can_render():
+        raise UnableToRender("pdf_not_installed")
+    paper = paper_of(document)
+    content = _compiler().compile(
+        (_FOLDER / _LAYOUTS[document.layout]).read_bytes(),
+        format="pdf",
+        sys_inputs={"paper": msgspec.json.encode(paper).decode()},
+        timestamp=document.issued_at.astimezone(UTC).replace(microsecond=0),
+        pdf_standards=["a-2a", "ua-1"],
+    )
+    return RenderedDocument(filename=f"{document.number}.pdf", content=bytes(content))
+
+
+@cache
+def _compiler() -> Any:
+    import typst
+
+    folders = [str(_FOLDER / "fonts")]
+    if wanted := configuration().documents.fonts:
+        folders.append(str(home() / wanted))
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=folders)
+    return typst.Compiler(root=str(_FOLDER), font_paths=fonts)
