@@ -27,7 +27,7 @@ def send_again(*, document_id: UUID, at: datetime) -> ErpDocument:
         last = ErpAttempt.objects.get(document=row, number=row.attempts)
         row.attempts += 1
         row.state = ErpState.WAITING
-        attempt = collecting.an_attempt(row, text=last.text, at=at)
+        attempt: ErpAttempt | None = collecting.an_attempt(row, text=last.text, at=at)
     else:
         attempt = _written_anew(row, at)
     row.handed_over_at = None

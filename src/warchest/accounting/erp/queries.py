@@ -39,7 +39,8 @@ def exporters() -> tuple[Exporter, ...]:
     for name in sorted({*plugins.installed(), *begun, *configuration().erp}):
         point = plugins.installed().get(name)
         made_by = point.dist if point else None
-        label, abilities, problem = name, (), ""
+        label, problem = name, ""
+        abilities: tuple[str, ...] = ()
         if name in configuration().erp or point is None:
             try:
                 description = plugins.configured(name).description

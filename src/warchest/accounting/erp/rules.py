@@ -103,7 +103,7 @@ def mapped(account: AccountRef, mappings: Mapping[AccountKey, MappedAccount]) ->
 
 def missing(taken: Taken, mappings: Mapping[AccountKey, MappedAccount]) -> list[AccountKey]:
     """The accounts for want of whose mapping there is no document of this entry, each once."""
-    found = {}
+    found: dict[AccountKey, None] = {}
     for leg in money_legs(taken.entry):
         target = mapped(leg.account, mappings)
         if taken.treatment is Treatment.RECEIPT:
