@@ -62,7 +62,7 @@ LEFT = [
 ]
 
 
-@pytest.mark.parametrize(("text", "secret"), STRUCK)
+@pytest.mark.parametrize(("text", "secret"), STRUCK, ids=[text for text, _ in STRUCK])
 def test_strikes_out(text: str, secret: str) -> None:
     left = text_redacted(text.format(secret))
     assert secret not in left and "***" in left
