@@ -100,12 +100,13 @@ def _prepaid(legs: Sequence[Leg], zero: Money, *, sold: Money) -> Money:
     A debt that is set off against what came in was received all the same. One that arises when money goes back is none: what
     was bought for it is not undone.
     """
-    received = -sum((_credited(leg) for leg in legs if leg.book in _MONEY_IN), zero) - sold
+    money = -sum((_credited(leg) for leg in legs if leg.book in _MONEY_IN), zero)
     funded = sum((_credited(leg) for leg in legs if leg.book == _FUNDING), zero)
     paid_off = sum((_credited(leg) for leg in legs if leg.book == _DEBT), zero)
-    if received.minor > 0:
-        return max(min(received, funded + max(paid_off, zero)), zero)
-    return min(max(received, funded), zero)
+    if money.minor > 0:
+        return max(min(money - max(sold, zero), funded + max(paid_off, zero)), zero)
+    # Nothing where no money moved: what a purchase takes from the wallet has its invoice.
+    return min(max(money, funded), zero)
 
 
 def _credited(leg: Leg) -> Money:

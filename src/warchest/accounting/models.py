@@ -167,7 +167,7 @@ class NettingStatement(models.Model):
 
 
 class DocumentSeries(models.Model):
-    """The last number that a series has given out. Only an inserted document moves it on: see ``sql/documents.sql``."""
+    """The last number that a series has given out; its id names entity, series and year. Only an inserted document moves it on: see ``sql/documents.sql``."""
 
     id = models.CharField(primary_key=True, max_length=40)
     entity = models.CharField(max_length=20)
@@ -178,7 +178,6 @@ class DocumentSeries(models.Model):
     class Meta:
         verbose_name_plural = "document series"
         constraints = [
-            UniqueConstraint(fields=["entity", "series", "year"], name="document_series_once"),
             CheckConstraint(name="document_series_counts", condition=Q(last__gt=0)),
         ]
 

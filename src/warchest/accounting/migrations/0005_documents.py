@@ -112,7 +112,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "document series",
                 "constraints": [
-                    models.UniqueConstraint(fields=("entity", "series", "year"), name="document_series_once"),
                     models.CheckConstraint(
                         condition=models.Q(("last__gt", 0)), name="document_series_counts"
                     ),

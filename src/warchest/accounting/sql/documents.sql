@@ -5,7 +5,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO accounting_documentseries AS counter (id, entity, series, year, last)
     VALUES (NEW.entity || '/' || NEW.series || '/' || NEW.year, NEW.entity, NEW.series, NEW.year, 1)
-    ON CONFLICT (entity, series, year) DO UPDATE SET last = counter.last + 1
+    ON CONFLICT (id) DO UPDATE SET last = counter.last + 1
     RETURNING counter.last INTO NEW.running;
     NEW.number := NEW.series || CASE WHEN NEW.year > 0 THEN '-' || NEW.year ELSE '' END
                              || '-' || lpad(NEW.running::text, greatest(6, length(NEW.running::text)), '0');
@@ -19,8 +19,8 @@ CREATE TRIGGER take_number BEFORE INSERT ON accounting_document
 CREATE FUNCTION accounting_keep_counter() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        IF NEW.last <> 1 THEN
-            RAISE EXCEPTION 'a series begins with 1' USING ERRCODE = 'WC001';
+        IF NEW.last <> 1 OR NEW.id <> NEW.entity || '/' || NEW.series || '/' || NEW.year THEN
+            RAISE EXCEPTION 'a series begins with 1, under its own name' USING ERRCODE = 'WC001';
         END IF;
     ELSIF (NEW.id, NEW.entity, NEW.series, NEW.year) IS DISTINCT FROM (OLD.id, OLD.entity, OLD.series, OLD.year)
           OR NEW.last <> OLD.last + 1 THEN
