@@ -50,14 +50,18 @@ def change_configuration(**tables: Any) -> None:
 
 
 def change_here(tables: Mapping[str, Any]) -> None:
+    from warchest.accounting import documents
+    from warchest.accounting.erp import exporters
     from warchest.delivery import queries
+    from warchest.delivery.documents import paper
+    from warchest.journeys import keep_invoice_details
     from warchest.payments import providers
 
     changed = msgspec.structs.replace(
         configuration(),
         **{name: msgspec.convert(table, _types()[name]) for name, table in tables.items()},
     )
-    for reader in (queries, providers):
+    for reader in (queries, providers, documents, exporters, paper, keep_invoice_details):
         vars(reader)["configuration"] = lambda: changed
 
 
