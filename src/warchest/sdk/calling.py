@@ -12,12 +12,12 @@ Use it where the provider has no client library of its own that can be trusted t
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
 
+from warchest.sdk import deadlines
 from warchest.sdk.masking import mask_card_numbers
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
@@ -77,8 +77,10 @@ class Caller:
             headers=dict(headers or {}),
             auth=auth,
             timeout=timeout_s,
-            verify=trusted,
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=10, keepalive_expiry=20),
+            transport=deadlines.transport(
+                verify=trusted,
+                limits=httpx.Limits(max_connections=50, max_keepalive_connections=10, keepalive_expiry=20),
+            ),
             trust_env=False,
             follow_redirects=False,
         )
@@ -91,24 +93,28 @@ class Caller:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> Answer:
-        """One call. Raises NoAnswer; an answer of any status is an answer."""
-        ends_at = time.monotonic() + self._timeout_s
+        """One call. Raises NoAnswer; an answer of any status is an answer.
+
+        ``timeout_s`` holds for this call, where several share the time of one method.
+        """
+        allowed_s = self._timeout_s if timeout_s is None else timeout_s
+        asked = self._client.stream(
+            method,
+            path,
+            content=body,
+            headers=dict(headers or {}),
+            params=dict(params) if params else None,
+            timeout=allowed_s,
+        )
         try:
-            with self._client.stream(
-                method,
-                path,
-                content=body,
-                headers=dict(headers or {}),
-                params=dict(params) if params else None,
-            ) as response:
+            with deadlines.within(allowed_s), asked as response:
                 read = bytearray()
                 for piece in response.iter_bytes():
                     read += piece
                     if len(read) > ANSWER_BYTES_MAX:
                         raise NoAnswer("answer_too_long", was_sent=True)
-                    if time.monotonic() > ends_at:
-                        raise NoAnswer("timeout", was_sent=True)
                 return Answer(response.status_code, dict(response.headers), bytes(read))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
             raise NoAnswer("unreachable", was_sent=False) from None
