@@ -150,7 +150,7 @@ class TestThePlugIn:
         (entry,) = entry_points(group="warchest.payment_providers", name="sandbox")
         assert entry.load() is SandboxProvider
         assert isinstance(provider, PaymentProvider)
-        assert provider.description.abilities == {Ability.INQUIRE, Ability.REFUND, Ability.PARTIAL_REFUND}
+        assert set(Ability) - provider.description.abilities == {Ability.BANK_STATEMENT, Ability.PAYOUT_FILE}
         assert "EUR" in provider.description.currencies
         assert "XCR" not in provider.description.currencies
 

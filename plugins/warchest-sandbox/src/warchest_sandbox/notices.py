@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from warchest.kernel.clock import Clock
-from warchest_sandbox.book import Book, Delivery
+from warchest_sandbox.book import Book
+from warchest_sandbox.post import Delivery
 from warchest_sandbox.wire import signature
 
 _LOOK_AGAIN_S = 0.25
@@ -42,7 +43,7 @@ class NoticeSender:
             self._something_new.clear()
             with self._in_flight_lock:
                 in_flight = set(self._in_flight)
-            for delivery in self._book.due_deliveries(but_not=in_flight):
+            for delivery in self._book.post.due(but_not=in_flight):
                 with self._in_flight_lock:
                     self._in_flight.add(delivery.id)
                 self._pool.submit(self._deliver, delivery)
@@ -51,14 +52,14 @@ class NoticeSender:
     def _deliver(self, delivery: Delivery) -> None:
         try:
             taken, answer = self._post(delivery)
-            self._book.record_delivery(delivery.id, taken=taken, answer=answer)
+            self._book.post.record(delivery.id, taken=taken, answer=answer)
         finally:
             with self._in_flight_lock:
                 self._in_flight.discard(delivery.id)
 
     def _post(self, delivery: Delivery) -> tuple[bool, str]:
         timestamp = str(int(self._clock.now().timestamp()))
-        secret = _WRONG_SECRET if self._book.switches().wrong_signature else self._secret
+        secret = _WRONG_SECRET if self._book.switches.stand().wrong_signature else self._secret
         headers = {
             "content-type": "application/json",
             "sandbox-id": delivery.notice_id,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Annotated, ClassVar, TypeVar
 from urllib.parse import quote
 
-import httpx
 import msgspec
 from msgspec import Meta
 
 from warchest.kernel.currency import INNER, currency_codes
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
-from warchest.sdk.masking import mask_card_numbers
+from warchest.sdk.calling import Answer, Caller, NoAnswer
+from warchest.sdk.masking import mask_secrets
 from warchest.sdk.payments import (
     Ability,
     Description,
+    Evidence,
     Health,
     Notice,
     PaymentProvider,
@@ -26,24 +29,41 @@ from warchest.sdk.payments import (
     RefundRequest,
     Report,
     Secret,
+    SettlementReport,
     Standing,
+    Subject,
+    UnableToRead,
+    UnableToTellSettlement,
     UnableToTrustNotice,
 )
+from warchest_sandbox.reading import (
+    Refused,
+    Unclear,
+    dispute_report,
+    payment_report,
+    refund_report,
+    settlement_report,
+)
+from warchest_sandbox.settlement_file import read_settlement_file
 from warchest_sandbox.wire import (
-    Amount,
+    CaptureAsked,
+    DisputeAnswer,
+    EvidenceAsked,
+    MethodAnswer,
     NoticeBody,
     PaymentAnswer,
     PaymentAsked,
     RefundAnswer,
     RefundAsked,
     Refusal,
+    SettlementsAnswer,
     signature,
 )
 
-_RAW_CHARACTERS_MAX = 20_000
 _NOT_FOUND = "payment_not_found"
+_REFUND_NOT_FOUND = "refund_not_found"
 
-_Answer = TypeVar("_Answer", PaymentAnswer, RefundAnswer)
+_Answer = TypeVar("_Answer")
 _SharedSecret = Annotated[Secret, Meta(min_length=16)]
 
 
@@ -62,24 +82,8 @@ class SandboxSettings:
     notice_tolerance_s: Annotated[int, Meta(ge=1)] = 300
 
 
-class _Unclear(Exception):
-    """Nothing that says how the payment stands: no answer, none that can be read, or one about something else."""
-
-    def __init__(self, reason: str, raw: str = "") -> None:
-        self.report = Report(Standing.UNKNOWN, reason=reason, raw=raw)
-        super().__init__(reason)
-
-
-class _Refused(Exception):
-    """The sandbox understood and said no."""
-
-    def __init__(self, reason: str, raw: str) -> None:
-        self.report = Report(Standing.FAILED, reason=reason, raw=raw)
-        super().__init__(reason)
-
-
 class SandboxProvider(PaymentProvider):
-    """Payments at the sandbox: hosted card page, inquiry, refunds in full and in part."""
+    """Payments at the sandbox: hosted card page and all that a provider can do."""
 
     settings_type: ClassVar[type[SandboxSettings]] = SandboxSettings
 
@@ -87,17 +91,14 @@ class SandboxProvider(PaymentProvider):
         self._settings = settings
         secrets = (settings.notice_secret, settings.previous_notice_secret)
         self._notice_secrets = tuple(secret for secret in secrets if secret)
-        # Proxies named in the environment are left aside: the sandbox stands on this machine or next to it.
-        self._client = httpx.Client(
+        self._caller = Caller(
             base_url=settings.base_url,
+            timeout_s=settings.timeout_s,
             headers={"authorization": f"Bearer {settings.api_secret}"},
-            timeout=settings.timeout_s,
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=10, keepalive_expiry=20),
-            trust_env=False,
         )
 
     def close(self) -> None:
-        self._client.close()
+        self._caller.close()
 
     @property
     def description(self) -> Description:
@@ -105,7 +106,7 @@ class SandboxProvider(PaymentProvider):
             label="Sandbox",
             methods=("visa", "mastercard"),
             currencies=frozenset(currency_codes()) - {INNER.code},
-            abilities=frozenset({Ability.INQUIRE, Ability.REFUND, Ability.PARTIAL_REFUND}),
+            abilities=frozenset(Ability) - {Ability.BANK_STATEMENT, Ability.PAYOUT_FILE},
         )
 
     def start(self, payment: PaymentRequest) -> Report:
@@ -118,50 +119,111 @@ class SandboxProvider(PaymentProvider):
             description=payment.description,
             language=payment.language,
             country=payment.country,
+            payer=payment.payer,
+            capture_later=payment.capture_later,
+            save_method=payment.save_method,
+            saved_method=payment.saved_method,
+            player_present=payment.player_present,
         )
-        try:
-            answer, raw = self._ask("POST", "/v1/payments", PaymentAnswer, asked)
-            return _report(answer, raw, reference=payment.reference)
-        except (_Unclear, _Refused) as unable:
-            return unable.report
+        return _reported(lambda: self._about(payment, "POST", "/v1/payments", asked))
 
     def inquire(self, payment: PaymentRequest, *, provider_reference: str) -> Report:
         try:
             if provider_reference:
-                answer, raw = self._ask("GET", _path(provider_reference), PaymentAnswer)
-            else:
-                answer, raw = self._ask("GET", "/v1/payments", PaymentAnswer, reference=payment.reference)
-            return _report(answer, raw, reference=payment.reference)
-        except _Unclear as unclear:
+                return self._about(payment, "GET", _path(provider_reference))
+            return self._about(payment, "GET", "/v1/payments", reference=payment.reference)
+        except Unclear as unclear:
             # A payment that never reached the sandbox cannot be paid there: nobody was given the address of its
             # page. One that the sandbox gave a number to, and has now forgotten, is another matter.
             if unclear.report.reason == _NOT_FOUND and not provider_reference:
                 return replace(unclear.report, standing=Standing.FAILED)
             return unclear.report
-        except _Refused as refused:
+        except Refused as refused:
             # What was refused is the question, not the payment.
             return replace(refused.report, standing=Standing.UNKNOWN)
 
-    def refund(self, refund: RefundRequest) -> Report:
-        provider_reference, refund_reference, amount = (
-            refund.payment_reference,
-            refund.reference,
-            refund.amount,
-        )
+    def capture(self, payment: PaymentRequest, *, provider_reference: str, amount: Money) -> Report:
+        asked = CaptureAsked(amount.major, amount.currency.code)
+        return self._change(payment, provider_reference, f"{_path(provider_reference)}/capture", asked)
+
+    def void(self, payment: PaymentRequest, *, provider_reference: str) -> Report:
         if not provider_reference:
+            found = self.inquire(payment, provider_reference="")
+            provider_reference = found.provider_reference
+            if not provider_reference:
+                # What never came to the sandbox is let go as it is; of what is unknown, nobody can say so.
+                gone = found.standing is Standing.FAILED
+                return replace(found, standing=Standing.CANCELLED) if gone else found
+        return self._change(payment, provider_reference, f"{_path(provider_reference)}/void")
+
+    def refund(self, refund: RefundRequest) -> Report:
+        number = refund.payment_reference
+        if not number:
             found = self.inquire(refund.payment, provider_reference="")
             if not found.provider_reference:
                 return found
-            provider_reference = found.provider_reference
+            number = found.provider_reference
         asked = RefundAsked(
-            refund_reference=refund_reference, amount=amount.major, currency=amount.currency.code
+            refund_reference=refund.reference,
+            amount=refund.amount.major,
+            currency=refund.amount.currency.code,
         )
-        path = f"{_path(provider_reference)}/refunds"
+
+        def ask() -> Report:
+            answer, raw = self._ask("POST", f"{_path(number)}/refunds", RefundAnswer, asked)
+            return refund_report(answer, raw, refund_reference=refund.reference)
+
+        return _reported(ask)
+
+    def inquire_refund(self, refund: RefundRequest) -> Report:
+        """How it stands; one that the sandbox never heard of is instructed now."""
+        path = f"{_path(refund.payment_reference)}/refunds/{quote(refund.reference, safe='')}"
         try:
-            answer, raw = self._ask("POST", path, RefundAnswer, asked)
-            return _refund_report(answer, raw, refund_reference=refund_reference)
-        except (_Unclear, _Refused) as unable:
-            return unable.report
+            answer, raw = self._ask("GET", path, RefundAnswer)
+            return refund_report(answer, raw, refund_reference=refund.reference)
+        except Unclear as unclear:
+            return self.refund(refund) if unclear.report.reason == _REFUND_NOT_FOUND else unclear.report
+        except Refused as refused:
+            return replace(refused.report, standing=Standing.UNKNOWN)
+
+    def forget_method(self, *, payer: str, token: str) -> Report:
+        def ask() -> Report:
+            _, raw = self._ask("DELETE", f"/v1/methods/{quote(token, safe='')}", MethodAnswer, payer=payer)
+            return Report(Standing.SUCCEEDED, raw=mask_secrets(raw, [token]))
+
+        return _reported(ask)
+
+    def answer_dispute(
+        self, payment: PaymentRequest, *, provider_reference: str, dispute: str, evidence: Evidence
+    ) -> Report:
+        asked = EvidenceAsked(
+            text=evidence.text,
+            paid_at=evidence.paid_at.isoformat(),
+            delivered_at=evidence.delivered_at.isoformat() if evidence.delivered_at else "",
+            used_at=evidence.used_at.isoformat() if evidence.used_at else "",
+        )
+
+        def ask() -> Report:
+            path = f"/v1/disputes/{quote(dispute, safe='')}/evidence"
+            _, raw = self._ask("POST", path, DisputeAnswer, asked)
+            return Report(Standing.SUCCEEDED, provider_reference=provider_reference, raw=raw)
+
+        return _reported(ask)
+
+    def settlement_report(self, *, day: date) -> tuple[SettlementReport, ...]:
+        try:
+            told, _ = self._ask("GET", "/v1/settlements", SettlementsAnswer, day=day.isoformat())
+            return tuple(settlement_report(one) for one in told.settlements)
+        except (Unclear, Refused, UnableTo, ValueError):
+            raise UnableToTellSettlement("provider_silent") from None
+
+    def read_settlement(self, data: bytes) -> tuple[SettlementReport, ...]:
+        try:
+            return tuple(settlement_report(one) for one in read_settlement_file(data))
+        except UnableToRead:
+            raise
+        except (UnableTo, ValueError):
+            raise UnableToRead("file_malformed") from None
 
     def read_notice(self, notice: RawNotice) -> Notice:
         notice_id = notice.headers.get("sandbox-id", "")
@@ -169,20 +231,22 @@ class SandboxProvider(PaymentProvider):
         self._check_signature(notice, notice_id=notice_id, timestamp=timestamp)
         try:
             body = msgspec.json.decode(notice.body, type=NoticeBody)
-            report = _report(body.payment, _raw(notice.body.decode()), reference=body.payment.reference)
-        except (msgspec.MsgspecError, UnicodeDecodeError, _Unclear):
+            raw = self._masked(Answer(200, {}, notice.body), _token(body.payment))
+            return _notice(notice_id, body, raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, Unclear):
             raise UnableToTrustNotice("notice_malformed") from None
-        return Notice(id=notice_id, reference=body.payment.reference, report=report)
 
     def health(self) -> Health:
         try:
-            response = self._client.get("/v1/health")
-        except (httpx.HTTPError, httpx.InvalidURL) as failure:
-            return Health(False, f"The sandbox does not answer ({type(failure).__name__}).")
-        if response.status_code == 401:
+            answer = self._caller.ask("GET", "/v1/health")
+        except NoAnswer as silence:
+            return Health(False, f"The sandbox does not answer ({silence.reason}).")
+        if answer.status == 401:
             return Health(False, "The sandbox answers, but does not accept the API secret.")
-        if response.status_code != 200:
-            return Health(False, f"The sandbox answers with HTTP status {response.status_code}.")
+        if answer.status != 200:
+            return Health(False, f"The sandbox answers with HTTP status {answer.status}.")
+        if answer.body != b'{"status":"ok"}':
+            return Health(False, "Something answers, but not as the sandbox does.")
         return Health(True, "The sandbox answers and accepts the API secret.")
 
     def _check_signature(self, notice: RawNotice, *, notice_id: str, timestamp: str) -> None:
@@ -196,111 +260,89 @@ class SandboxProvider(PaymentProvider):
         if abs(notice.received_at.timestamp() - int(timestamp)) > self._settings.notice_tolerance_s:
             raise UnableToTrustNotice("notice_signature_wrong")
 
+    def _change(
+        self, payment: PaymentRequest, provider_reference: str, path: str, asked: CaptureAsked | None = None
+    ) -> Report:
+        """Change a payment that has a number; where its state forbids it, say how it stands instead."""
+        try:
+            return self._about(payment, "POST", path, asked)
+        except Refused as refused:
+            return refused.report
+        except Unclear as unclear:
+            if unclear.report.reason in {"payment_not_open", "payment_not_authorised"}:
+                return self.inquire(payment, provider_reference=provider_reference)
+            return unclear.report
+
+    def _about(
+        self, payment: PaymentRequest, method: str, path: str, asked: object = None, **params: str
+    ) -> Report:
+        """One exchange that is answered with the payment."""
+        answer, raw = self._ask(method, path, PaymentAnswer, asked, **params)
+        raw = mask_secrets(raw, [_token(answer), payment.saved_method])
+        return payment_report(answer, raw, reference=payment.reference)
+
     def _ask(
-        self,
-        method: str,
-        path: str,
-        into: type[_Answer],
-        body: PaymentAsked | RefundAsked | None = None,
-        **params: str,
+        self, method: str, path: str, into: type[_Answer], asked: object = None, **params: str
     ) -> tuple[_Answer, str]:
         """One exchange with the sandbox: its answer, read, and the text of it for the books."""
         try:
-            response = self._client.request(
+            answer = self._caller.ask(
                 method,
                 path,
                 params=params or None,
-                content=None if body is None else msgspec.json.encode(body),
-                headers=None if body is None else {"content-type": "application/json"},
+                body=None if asked is None else msgspec.json.encode(asked),
+                headers=None if asked is None else {"content-type": "application/json"},
             )
-        except httpx.TimeoutException:
-            raise _Unclear("timeout") from None
-        except (httpx.HTTPError, httpx.InvalidURL):
-            raise _Unclear("unreachable") from None
-        raw = _raw(response.text)
-        match response.status_code:
+        except NoAnswer as silence:
+            raise Unclear(silence.reason) from None
+        raw = self._masked(answer)
+        match answer.status:
             case 200 | 201:
                 try:
-                    return msgspec.json.decode(response.content, type=into), raw
+                    return msgspec.json.decode(answer.body, type=into), raw
                 except (msgspec.MsgspecError, UnicodeDecodeError):
-                    raise _Unclear("unreadable", raw) from None
+                    raise Unclear("unreadable", raw) from None
             case 400 | 422:
-                raise _Refused(_problem(response), raw)
+                raise Refused(_problem(answer, raw), raw)
             case _:
                 # 401 and 429 speak of us and not of the payment; 404 and 409 mean that the sandbox and Warchest
                 # disagree about what was asked before; behind 5xx the payment may well have been carried out.
-                raise _Unclear(_problem(response), raw)
+                raise Unclear(_problem(answer, raw), raw)
+
+    def _masked(self, answer: Answer, *more: str) -> str:
+        return mask_secrets(answer.raw, [self._settings.api_secret, *self._notice_secrets, *more])
+
+
+def _notice(notice_id: str, body: NoticeBody, raw: str) -> Notice:
+    payment = payment_report(body.payment, raw, reference=body.payment.reference)
+    notice = Notice(notice_id, body.payment.reference, payment, payment_reference=body.payment.id)
+    if body.refund is not None:
+        reference = body.refund.refund_reference
+        report = refund_report(body.refund, raw, refund_reference=reference)
+        return replace(notice, report=report, subject=Subject.REFUND, refund_reference=reference)
+    if body.dispute is not None:
+        return replace(notice, subject=Subject.DISPUTE, dispute=dispute_report(body.dispute, raw))
+    return notice
+
+
+def _reported(ask: Callable[[], Report]) -> Report:
+    try:
+        return ask()
+    except (Unclear, Refused) as unable:
+        return unable.report
 
 
 def _path(provider_reference: str) -> str:
     return f"/v1/payments/{quote(provider_reference, safe='')}"
 
 
-def _problem(response: httpx.Response) -> str:
+def _token(answer: PaymentAnswer) -> str:
+    return answer.card.token if answer.card else ""
+
+
+def _problem(answer: Answer, raw: str) -> str:
     """The sandbox's own code; a page that some machine in between wrote has none, and refuses nothing."""
     try:
-        return msgspec.json.decode(response.content, type=Refusal).error.code
+        return msgspec.json.decode(answer.body, type=Refusal).error.code
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise _Unclear(f"http_{response.status_code}", _raw(response.text)) from None
-
-
-def _raw(text: str) -> str:
-    return mask_card_numbers(text)[:_RAW_CHARACTERS_MAX]
-
-
-def _report(answer: PaymentAnswer, raw: str, *, reference: str) -> Report:
-    if answer.reference != reference:
-        raise _Unclear("reference_differs", raw)
-    standing, redirect_url = Standing.PENDING, ""
-    match answer.status:
-        case "open":
-            redirect_url = answer.page_url
-        case "pending":
-            pass
-        case "succeeded":
-            standing = Standing.SUCCEEDED
-        case "failed":
-            standing = Standing.FAILED
-        case "cancelled" | "expired":
-            standing = Standing.CANCELLED
-        case _:
-            # A status of a newer sandbox. Guessing "failed" would let the player pay twice, "succeeded" would give
-            # money away; pending asks again until somebody teaches the plug-in the new word.
-            standing = Standing.PENDING
-    return Report(
-        standing,
-        provider_reference=answer.id,
-        amount=_money(answer.taken, raw),
-        redirect_url=redirect_url,
-        reason=answer.reason,
-        raw=raw,
-    )
-
-
-def _refund_report(answer: RefundAnswer, raw: str, *, refund_reference: str) -> Report:
-    if answer.refund_reference != refund_reference:
-        raise _Unclear("reference_differs", raw)
-    match answer.status:
-        case "succeeded":
-            standing = Standing.SUCCEEDED
-        case "failed":
-            standing = Standing.FAILED
-        case _:
-            # As above: an unheard-of status is neither money returned nor a refusal.
-            standing = Standing.PENDING
-    return Report(
-        standing,
-        provider_reference=answer.id,
-        amount=_money(answer.amount, raw),
-        reason=answer.reason,
-        raw=raw,
-    )
-
-
-def _money(amount: Amount | None, raw: str) -> Money | None:
-    if amount is None:
-        return None
-    try:
-        return amount.money()
-    except UnableTo:
-        raise _Unclear("unreadable", raw) from None
+        raise Unclear(f"http_{answer.status}", raw) from None

@@ -12,7 +12,8 @@ import secrets
 import selectors
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -100,6 +101,38 @@ class RunningSandbox:
         """The later decision about a payment that stays pending: succeeded or failed."""
         return self._call("POST", "/v1/control/decide", {"reference": reference, "outcome": outcome})
 
+    def cancel(self, reference: str) -> dict[str, Any]:
+        """The player cancels on the hosted page."""
+        return self._call("POST", "/v1/control/cancel", {"reference": reference})
+
+    def decide_refund(self, refund_reference: str, outcome: str = "succeeded") -> dict[str, Any]:
+        """The later decision about a refund that waits: succeeded or failed."""
+        body = {"refund_reference": refund_reference, "outcome": outcome}
+        return self._call("POST", "/v1/control/decide-refund", body)
+
+    def dispute(self, reference: str, status: str = "opened") -> dict[str, Any]:
+        """The payer's bank opens a dispute about a payment, or says how it goes on: under_review, won or lost."""
+        return self._call("POST", "/v1/control/dispute", {"reference": reference, "status": status})
+
+    def settle(self) -> list[dict[str, Any]]:
+        """Pays out everything that was not paid out yet: one settlement for each currency."""
+        settlements: list[dict[str, Any]] = self._call("POST", "/v1/control/settle")["settlements"]
+        return settlements
+
+    def release_reserve(self) -> None:
+        """Lets go of what was kept back; the next settlement pays it out."""
+        self._call("POST", "/v1/control/release-reserve")
+
+    def settlement_file(self, day: date) -> bytes:
+        """The file of all settlements of a day, UTC."""
+        return self._ask("GET", f"/v1/settlements/file?day={day.isoformat()}").content
+
+    def desk(self, reference: str) -> dict[str, Any] | None:
+        """A payment as the sandbox's own books have it, whatever it says outside; None where it holds none."""
+        response = self._ask("GET", f"/v1/control/payments/{reference}", allow={404})
+        answer: dict[str, Any] = response.json()
+        return None if response.status_code == 404 else answer
+
     def control(self, **switches: Any) -> dict[str, Any]:
         """Turns switches; without any, tells how they stand."""
         return self._call("PUT", "/v1/control", switches)
@@ -117,13 +150,23 @@ class RunningSandbox:
         return str(self._call("POST", f"/v1/control/notices/{payment}")["notice"])
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._ask(method, path, body).json()
+        return answer
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        allow: Collection[int] = (),
+    ) -> httpx.Response:
         with httpx.Client(base_url=self.url, timeout=10, trust_env=False) as client:
             headers = {"authorization": f"Bearer {self._api_secret}"}
             response = client.request(method, path, json=body, headers=headers)
-        if response.is_error:
+        if response.is_error and response.status_code not in allow:
             raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
-        answer: dict[str, Any] = response.json()
-        return answer
+        return response
 
     def _gone(self, process: subprocess.Popen[str]) -> None:
         process.wait()

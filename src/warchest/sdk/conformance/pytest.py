@@ -29,7 +29,8 @@ def conformance_tests(
 
     class Conformance:
         @pytest.fixture(scope="class")
-        def session(self) -> Any:
+        @classmethod
+        def session(cls) -> Any:
             rig = rig_type()
             with Session(rig, factory or _installed(rig.provider)) as session:
                 yield session

@@ -11,9 +11,9 @@ from importlib.resources import files
 from string import Template
 
 from warchest.sdk.masking import has_right_check_digit
-from warchest_sandbox.book import Payment
 from warchest_sandbox.cards import TEST_CARDS, TestCard
 from warchest_sandbox.pages.texts import texts, written
+from warchest_sandbox.payments import Payment
 
 
 def _read(name: str) -> str:
@@ -23,6 +23,7 @@ def _read(name: str) -> str:
 STYLE_SHEET = _read("sandbox.css").encode()
 _FRAME = Template(_read("frame.html"))
 _PAY = Template(_read("pay.html"))
+_CHALLENGE = Template(_read("challenge.html"))
 _FINISHED = Template(_read("finished.html"))
 _TEST_CARD = Template(_read("test_card.html"))
 _EXPIRY = re.compile(r"\s*([0-9]{1,2})\s*/?\s*((?:20)?[0-9]{2})\s*", re.ASCII)
@@ -61,6 +62,13 @@ class CardForm:
     def card_number(self) -> str:
         return re.sub(r"[\s-]", "", self.number)
 
+    @property
+    def expires(self) -> str:
+        """``2039-12``, of a form without errors."""
+        found = _EXPIRY.fullmatch(self.expiry)
+        assert found is not None
+        return f"{2000 + int(found[2]) % 100}-{int(found[1]):02}"
+
 
 def pay(payment: Payment, form: CardForm, *, merchant: str) -> str:
     words = texts(payment.asked.language)
@@ -85,6 +93,22 @@ def pay(payment: Payment, form: CardForm, *, merchant: str) -> str:
     )
     title = Template(words["title"]).substitute(amount=amount, merchant=merchant)
     return _framed(words, title=title, content=fields)
+
+
+def challenge(payment: Payment, *, merchant: str) -> str:
+    """Where the bank wants the player to prove who they are, before a saved card is charged."""
+    words = texts(payment.asked.language)
+    amount = written(payment.amount, words)
+    content = _CHALLENGE.substitute(
+        {name: escape(text) for name, text in words.items()}
+        | {
+            "merchant": escape(merchant),
+            "amount": escape(amount),
+            "description": escape(payment.asked.description),
+            "payment_reference": escape(payment.asked.reference),
+        }
+    )
+    return _framed(words, title=f"{words['challenge_title']}: {merchant}", content=content)
 
 
 def finished(payment: Payment, *, merchant: str, back_url: str) -> str:
