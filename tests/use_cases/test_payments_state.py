@@ -236,7 +236,7 @@ class TestWhateverIsReported:
         payment = a_payment()
 
         (_, answer) = services.get(Payments).messages(payment_id=payment.id)
-        assert answer.text == "card 411111******1111, order 4111111111111112\N{REPLACEMENT CHARACTER}"
+        assert answer.text == "card 4111 11** **** 1111, order 4111111111111112\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.in_process("the provider is an object of the tests")

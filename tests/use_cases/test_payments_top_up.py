@@ -38,10 +38,10 @@ from warchest.payments.contract import (
     Status,
     UnableToReceiveNotice,
     UnableToTopUp,
-    UnableToTrustNotice,
     UnableToUseProvider,
 )
 from warchest.runtime.services import services
+from warchest.sdk.payments import UnableToTrustNotice
 from warchest_sandbox.testing import RunningSandbox
 from warchest_sandbox.wire import signature
 

@@ -7,15 +7,15 @@ it. So a process may be killed anywhere: an unanswered message shows that there 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 from django.db import connections
 
-from warchest.payments import operations, providers, queries
+from warchest.payments import attempts, operations, providers, queries
 from warchest.payments.contract import Exchange, Heard, Payment
-from warchest.payments.models import Attempt as AttemptRow
 from warchest.runtime import observed, wire
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
@@ -53,6 +53,11 @@ def resume(*, payment_id: UUID, query: Mapping[str, str], at: datetime) -> Heard
     )
 
 
+def refuse_inside_transaction() -> None:
+    if connections[services.alias("payments")].in_atomic_block:
+        raise RuntimeError("a provider is never spoken with inside a transaction")
+
+
 def health(*, provider: str) -> Health:
     try:
         return providers.configured(provider).health()
@@ -69,40 +74,37 @@ def _exchange(
     ask: Callable[[PaymentProvider, PaymentRequest, Payment], Report],
     said: str = "",
 ) -> Heard:
-    if connections[services.alias("payments")].in_atomic_block:
-        raise RuntimeError("a provider is never spoken with inside a transaction")
+    refuse_inside_transaction()
     payment = queries.payment(payment_id=payment_id)
     provider = providers.configured(payment.provider)
-    request = _request(payment)
+    attempt = attempts.row_of(payment_id=payment_id, number=payment.attempt)
+    request = attempts.request_of(payment, attempt)
     with technical_transaction("payments"):
         if exchange is Exchange.INQUIRY:
             operations.schedule_inquiry(payment_id=payment_id, at=at)
-        operations.keep_request(
-            payment=payment, exchange=exchange, text=said or wire.encode(request).decode(), at=at
-        )
-    try:
-        with observed.provider(payment.provider, exchange.value) as stands:
-            report = ask(provider, request, payment)
-            stands(report.standing.value)
-    except Exception as error:
-        # A plug-in never raises for what the provider did, so this is its own mistake; the money may have been taken.
-        log.exception("provider_plugin_failed", provider=payment.provider, payment=str(payment_id))
-        report = Report(Standing.UNKNOWN, reason="plugin_failed", raw=f"{type(error).__name__}: {error}")
+        operations.keep_request(payment=payment, exchange=exchange, text=said or told(request), at=at)
+    report = heard_from(payment.provider, exchange, lambda: ask(provider, request, payment))
     with technical_transaction("payments"):
+        attempts.keep(payment_id=payment_id, number=attempt.number, what=report.keep)
         message = operations.keep_answer(
             payment_id=payment_id, provider=payment.provider, exchange=exchange, report=report, at=at
         )
-    return Heard(message, payment, report)
+    return Heard(message, payment, report, attempt.number)
 
 
-def _request(payment: Payment) -> PaymentRequest:
-    attempt = AttemptRow.objects.get(payment=payment.id, number=1)
-    return PaymentRequest(
-        reference=attempt.reference,
-        amount=payment.amount,
-        return_url=payment.return_url,
-        notice_url=attempt.notice_url,
-        description=attempt.description,
-        language=payment.language,
-        country=payment.country,
-    )
+def heard_from(provider: str, exchange: Exchange, ask: Callable[[], Report]) -> Report:
+    """Ask a provider; a plug-in that fails has said nothing."""
+    try:
+        with observed.provider(provider, exchange.value) as stands:
+            report = ask()
+            stands(report.standing.value)
+            return report
+    except Exception as error:
+        # A plug-in never raises for what the provider did, so this is its own mistake; the money may have been taken.
+        log.exception("provider_plugin_failed", provider=provider)
+        return Report(Standing.UNKNOWN, reason="plugin_failed", raw=f"{type(error).__name__}: {error}")
+
+
+def told(request: PaymentRequest) -> str:
+    """What a provider is told, for people to read: without what opens a saved method, or what a plug-in remembers."""
+    return wire.encode(replace(request, saved_method="*" if request.saved_method else "", kept={})).decode()

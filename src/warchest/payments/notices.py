@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from warchest.kernel.ids import new_id
-from warchest.payments import operations, providers, queries, rules
+from warchest.payments import attempts, operations, providers, queries, rules
 from warchest.payments.contract import (
     NOTICE_BYTES_MAX,
     Exchange,
@@ -21,10 +21,11 @@ from warchest.payments.contract import (
 )
 from warchest.payments.models import Attempt as AttemptRow
 from warchest.payments.models import ReceivedNotice as ReceivedNoticeRow
+from warchest.payments.models import Refund as RefundRow
 from warchest.runtime import wire
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
-from warchest.sdk.payments import Notice, RawNotice, UnableToTrustNotice
+from warchest.sdk.payments import Notice, RawNotice, Report, Subject, UnableToTrustNotice
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ def take_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: d
 
 
 def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:
-    attempt = AttemptRow.objects.filter(provider=provider, reference=notice.reference).first()
+    attempt, refund = _spoken_of(provider, notice)
     payment_id = attempt.payment_id if attempt else None
     with technical_transaction("payments"):
         try:
@@ -58,13 +59,22 @@ def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:
                     report=notice.report,
                     at=at,
                 )
+                if attempt is not None:
+                    attempts.keep(
+                        payment_id=attempt.payment_id, number=attempt.number, what=notice.report.keep
+                    )
                 row = ReceivedNoticeRow.objects.create(
                     id=new_id(),
                     provider=provider,
                     notice_id=notice.id,
                     reference=notice.reference[:200],
                     message_id=message,
-                    report=wire.encode(replace(notice.report, raw="")).decode(),
+                    # A saved method's token is in it: what the plug-in keeps, it keeps with the attempt.
+                    report=wire.encode(_without_secrets(notice.report)).decode(),
+                    subject=notice.subject,
+                    attempt=attempt.number if attempt else 1,
+                    refund=refund,
+                    dispute=wire.encode(notice.dispute).decode() if notice.dispute else "",
                     received_at=at,
                     # The one who stores it acts on it at once; the job comes only when that one did not get through.
                     next_try_at=rules.next_inquiry_at(inquiries=0, at=at),
@@ -77,6 +87,48 @@ def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:
         known.update(copies=F("copies") + 1)
         row = known.select_related("message").get()
         return queries.frozen_notice(row, payment=row.message.payment_id, repeated=True)
+
+
+def _spoken_of(provider: str, notice: Notice) -> tuple[AttemptRow | None, UUID | None]:
+    """The attempt that a notice is about, and our refund: by our references, else by the provider's own numbers."""
+    tried = AttemptRow.objects.filter(provider=provider)
+    attempt = tried.filter(reference=notice.reference).first() if notice.reference else None
+    # A reference that is not ours is another's payment, whatever number it bears at the provider.
+    for known in () if notice.reference else (notice.payment_reference, notice.report.provider_reference):
+        if attempt is None and known:
+            attempt = tried.filter(provider_reference=known).first() or _before_attempts_kept_it(
+                provider, known
+            )
+    if notice.subject is not Subject.REFUND:
+        return attempt, None
+    refund = _refund(provider, notice)
+    if refund is not None and attempt is None:
+        attempt = tried.filter(payment=refund.payment_id, number=refund.attempt).first()
+    return attempt, refund.id if refund else None
+
+
+def _before_attempts_kept_it(provider: str, provider_reference: str) -> AttemptRow | None:
+    return AttemptRow.objects.filter(
+        payment__provider=provider,
+        payment__provider_reference=provider_reference,
+        number=F("payment__attempt"),
+    ).first()
+
+
+def _refund(provider: str, notice: Notice) -> RefundRow | None:
+    of_provider = RefundRow.objects.filter(payment__attempts__provider=provider).distinct()
+    try:
+        known = UUID(notice.refund_reference)
+    except ValueError:
+        if not notice.report.provider_reference:
+            return None
+        return of_provider.filter(provider_reference=notice.report.provider_reference).first()
+    return of_provider.filter(id=known).first()
+
+
+def _without_secrets(report: Report) -> Report:
+    instrument = report.instrument and replace(report.instrument, token="")
+    return replace(report, raw="", keep={}, instrument=instrument)
 
 
 def close_notice(*, notice_id: UUID, outcome: str, at: datetime) -> None:

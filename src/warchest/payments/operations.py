@@ -6,26 +6,33 @@ from datetime import datetime
 from uuid import UUID
 
 from warchest.accounting.contract import Quote
+from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.payments import providers, queries, rules
+from warchest.payments import attempts, providers, queries, rules
 from warchest.payments.contract import (
     NOTICE_PATH,
     RETURN_PATH,
+    AttemptOptions,
     Direction,
     Exchange,
     Payment,
+    RefundKind,
     Status,
     UnableToFindPayment,
     UnableToTopUp,
+    UnableToTryAgain,
     Verdict,
     Weighed,
 )
 from warchest.payments.models import Attempt as AttemptRow
 from warchest.payments.models import Message as MessageRow
 from warchest.payments.models import Payment as PaymentRow
+from warchest.payments.models import Refund as RefundRow
 from warchest.runtime import wire
 from warchest.runtime.configuration import configuration
-from warchest.sdk.payments import Report
+from warchest.sdk.payments import Report, Standing
+
+_AS_USUAL = AttemptOptions()
 
 
 def open_payment(
@@ -38,6 +45,7 @@ def open_payment(
     language: str,
     country: str,
     at: datetime,
+    options: AttemptOptions = _AS_USUAL,
 ) -> Payment:
     providers.open_for(provider, amount=quote.paid)
     here = configuration()
@@ -59,22 +67,52 @@ def open_payment(
         changed_at=at,
         next_inquiry_at=rules.next_inquiry_at(inquiries=0, at=at),
     )
-    # Kept, because the provider must be told the very same when it is asked again after a restart or a move.
-    AttemptRow.objects.create(
-        payment=row,
-        number=1,
-        provider=provider,
-        reference=str(payment_id),
-        notice_url=here.public_url + NOTICE_PATH.format(provider=provider),
-        description=here.community.name,
-        started_at=at,
-    )
+    _begin(row, number=1, reference=str(payment_id), options=options, at=at)
     return queries.frozen(row)
 
 
-def weigh(*, payment_id: UUID, report: Report, at: datetime) -> Weighed:
-    row = _locked(payment_id)
+def open_attempt(*, payment_id: UUID, provider: str, options: AttemptOptions, at: datetime) -> Payment:
+    row = locked(payment_id)
+    payment = queries.frozen(row)
+    if payment.status not in {Status.FAILED, Status.CANCELLED}:
+        raise UnableToTryAgain("payment_over" if payment.status not in rules.OPEN else "attempt_open")
+    last = AttemptRow.objects.filter(payment=payment_id).order_by("-number").first()
+    assert last is not None
+    if last.number >= rules.ATTEMPTS_MAX:
+        raise UnableToTryAgain("attempts_too_many", attempts_max=rules.ATTEMPTS_MAX)
+    providers.open_for(provider, amount=payment.amount)
+    row.provider, row.attempt = provider, last.number + 1
+    row.provider_reference = row.redirect_url = row.reason = ""
+    row.status, row.changed_at = Status.CREATED, at
+    row.next_inquiry_at, row.inquiries = rules.next_inquiry_at(inquiries=0, at=at), 0
+    row.save()
+    _begin(row, number=row.attempt, reference=str(new_id()), options=options, at=at)
+    return queries.frozen(row)
+
+
+def _begin(row: PaymentRow, *, number: int, reference: str, options: AttemptOptions, at: datetime) -> None:
+    # Kept, because the provider must be told the very same when it is asked again after a restart or a move.
+    here = configuration()
+    AttemptRow.objects.create(
+        payment=row,
+        number=number,
+        provider=row.provider,
+        reference=reference,
+        notice_url=here.public_url + NOTICE_PATH.format(provider=row.provider),
+        description=here.community.name,
+        started_at=at,
+        method=options.method,
+        options=attempts.sealed_options(reference, options),
+    )
+
+
+def weigh(*, payment_id: UUID, report: Report, at: datetime, attempt: int = 0) -> Weighed:
+    row = locked(payment_id)
     before = queries.frozen(row)
+    number = attempt or row.attempt
+    attempts.note(payment_id=payment_id, number=number, report=report, at=at)
+    if number != row.attempt:
+        return _weigh_earlier(row, number=number, report=report, at=at)
     verdict, status, doubt = rules.judge(status=before.status, asked=before.amount, report=report)
     if verdict is Verdict.NOTHING:
         return Weighed(verdict, before)
@@ -83,29 +121,63 @@ def weigh(*, payment_id: UUID, report: Report, at: datetime) -> Weighed:
         verdict, status, doubt = Verdict.NOTED, Status.REVIEW, "provider_reference_reused"
     if verdict is Verdict.CREDIT:
         return Weighed(verdict, before)
+    _note(row, report=report, status=status, doubt=doubt, at=at)
+    return Weighed(verdict, queries.frozen(row))
+
+
+def _weigh_earlier(row: PaymentRow, *, number: int, report: Report, at: datetime) -> Weighed:
+    """An attempt that was given up speaks again: only that it took money matters."""
+    before = queries.frozen(row)
+    if report.standing is not Standing.SUCCEEDED:
+        return Weighed(Verdict.NOTHING, before)
+    if before.credited_at is not None:
+        known = RefundRow.objects.filter(payment=row, attempt=number, kind=RefundKind.SURPLUS).exists()
+        return Weighed(Verdict.NOTHING if known else Verdict.SURPLUS, before)
+    if before.status is Status.REVIEW:
+        return Weighed(Verdict.NOTHING, before)
+    if doubt := rules.difference(asked=before.amount, taken=report.amount):
+        _note(row, report=report, status=Status.REVIEW, doubt=doubt, at=at)
+        return Weighed(Verdict.NOTED, queries.frozen(row))
+    # What the attempt that counts now may still bring is surplus when it comes.
+    return Weighed(Verdict.CREDIT, before)
+
+
+def _note(row: PaymentRow, *, report: Report, status: Status, doubt: str, at: datetime) -> None:
     if status is Status.REVIEW:
         row.taken_minor = report.amount.minor if report.amount else None
         row.taken_currency = report.amount.currency.code if report.amount else ""
     _follow(row, report=report, status=status, reason=doubt or report.reason, at=at)
-    return Weighed(verdict, queries.frozen(row))
 
 
-def credit(*, payment_id: UUID, lot: UUID, journal_entry: UUID, report: Report, at: datetime) -> Payment:
-    row = _locked(payment_id)
+def credit(
+    *,
+    payment_id: UUID,
+    lot: UUID | None,
+    journal_entry: UUID,
+    report: Report,
+    at: datetime,
+    attempt: int = 0,
+    set_off: Money | None = None,
+) -> Payment:
+    row = locked(payment_id)
+    if attempt and attempt != row.attempt:
+        won = AttemptRow.objects.get(payment=payment_id, number=attempt)
+        row.attempt, row.provider, row.provider_reference = attempt, won.provider, won.provider_reference
     row.credited_at, row.lot, row.journal_entry = at, lot, journal_entry
+    row.set_off_minor = set_off.minor if set_off else 0
     _follow(row, report=report, status=Status.SUCCEEDED, reason="", at=at)
     return queries.frozen(row)
 
 
 def answer_attempt(*, payment_id: UUID, at: datetime) -> Payment:
-    payment = queries.frozen(_locked(payment_id))
-    AttemptRow.objects.filter(payment=payment_id, number=1, answered_at=None).update(
+    payment = queries.frozen(locked(payment_id))
+    AttemptRow.objects.filter(payment=payment_id, number=payment.attempt, answered_at=None).update(
         answered_at=at, answer=wire.encode(payment).decode()
     )
     return payment
 
 
-def _locked(payment_id: UUID) -> PaymentRow:
+def locked(payment_id: UUID) -> PaymentRow:
     row = PaymentRow.objects.select_for_update().filter(id=payment_id).first()
     if row is None:
         raise UnableToFindPayment("payment_unknown")
@@ -113,10 +185,7 @@ def _locked(payment_id: UUID) -> PaymentRow:
 
 
 def _is_free(row: PaymentRow, provider_reference: str) -> bool:
-    if not provider_reference or provider_reference == row.provider_reference:
-        return True
-    others = PaymentRow.objects.filter(provider=row.provider, provider_reference=provider_reference)
-    return not others.exclude(id=row.id).exists()
+    return attempts.is_free(payment_id=row.id, provider=row.provider, provider_reference=provider_reference)
 
 
 def _follow(row: PaymentRow, *, report: Report, status: Status, reason: str, at: datetime) -> None:
@@ -171,7 +240,7 @@ def keep_answer(
 
 def schedule_inquiry(*, payment_id: UUID, at: datetime) -> None:
     """Count an inquiry and set the time of the next one: whoever looks for due payments now finds it no more."""
-    row = _locked(payment_id)
+    row = locked(payment_id)
     if row.next_inquiry_at is not None:
         row.inquiries += 1
         row.next_inquiry_at = rules.next_inquiry_at(inquiries=row.inquiries, at=at)

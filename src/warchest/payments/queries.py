@@ -10,6 +10,7 @@ from django.db.models import Count, Min, Q, QuerySet
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
+from warchest.payments.attempts import instrument_of
 from warchest.payments.contract import (
     Attempt,
     Direction,
@@ -24,13 +25,15 @@ from warchest.payments.contract import (
     Waiting,
 )
 from warchest.payments.models import Attempt as AttemptRow
+from warchest.payments.models import Dispute as DisputeRow
 from warchest.payments.models import Message as MessageRow
 from warchest.payments.models import NoticeRefusal as NoticeRefusalRow
 from warchest.payments.models import Payment as PaymentRow
 from warchest.payments.models import ReceivedNotice as ReceivedNoticeRow
+from warchest.payments.models import Refund as RefundRow
 from warchest.payments.rules import OPEN
 from warchest.runtime import wire
-from warchest.sdk.payments import Report, Standing
+from warchest.sdk.payments import DisputeReport, Report, Standing, Subject
 
 _LIMIT_MAX = 500
 
@@ -43,7 +46,9 @@ def payment(*, payment_id: UUID) -> Payment:
 
 
 def answer_to(*, payment_id: UUID) -> Payment | None:
-    answered = AttemptRow.objects.filter(payment=payment_id, number=1, answered_at__isnull=False).first()
+    answered = (
+        AttemptRow.objects.filter(payment=payment_id, answered_at__isnull=False).order_by("-number").first()
+    )
     return wire.decode(answered.answer, Payment) if answered else None
 
 
@@ -88,7 +93,10 @@ def find_payments(*, text: str, limit: int = 20) -> tuple[Payment, ...]:
     if not wanted or "\x00" in wanted:
         return ()
     matches = Q(provider_reference=wanted)
-    matches |= Q(id__in=AttemptRow.objects.filter(reference=wanted).values("payment_id"))
+    tried = AttemptRow.objects.filter(Q(reference=wanted) | Q(provider_reference=wanted))
+    matches |= Q(id__in=tried.values("payment_id"))
+    matches |= Q(id__in=RefundRow.objects.filter(provider_reference=wanted).values("payment_id"))
+    matches |= Q(id__in=DisputeRow.objects.filter(provider_dispute=wanted).values("payment_id"))
     matches |= Q(id__in=ReceivedNoticeRow.objects.filter(notice_id=wanted).values("message__payment_id"))
     matches |= Q(id__in=MessageRow.objects.filter(provider_reference=wanted).values("payment_id"))
     try:
@@ -97,6 +105,7 @@ def find_payments(*, text: str, limit: int = 20) -> tuple[Payment, ...]:
         pass
     else:
         matches |= Q(id=identity) | Q(journal_entry=identity) | Q(player=identity)
+        matches |= Q(id__in=RefundRow.objects.filter(id=identity).values("payment_id"))
     return _page(PaymentRow.objects.filter(matches), None, limit)
 
 
@@ -120,7 +129,17 @@ def messages(*, payment_id: UUID) -> tuple[Message, ...]:
 
 def attempts(*, payment_id: UUID) -> tuple[Attempt, ...]:
     return tuple(
-        Attempt(row.number, row.provider, row.reference, row.started_at, row.answered_at)
+        Attempt(
+            number=row.number,
+            provider=row.provider,
+            reference=row.reference,
+            started_at=row.started_at,
+            answered_at=row.answered_at,
+            method=row.method,
+            standing=row.standing,
+            provider_reference=row.provider_reference,
+            instrument=instrument_of(row),
+        )
         for row in AttemptRow.objects.filter(payment=payment_id).order_by("number")
     )
 
@@ -184,6 +203,11 @@ def frozen(row: PaymentRow) -> Payment:
         inquiries=row.inquiries,
         journal_entry=row.journal_entry,
         lot=row.lot,
+        attempt=row.attempt,
+        set_off=Money(row.set_off_minor, unit),
+        refunding=Money(row.refunding_minor, unit),
+        refunded=Money(row.refunded_minor, unit),
+        disputed=Money(row.disputed_minor, unit),
     )
 
 
@@ -199,6 +223,10 @@ def frozen_notice(row: ReceivedNoticeRow, *, payment: UUID | None, repeated: boo
         repeated=repeated,
         tries=row.tries,
         processed=row.processed_at is not None,
+        attempt=row.attempt,
+        subject=Subject(row.subject),
+        refund=row.refund,
+        dispute=wire.decode(row.dispute, DisputeReport) if row.dispute else None,
     )
 
 

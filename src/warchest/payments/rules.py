@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from warchest.kernel.money import Money
 from warchest.payments.contract import Status, Verdict
+from warchest.sdk.masking import mask_card_numbers
 from warchest.sdk.payments import Report, Standing
 
-# Every step that there is; the trigger in sql/constraints.sql holds the same table, and a test compares the two.
+# Every step that there is; the trigger in sql/refunds.sql holds the same table, and a test compares the two.
 # Failed and cancelled can be left: a provider may take the money after it had said no, and taken money is credited.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.CREATED: frozenset(
@@ -28,8 +29,9 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
         {Status.PENDING, Status.REVIEW, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}
     ),
     Status.REVIEW: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}),
-    Status.FAILED: frozenset({Status.SUCCEEDED, Status.REVIEW}),
-    Status.CANCELLED: frozenset({Status.SUCCEEDED, Status.REVIEW}),
+    # Back to the beginning by a further attempt.
+    Status.FAILED: frozenset({Status.SUCCEEDED, Status.REVIEW, Status.CREATED}),
+    Status.CANCELLED: frozenset({Status.SUCCEEDED, Status.REVIEW, Status.CREATED}),
     Status.SUCCEEDED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED}),
     Status.PARTIALLY_REFUNDED: frozenset({Status.REFUNDED, Status.DISPUTED}),
     Status.REFUNDED: frozenset({Status.DISPUTED}),
@@ -45,7 +47,26 @@ CREDITED = frozenset({Status.SUCCEEDED, Status.PARTIALLY_REFUNDED, Status.REFUND
 _CREDITABLE = OPEN | {Status.FAILED, Status.CANCELLED}
 
 _CLOSED_BY = {Standing.FAILED: Status.FAILED, Standing.CANCELLED: Status.CANCELLED}
-_STILL_OPEN = {Standing.PENDING: Status.PENDING, Standing.UNKNOWN: Status.UNKNOWN}
+# What is authorised is reserved, and waits for a capture.
+_STILL_OPEN = {
+    Standing.PENDING: Status.PENDING,
+    Standing.AUTHORISED: Status.PENDING,
+    Standing.UNKNOWN: Status.UNKNOWN,
+}
+
+OVER_AT_PROVIDER = frozenset({Standing.FAILED, Standing.CANCELLED})
+"""After this nothing more is expected of an attempt; that money comes all the same is then a late word, and not a rule."""
+
+ATTEMPTS_MAX = 10
+
+
+def after_money_went(*, amount: Money, refunded: Money, disputed: Money, is_disputed: bool) -> Status:
+    """How a credited payment stands, by what of it went back."""
+    if is_disputed:
+        return Status.DISPUTED
+    if refunded + disputed == amount:
+        return Status.REFUNDED
+    return Status.PARTIALLY_REFUNDED if refunded + disputed else Status.SUCCEEDED
 
 
 def judge(*, status: Status, asked: Money, report: Report) -> tuple[Verdict, Status, str]:
@@ -61,7 +82,7 @@ def judge(*, status: Status, asked: Money, report: Report) -> tuple[Verdict, Sta
             return Verdict.CREDIT, Status.SUCCEEDED, ""
         case Standing.FAILED | Standing.CANCELLED if status in OPEN:
             return Verdict.NOTED, _CLOSED_BY[report.standing], ""
-        case Standing.PENDING | Standing.UNKNOWN if status in OPEN:
+        case Standing.PENDING | Standing.AUTHORISED | Standing.UNKNOWN if status in OPEN:
             following = _STILL_OPEN[report.standing]
             return Verdict.NOTED, following if following in TRANSITIONS[status] else status, ""
         case _:
@@ -108,7 +129,6 @@ def is_plain_address(url: str) -> bool:
     )
 
 
-_CARD_DIGITS = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
 _TEXT_CHARACTERS_MAX = 20_000
 
 
@@ -117,12 +137,4 @@ def keepable(text: str) -> str:
 
     Too long a text is cut; NUL, which no text column holds, is replaced.
     """
-    return _CARD_DIGITS.sub(_mask, text[:_TEXT_CHARACTERS_MAX].replace("\x00", "\N{REPLACEMENT CHARACTER}"))
-
-
-def _mask(found: re.Match[str]) -> str:
-    digits = [symbol for symbol in found.group() if symbol.isdecimal()]
-    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
-    if sum(value - 9 if value > 9 else value for value in doubled) % 10:
-        return found.group()
-    return "".join(digits[:6]) + "*" * (len(digits) - 10) + "".join(digits[-4:])
+    return mask_card_numbers(text[:_TEXT_CHARACTERS_MAX].replace("\x00", "\N{REPLACEMENT CHARACTER}"))

@@ -13,7 +13,7 @@ from warchest.accounting.contract import Quote
 from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
-from warchest.sdk.payments import Report, Standing
+from warchest.sdk.payments import Instrument, Report, Standing
 
 RETURN_PATH = "/payments/{payment}/return"
 """Where on the public address the browser comes back to, when the caller named no address of its own."""
@@ -27,6 +27,18 @@ class UnableToTopUp(UnableTo):
             "player_not_active",  # frozen or closed
             "return_url_malformed",  # no absolute http or https address, or one that hides where it leads
             "quote_changed",  # the amount brings other units than the player was shown
+        }
+    )
+
+
+class UnableToTryAgain(UnableTo):
+    """No further attempt was opened."""
+
+    reasons = frozenset(
+        {
+            "attempt_open",  # the one before may still succeed: nobody pays twice
+            "payment_over",  # it was credited, or is under review
+            "attempts_too_many",
         }
     )
 
@@ -57,6 +69,10 @@ class Exchange(StrEnum):
     INQUIRY = "inquiry"
     RETURN = "return"
     NOTICE = "notice"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+    DISPUTE = "dispute"
 
 
 class Direction(StrEnum):
@@ -70,6 +86,7 @@ class Verdict(StrEnum):
     NOTHING = "nothing"  # it says nothing new
     NOTED = "noted"  # the status followed it; no money moved
     CREDIT = "credit"  # paid as asked: to be credited now, in this transaction
+    SURPLUS = "surplus"  # paid by a second attempt though it is credited: to be booked, and given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,9 @@ class Payment:
     """``units`` is what ``amount`` brings, at ``units_per_major`` (units for one major unit of the currency, as text).
 
     ``reason`` says why it failed or is under review: the provider's code, or ours. ``taken`` is what the provider says
-    that it took, where that differs from ``amount``. ``journal_entry`` and ``lot`` are there once it was credited.
+    that it took, where that differs from ``amount``. ``journal_entry`` is there once it was credited, and ``lot``, unless all of
+    it settled a debt: ``set_off`` is how much did. ``attempt`` is the number of the one that counts, ``refunding``, ``refunded``
+    and ``disputed`` are what is going back, went back, and is or was fetched back.
     """
 
     id: UUID
@@ -101,17 +120,46 @@ class Payment:
     inquiries: int
     journal_entry: UUID | None
     lot: UUID | None
+    attempt: int
+    set_off: Money
+    refunding: Money
+    refunded: Money
+    disputed: Money
+
+    @property
+    def refundable(self) -> Money:
+        """What could still go back; nothing of a payment that was not credited."""
+        if self.credited_at is None:
+            return Money.zero(self.amount.currency)
+        return self.amount - self.refunding - self.refunded - self.disputed
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOptions:
+    """How a payment is opened at a provider, as in ``sdk.payments.PaymentRequest``."""
+
+    method: str = ""
+    payer: str = ""
+    capture_later: bool = False
+    save_method: bool = False
+    saved_method: str = ""
+    player_present: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One opening of a payment at a provider. ``reference`` is the idempotency key towards it."""
+    """One opening of a payment at a provider. ``reference`` is the idempotency key towards it, ``standing`` what it said
+    last (empty: nothing), ``instrument`` what was paid with, without its token."""
 
     number: int
     provider: str
     reference: str
     started_at: datetime
     answered_at: datetime | None
+    method: str = ""
+    standing: str = ""
+    provider_reference: str = ""
+    instrument: Instrument | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +183,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A provider's answer, kept under ``message`` before it is acted on."""
+    """A provider's answer about one attempt, kept under ``message`` before it is acted on."""
 
     message: UUID
     payment: Payment
     report: Report
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +233,7 @@ class PaymentLife(Protocol):
         language: str,
         country: str,
         at: datetime,
+        options: AttemptOptions = ...,
     ) -> Payment:
         """Write a payment and its first attempt down, before any provider hears of it.
 
@@ -191,18 +241,36 @@ class PaymentLife(Protocol):
         """
         ...
 
-    def weigh(self, *, payment_id: UUID, report: Report, at: datetime) -> Weighed:
-        """Lock the payment and let its status follow what the provider said; for CREDIT it stays as it was.
+    def open_attempt(
+        self, *, payment_id: UUID, provider: str, options: AttemptOptions, at: datetime
+    ) -> Payment:
+        """Begin again at another provider, or at the same by other means, after the attempt before has failed for certain.
 
-        CREDIT only when the provider took exactly what was asked and the payment was not credited before. Who gets
-        CREDIT calls ``credit`` in the same transaction. Raises UnableToFindPayment.
+        Raises UnableToFindPayment, UnableToTryAgain, UnableToUseProvider.
+        """
+        ...
+
+    def weigh(self, *, payment_id: UUID, report: Report, at: datetime, attempt: int = 0) -> Weighed:
+        """Lock the payment and let its status follow what was said of an attempt (0: the one that counts now).
+
+        CREDIT only when the provider took exactly what was asked and the payment was not credited before; SURPLUS when it was,
+        by another attempt. With both the payment stays as it was: who gets CREDIT calls ``credit`` in the same transaction.
+        Raises UnableToFindPayment.
         """
         ...
 
     def credit(
-        self, *, payment_id: UUID, lot: UUID, journal_entry: UUID, report: Report, at: datetime
+        self,
+        *,
+        payment_id: UUID,
+        lot: UUID | None,
+        journal_entry: UUID,
+        report: Report,
+        at: datetime,
+        attempt: int = 0,
+        set_off: Money | None = None,
     ) -> Payment:
-        """The payment succeeded, and its units are in this lot and this entry."""
+        """The payment succeeded by this attempt: its units are in this lot and this entry, less what ``set_off`` settled."""
         ...
 
     def answer_attempt(self, *, payment_id: UUID, at: datetime) -> Payment:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
-from warchest.sdk.payments import Report
+from warchest.sdk.payments import DisputeReport, Report, Subject
 
 NOTICE_BYTES_MAX = 64 * 1024
 """A notice that is longer is refused unread."""
@@ -30,8 +30,9 @@ class UnableToReceiveNotice(UnableTo):
 class KeptNotice:
     """A notice that is safely stored. ``payment`` is None where the provider speaks of a payment that is not ours.
 
-    ``repeated``: the provider had sent it before. ``tries``: how often acting on it failed. ``processed``: nothing is
-    left to do.
+    ``attempt`` is the one that it speaks of. Of a notice about a refund, ``refund`` is ours, None where somebody made it at
+    the provider's own desk. ``repeated``: the provider had sent it before. ``tries``: how often acting on it failed.
+    ``processed``: nothing is left to do.
     """
 
     id: UUID
@@ -43,6 +44,10 @@ class KeptNotice:
     repeated: bool
     tries: int
     processed: bool
+    attempt: int = 1
+    subject: Subject = Subject.PAYMENT
+    refund: UUID | None = None
+    dispute: DisputeReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from django.db import models
-from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from warchest.kernel.ids import new_id
@@ -18,7 +18,8 @@ def texts(members: Iterable[StrEnum]) -> list[str]:
     return sorted(member.value for member in members)
 
 
-_CREDITED = Q(credited_at__isnull=False, journal_entry__isnull=False, lot__isnull=False)
+# A payment that settled a debt whole has no lot.
+_CREDITED = Q(credited_at__isnull=False, journal_entry__isnull=False)
 _NOT_CREDITED = Q(credited_at__isnull=True, journal_entry__isnull=True, lot__isnull=True)
 
 
@@ -49,10 +50,27 @@ class Payment(models.Model):
     inquiries = models.IntegerField(default=0)
     journal_entry = models.UUIDField(null=True, unique=True)
     lot = models.UUIDField(null=True, unique=True)
+    attempt = models.SmallIntegerField(default=1, db_default=1)
+    set_off_minor = models.BigIntegerField(default=0, db_default=0)
+    refunding_minor = models.BigIntegerField(default=0, db_default=0)
+    refunded_minor = models.BigIntegerField(default=0, db_default=0)
+    disputed_minor = models.BigIntegerField(default=0, db_default=0)
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
+            # No payment is refunded beyond itself, whoever asks how often at once.
+            CheckConstraint(
+                name="payment_goes_back_once",
+                condition=Q(
+                    refunding_minor__gte=0,
+                    refunded_minor__gte=0,
+                    disputed_minor__gte=0,
+                    set_off_minor__gte=0,
+                    set_off_minor__lte=F("amount_minor"),
+                    amount_minor__gte=F("refunding_minor") + F("refunded_minor") + F("disputed_minor"),
+                ),
+            ),
             CheckConstraint(name="payment_status_known", condition=Q(status__in=texts(Status))),
             CheckConstraint(name="payment_positive", condition=Q(amount_minor__gt=0, units_minor__gt=0)),
             CheckConstraint(
@@ -95,11 +113,24 @@ class Attempt(models.Model):
     answered_at = models.DateTimeField(null=True)
     # What whoever opened the payment was told, as JSON of contract.Payment: a repeated request is told the same.
     answer = models.TextField(blank=True)
+    method = models.CharField(max_length=40, blank=True, default="", db_default="")
+    standing = models.CharField(max_length=10, blank=True, default="", db_default="")
+    provider_reference = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # As JSON of sdk.payments.Instrument, without the token.
+    instrument = models.TextField(blank=True, default="", db_default="")
+    # Sealed, as JSON: how it was asked (contract.AttemptOptions), and what the plug-in wants to remember.
+    options = models.BinaryField(null=True)
+    kept = models.BinaryField(null=True)
 
     class Meta:
         constraints = [
             UniqueConstraint(fields=["payment", "number"], name="attempt_once"),
             UniqueConstraint(fields=["provider", "reference"], name="attempt_reference_once"),
+            UniqueConstraint(
+                fields=["provider", "provider_reference"],
+                condition=~Q(provider_reference=""),
+                name="attempt_once_at_provider",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -149,6 +180,11 @@ class ReceivedNotice(models.Model):
     message = models.OneToOneField(Message, on_delete=models.PROTECT)
     # As JSON of sdk.payments.Report, its raw text apart in the message.
     report = models.TextField()
+    subject = models.CharField(max_length=8, default="payment", db_default="payment")
+    attempt = models.SmallIntegerField(default=1, db_default=1)
+    refund = models.UUIDField(null=True)
+    # As JSON of sdk.payments.DisputeReport.
+    dispute = models.TextField(blank=True, default="", db_default="")
     received_at = models.DateTimeField()
     copies = models.IntegerField(default=1)
     processed_at = models.DateTimeField(null=True)
