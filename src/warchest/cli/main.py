@@ -23,6 +23,7 @@ _COMMANDS = {
     "backup": "warchest.cli.backup",
     "restore": "warchest.cli.restore",
     "journal": "warchest.cli.journal",
+    "erp": "warchest.cli.erp",
     "ca": "warchest.cli.ca",
     "api-key": "warchest.cli.api_key",
     "plugin": "warchest.cli.plugin",

@@ -41,12 +41,17 @@ def installed() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in found}
 
 
+def tables() -> Mapping[str, dict[str, Any]]:
+    """What the configuration says of exporters, by name."""
+    return configuration().erp
+
+
 def configured(name: str) -> ErpExporter:
     """The configured exporter of this name, one for the whole process; built anew where its table changed.
 
     Raises UnableToExport (``exporter_unknown``, ``exporter_misconfigured``).
     """
-    point, table = installed().get(name), configuration().erp.get(name)
+    point, table = installed().get(name), tables().get(name)
     if point is None or table is None:
         raise UnableToExport("exporter_unknown", exporter=name[:40])
     with _lock:
@@ -71,6 +76,6 @@ def _build(point: EntryPoint, table: dict[str, Any]) -> ErpExporter:
 def every_minutes(name: str) -> int:
     """How often a batch is made by itself; 0: never. Raises UnableToExport."""
     try:
-        return msgspec.convert(configuration().erp.get(name, {}), _OurSettings).every_minutes
+        return msgspec.convert(tables().get(name, {}), _OurSettings).every_minutes
     except msgspec.ValidationError as error:
         raise UnableToExport("exporter_misconfigured", exporter=name, explanation=str(error)[:300]) from error

@@ -27,7 +27,6 @@ from warchest.accounting.models import ErpBatch as BatchRow
 from warchest.accounting.models import ErpDocument as DocumentRow
 from warchest.accounting.models import ErpEntry, ErpExport, ErpTotal
 from warchest.ledger.contract import Ledger
-from warchest.runtime.configuration import configuration
 from warchest.runtime.services import services
 from warchest.sdk.erp import ErpError, Outcome
 
@@ -36,12 +35,12 @@ def exporters() -> tuple[Exporter, ...]:
     begun = dict(ErpExport.objects.values_list("exporter", "begun_at"))
     found = []
     # What was begun is told of, though its plug-in be gone.
-    for name in sorted({*plugins.installed(), *begun, *configuration().erp}):
+    for name in sorted({*plugins.installed(), *begun, *plugins.tables()}):
         point = plugins.installed().get(name)
         made_by = point.dist if point else None
         label, problem = name, ""
         abilities: tuple[str, ...] = ()
-        if name in configuration().erp or point is None:
+        if name in plugins.tables() or point is None:
             try:
                 description = plugins.configured(name).description
                 label = description.label
@@ -54,7 +53,7 @@ def exporters() -> tuple[Exporter, ...]:
                 label=label,
                 distribution=made_by.name if made_by else "",
                 version=made_by.version if made_by else "",
-                is_configured=name in configuration().erp,
+                is_configured=name in plugins.tables(),
                 begun_at=begun.get(name),
                 abilities=abilities,
                 problem=problem,
