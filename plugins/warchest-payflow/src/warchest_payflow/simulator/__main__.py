@@ -1,0 +1,3 @@
+from warchest_payflow.simulator.server import main
+
+main()
