@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import entry_points
@@ -29,7 +29,14 @@ class UnableToTry(UnableTo):
     """The plug-in cannot be tried."""
 
     reasons = frozenset(
-        {"plugin_unknown", "plugin_ambiguous", "plugin_does_not_load", "rig_missing", "step_unknown"}
+        {
+            "plugin_unknown",
+            "plugin_ambiguous",
+            "plugin_does_not_load",
+            "rig_missing",
+            "simulator_did_not_start",
+            "step_unknown",
+        }
     )
 
 
@@ -72,9 +79,12 @@ class Session:
         self._receiver = NoticeReceiver()
         try:
             self._rig.start(folder, notice_url=self._receiver.url)
-        except BaseException:
-            self._end()
-            raise
+        except BaseException as error:
+            with suppress(Exception):
+                self._end()
+            if not isinstance(error, Exception):
+                raise
+            raise UnableToTry("simulator_did_not_start", why=f"{type(error).__name__}: {error}") from error
         return self
 
     def __exit__(
@@ -99,7 +109,7 @@ class Session:
                 step.run(trial)
         except Nonconformity as nonconformity:
             return Outcome.FAILED, str(nonconformity)
-        except (Exception, NotImplementedError) as error:
+        except Exception as error:
             return Outcome.FAILED, f"{type(error).__name__}: {error}"
         return Outcome.PASSED, ""
 
@@ -170,12 +180,10 @@ def installed(name: str) -> tuple[Rig, Callable[[Any], PaymentProvider]]:
 def _load(group: str, name: str, *, missing: str) -> Any:
     found = list(entry_points(group=group, name=name))
     if not found:
-        raise UnableToTry(missing, plugin=name, group=group)
+        raise UnableToTry(missing)
     if len(found) > 1:
-        raise UnableToTry("plugin_ambiguous", plugin=name, group=group)
+        raise UnableToTry("plugin_ambiguous")
     try:
         return found[0].load()
     except Exception as error:
-        raise UnableToTry(
-            "plugin_does_not_load", plugin=name, why=f"{type(error).__name__}: {error}"
-        ) from error
+        raise UnableToTry("plugin_does_not_load", why=f"{type(error).__name__}: {error}") from error
