@@ -23,8 +23,13 @@ CHART = (
     Book("deferred_revenue", BookKind.LIABILITY, Side.CREDIT),
     Book("tax_payable", BookKind.LIABILITY, Side.CREDIT),
     Book("commission_on_hold", BookKind.LIABILITY, Side.CREDIT),
+    # Came to our account and goes back to whoever sent it.
+    Book("transfers_to_return", BookKind.LIABILITY, Side.CREDIT),
     Book("revenue", BookKind.INCOME, Side.CREDIT),
     Book("breakage_revenue", BookKind.INCOME, Side.CREDIT),
+    Book("other_income", BookKind.INCOME, Side.CREDIT),
+    Book("bank_charges", BookKind.EXPENSE, Side.DEBIT),
+    Book("other_expense", BookKind.EXPENSE, Side.DEBIT),
     Book("reseller_margin", BookKind.EXPENSE, Side.DEBIT),
     Book("commission_cost", BookKind.EXPENSE, Side.DEBIT),
 )
@@ -39,6 +44,7 @@ MONETARY_BOOKS = frozenset(
         "settlement_receivable",
         "reseller_receivable",
         "tax_payable",
+        "transfers_to_return",
         "commission_on_hold",
         "commission_payable",
         "intercompany_receivable",
@@ -49,3 +55,13 @@ MONETARY_BOOKS = frozenset(
 # Where money lies that an accountant may say was exchanged. What a provider exchanges before it pays out is part of its
 # settlement: what it owes us is what our payments make of it, and `warchest prove` holds it to that.
 EXCHANGED_BOOKS = frozenset({"bank"})
+
+# What an accountant may book an entry of the bank against that nothing else explains.
+BANK_COUNTERPARTS = (
+    "bank_charges",
+    "other_income",
+    "other_expense",
+    "reseller_receivable",
+    "tax_payable",
+    "transfers_to_return",
+)

@@ -7,9 +7,10 @@ from datetime import date
 from fractions import Fraction
 from uuid import UUID
 
+from warchest.accounting.chart import BANK_COUNTERPARTS
 from warchest.accounting.contract import OwedCommission, Taxed
 from warchest.kernel.money import Money
-from warchest.ledger.contract import Leg, credit, debit
+from warchest.ledger.contract import AccountRef, Leg, credit, debit
 
 
 def tax_within(*, gross: Money, country: str, rate_bps: int) -> Taxed:
@@ -70,6 +71,16 @@ def expiry_legs(*, player: UUID, units: Money, consideration: Money) -> tuple[Le
         debit("wallet_funding", consideration),
         credit("breakage_revenue", consideration),
     )
+
+
+def bank_entry_legs(*, account: str, amount: Money, incoming: bool, against: AccountRef) -> tuple[Leg, ...]:
+    if incoming:
+        return debit("bank", amount, owner=account), credit(against.book, amount, owner=against.owner)
+    return debit(against.book, amount, owner=against.owner), credit("bank", amount, owner=account)
+
+
+def bank_counterparts() -> tuple[str, ...]:
+    return BANK_COUNTERPARTS
 
 
 def transfer_legs(*, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, ...]:

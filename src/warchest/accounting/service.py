@@ -43,6 +43,8 @@ class LocalAccounting:
     statements = staticmethod(netting.statements)
     settled = staticmethod(netting.settled)
     netting_legs = staticmethod(rules.netting_legs)
+    bank_entry_legs = staticmethod(rules.bank_entry_legs)
+    bank_counterparts = staticmethod(rules.bank_counterparts)
     transfer_legs = staticmethod(rules.transfer_legs)
     commission_legs = staticmethod(rules.commission_legs)
     recognition_legs = staticmethod(rules.recognition_legs)

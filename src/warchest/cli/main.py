@@ -25,6 +25,7 @@ _COMMANDS = {
     "journal": "warchest.cli.journal",
     "erp": "warchest.cli.erp",
     "ca": "warchest.cli.ca",
+    "bank": "warchest.cli.bank",
     "api-key": "warchest.cli.api_key",
     "plugin": "warchest.cli.plugin",
     "cluster": "warchest.cli.cluster",

@@ -12,7 +12,17 @@ import procrastinate
 import structlog
 from procrastinate import JobContext
 
-from warchest.jobs import books, documents, erp, housekeeping, outbox, payments, pulse, transfers
+from warchest.jobs import (
+    bank,
+    books,
+    documents,
+    erp,
+    housekeeping,
+    outbox,
+    payments,
+    pulse,
+    transfers,
+)
 from warchest.jobs.pulse import Pulse
 from warchest.runtime import health, listener, observed
 from warchest.runtime.backup import barriers
@@ -36,6 +46,7 @@ PULSES = (
     Pulse("pass_on_transfers", 1, lambda: transfers.pass_on_transfers(at=now())),
     Pulse("make_barrier", 60, barriers.make_one),
     Pulse("export_to_erps", 15, lambda: erp.export_to_erps(at=now())),
+    Pulse("match_bank_entries", 30, lambda: bank.match_bank_entries(at=now())),
     Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
 )
 

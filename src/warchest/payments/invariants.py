@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Entry, Kept, Ledger, Side
 from warchest.payments.contract import Direction
+from warchest.payments.contract.bank import Resolution
+from warchest.payments.models import BankEntry as BankEntryRow
+from warchest.payments.models import BankStatement as BankStatementRow
 from warchest.payments.models import Message as MessageRow
 from warchest.payments.models import Payment as PaymentRow
 from warchest.payments.providers import installed
@@ -20,6 +23,9 @@ from warchest.runtime.services import services
 from warchest.sdk.payments import Standing
 
 _CLEARING = "provider_clearing"
+
+FOR_PAYMENTS = (Resolution.PAYMENT, Resolution.PLAYER)
+"""As what an entry of the bank paid a payment."""
 
 
 def _paid() -> Mapping[tuple[str, str], int]:
@@ -33,9 +39,28 @@ def _paid() -> Mapping[tuple[str, str], int]:
     return {(provider, code): int(minor) for provider, code, minor in rows}
 
 
+def _came_to_the_bank() -> Mapping[tuple[str, str], int]:
+    """What came to our own account for payments, and is owed by nobody any more, negative; and what left it for refunds."""
+    rows = (
+        BankEntryRow.objects.filter(resolution__in=FOR_PAYMENTS)
+        .values_list("statement__provider", "currency")
+        .annotate(minor=Sum("amount_minor"))
+        .order_by()
+    )
+    moved = Counter({(provider, code): -int(minor) for provider, code, minor in rows})
+    left = (
+        BankEntryRow.objects.filter(resolution=Resolution.REFUND)
+        .values_list("statement__provider", "currency")
+        .annotate(minor=Sum("amount_minor"))
+        .order_by()
+    )
+    moved.update({(provider, code): int(minor) for provider, code, minor in left})
+    return moved
+
+
 # What stands in provider clearing is the sum of these: what increases it counts positive. Refunds, disputes, fees and
 # settlements add theirs, negative. Each also answers in ``_kept``, entry by entry.
-_CLEARING_PARTS: tuple[Callable[[], Mapping[tuple[str, str], int]], ...] = (_paid,)
+_CLEARING_PARTS: tuple[Callable[[], Mapping[tuple[str, str], int]], ...] = (_paid, _came_to_the_bank)
 
 
 def _clearing_equals_payments() -> Iterator[str]:
@@ -60,6 +85,17 @@ def _kept(provider: str, code: str, entries: Sequence[Entry] | None) -> Iterator
         rows = rows.filter(journal_entry__in=[entry.id for entry in entries])
     for row in rows.order_by("id").iterator():
         yield Kept(entry=row.journal_entry or "", minor=row.amount_minor, record=f"payment {row.id}")
+    came = BankEntryRow.objects.filter(
+        resolution__in=(*FOR_PAYMENTS, Resolution.REFUND), statement__provider=provider, currency=code
+    )
+    if entries is not None:
+        came = came.filter(journal_entry__in=[entry.id for entry in entries])
+    for entry in came.order_by("id").iterator():
+        yield Kept(
+            entry=entry.journal_entry or "",
+            minor=-entry.amount_minor if entry.incoming else entry.amount_minor,
+            record=f"bank entry {entry.id}",
+        )
 
 
 def _credited_in_one_entry() -> Iterator[str]:
@@ -96,7 +132,54 @@ def _credited_by_report() -> Iterator[str]:
         yield f"payment {payment_id}: credited, though its provider never reported this amount as paid"
 
 
+def _bank_entries_booked() -> Iterator[str]:
+    """Each settled entry of the bank moved its amount on the bank's account in the entry that it names."""
+    settled = BankEntryRow.objects.filter(journal_entry__isnull=False).order_by("id").iterator()
+    for portion in in_portions(settled):
+        entries = services.get(Ledger).entries(entry_ids=[row.journal_entry for row in portion])
+        for row in portion:
+            amount = Money(row.amount_minor, currency(row.currency))
+            side = Side.DEBIT if row.incoming else Side.CREDIT
+            booked = entries.get(row.journal_entry)
+            if booked is None:
+                yield f"bank entry {row.id}: its entry {row.journal_entry} is not in the journal"
+            elif not any((leg.book, leg.side, leg.amount) == ("bank", side, amount) for leg in booked.legs):
+                yield f"bank entry {row.id}: {amount} is not moved at the bank in its entry {booked.id}"
+
+
+def _statements_add_up() -> Iterator[str]:
+    for statement in BankStatementRow.objects.order_by("id").iterator():
+        newest = statement.entries.aggregate(
+            came=Sum("amount_minor", filter=Q(incoming=True)),
+            left=Sum("amount_minor", filter=Q(incoming=False)),
+        )
+        found = statement.entries.count()
+        moved = (newest["came"] or 0) - (newest["left"] or 0)
+        if found == statement.entry_count and statement.opening_minor + moved != statement.closing_minor:
+            yield f"bank statement {statement.id}: its entries do not lead to its closing balance"
+
+
+def _paid_by_one_transfer() -> Iterator[str]:
+    twice = (
+        BankEntryRow.objects.filter(resolution__in=FOR_PAYMENTS)
+        .values_list("payment")
+        .annotate(transfers=Count("id"))
+        .filter(transfers__gt=1)
+    )
+    for payment, transfers in twice:
+        yield f"payment {payment}: {transfers} entries of the bank are said to have paid it"
+
+
 INVARIANTS = (
+    Invariant(
+        "bank_entries_booked",
+        "Each settled entry of the bank is in the journal with its amount",
+        _bank_entries_booked,
+    ),
+    Invariant(
+        "bank_statements_add_up", "The entries of a bank statement lead to its balance", _statements_add_up
+    ),
+    Invariant("bank_entry_pays_once", "No payment is paid by two entries of the bank", _paid_by_one_transfer),
     Invariant(
         "payment_entries",
         "Each credited payment has one entry with its amount and units",

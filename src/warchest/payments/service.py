@@ -3,6 +3,8 @@
 from warchest.payments import disputes as disputed
 from warchest.payments import exchanges, notices, operations, providers, queries
 from warchest.payments import refunds as going_back
+from warchest.payments.bank import entries, keeping, payouts
+from warchest.payments.bank import queries as bank_queries
 
 
 class LocalPayments:
@@ -51,5 +53,26 @@ class LocalPayments:
     disputes = staticmethod(disputed.disputes)
     limits = staticmethod(providers.limits)
     health = staticmethod(exchanges.health)
-    # Last, since from here on the class's name hides the module's.
+    read_statement = staticmethod(keeping.read_statement)
+    keep_statements = staticmethod(keeping.keep_statements)
+    weigh_entry = staticmethod(entries.weigh_entry)
+    assign_entry = staticmethod(entries.assign_entry)
+    hear_entry = staticmethod(entries.hear_entry)
+    leave_entry = staticmethod(entries.leave_entry)
+    settle_entry = staticmethod(entries.settle_entry)
+    waiting_entry = staticmethod(entries.waiting_entry)
+    report_of = staticmethod(entries.report_of)
+    end_review = staticmethod(entries.end_review)
+    want_payout = staticmethod(payouts.want_payout)
+    order_payouts = staticmethod(payouts.order_payouts)
+    finish_payout = staticmethod(payouts.finish_payout)
+    payout_file = staticmethod(payouts.payout_file)
+    bank_entry = staticmethod(bank_queries.bank_entry)
+    bank_entries = staticmethod(bank_queries.bank_entries)
+    new_entries = staticmethod(bank_queries.new_entries)
+    statements = staticmethod(bank_queries.statements)
+    suggestions = staticmethod(bank_queries.suggestions)
+    payout_files = staticmethod(bank_queries.payout_files)
+    # Last, since from here on the class's names hide the modules'.
+    payouts = staticmethod(bank_queries.payouts)
     providers = staticmethod(providers.described)

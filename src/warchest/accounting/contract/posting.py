@@ -100,6 +100,17 @@ class PostingRules(Protocol):
         payable, Cr intercompany receivable; Cr bank where we pay, Dr bank where we are paid."""
         ...
 
+    def bank_entry_legs(
+        self, *, account: str, amount: Money, incoming: bool, against: AccountRef
+    ) -> tuple[Leg, ...]:
+        """What a statement of our bank ``account`` shows: Dr bank, Cr whatever it is about; the reverse where it left."""
+        ...
+
+    def bank_counterparts(self) -> tuple[str, ...]:
+        """The books against which an accountant may say that a bank's entry is, where no rule says it. Those that are kept
+        by something else, such as what is owed for wallets, are not among them."""
+        ...
+
     def transfer_legs(self, *, sender: UUID, recipient: UUID, units: Money) -> tuple[Leg, ...]:
         """Units move from wallet to wallet; what was paid for them stays a liability to whoever holds them."""
         ...

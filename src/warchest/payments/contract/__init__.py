@@ -135,5 +135,5 @@ __all__ = [
 ]
 
 
-class Payments(PaymentLife, Notices, Refunds, Providers, Protocol):
+class Payments(PaymentLife, Notices, Refunds, BankStatements, Providers, Protocol):
     """Everything that payments are asked."""

@@ -1,6 +1,20 @@
 """Payments' tables, a file for each noun. What the database itself keeps of their rules is in ``sql/``."""
 
+from warchest.payments.models.bank import BankEntry, BankStatement, Payout, PayoutFile
 from warchest.payments.models.payment import Attempt, Message, NoticeRefusal, Payment, ReceivedNotice
 from warchest.payments.models.refund import Dispute, Part, Refund
 
-__all__ = ["Attempt", "Dispute", "Message", "NoticeRefusal", "Part", "Payment", "ReceivedNotice", "Refund"]
+__all__ = [
+    "Attempt",
+    "BankEntry",
+    "BankStatement",
+    "Dispute",
+    "Message",
+    "NoticeRefusal",
+    "Part",
+    "Payment",
+    "Payout",
+    "PayoutFile",
+    "ReceivedNotice",
+    "Refund",
+]

@@ -1,0 +1,90 @@
+"""An entry of the bank finds its payment by the reference in it, and the payment is credited; or it waits for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from warchest.journeys.settle_payment import settle
+from warchest.journeys.steps.bank import book_bank_entry, clearing_of
+from warchest.ledger.contract import AccountRef
+from warchest.payments.contract import (
+    EntryState,
+    Meant,
+    Payments,
+    PayoutWanted,
+    Resolution,
+    Status,
+    WaitReason,
+)
+from warchest.runtime.journey import journey
+from warchest.runtime.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """How the entry stands now; ``reason`` is why it waits."""
+
+    entry: UUID
+    state: EntryState
+    reason: WaitReason | None = None
+    payment: UUID | None = None
+
+
+@journey("bank.match")
+def match_entry(tx: Transaction, *, entry_id: UUID) -> Matched:
+    """Look at an entry that nobody has looked at; any other stays as it is. Raises UnableToFindBankEntry."""
+    payments = tx.get(Payments)
+    meant = payments.weigh_entry(entry_id=entry_id, at=tx.command.at)
+    tx.about("bank_entry", entry_id, state=meant.entry.state, reason=meant.reason)
+    if meant.order is not None:
+        _finish_order(tx, meant, meant.order)
+    elif meant.payment is not None:
+        credit_by_entry(tx, meant)
+    entry = payments.bank_entry(entry_id=entry_id)
+    return Matched(entry=entry.id, state=entry.state, reason=entry.reason, payment=entry.payment)
+
+
+def credit_by_entry(tx: Transaction, meant: Meant, *, note: str = "") -> None:
+    """The payment hears that its money came. If that credits it, the entry is booked as its money; if not, it waits.
+
+    Two entries: the payment's own, as with any provider, and Dr bank, Cr provider clearing.
+    """
+    assert meant.payment is not None and meant.report is not None
+    payments, entry, at = tx.get(Payments), meant.entry, tx.command.at
+    payments.hear_entry(entry_id=entry.id, payment_id=meant.payment, report=meant.report, at=at)
+    payment = settle(tx, payment_id=meant.payment, report=meant.report)
+    if meant.reason is not None or payment.status is not Status.SUCCEEDED:
+        payments.leave_entry(
+            entry_id=entry.id,
+            reason=meant.reason or WaitReason.PAYMENT_SETTLED,
+            payment_id=payment.id,
+            at=at,
+        )
+        return
+    payments.settle_entry(
+        entry_id=entry.id,
+        resolution=Resolution.PAYMENT,
+        journal_entry=book_bank_entry(tx, entry, against=clearing_of(entry)),
+        actor=str(tx.command.actor),
+        at=at,
+        payment_id=payment.id,
+        note=note,
+    )
+    tx.about("bank_entry", entry.id, payment=str(payment.id), status=payment.status)
+
+
+def _finish_order(tx: Transaction, meant: Meant, order: PayoutWanted) -> None:
+    payments, entry, at = tx.get(Payments), meant.entry, tx.command.at
+    payments.finish_payout(payout_id=order.id, at=at)
+    is_refund = order.purpose == "refund"
+    returned = AccountRef("transfers_to_return", entry.amount.currency.code)
+    payments.settle_entry(
+        entry_id=entry.id,
+        resolution=Resolution.REFUND if is_refund else Resolution.SENT_BACK,
+        journal_entry=book_bank_entry(tx, entry, against=clearing_of(entry) if is_refund else returned),
+        actor=str(tx.command.actor),
+        at=at,
+        payout_id=order.id,
+    )
+    tx.about("bank_entry", entry.id, payout=str(order.id))
