@@ -1,0 +1,3 @@
+from warchest_stripe.simulator.server import main
+
+main()
