@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from warchest.accounting.contract import Accounting, Document
 from warchest.catalogue.contract import Catalogue
 from warchest.charging.contract import WALLET_BOOK, Charging, Transfer, Wallet
 from warchest.ledger.contract import Hold, Ledger
@@ -27,6 +28,8 @@ class Background:
     subscription_names: Mapping[str, str]
     payments: Mapping[str, Payment]
     transfers: Mapping[str, Transfer]
+    documents: Mapping[UUID, tuple[Document, ...]]
+    """Receipts, invoices and credit notes, by the lines' entries."""
     names: Mapping[UUID, str]
     """Of the other players of the transfers, as far as they live in this cluster."""
 
@@ -82,6 +85,11 @@ def background_of(*, player: UUID, times: tuple[SubscribedTime, ...], lines: tup
         subscription_names={str(time.id): time.service_name for time in times},
         payments={str(payment.id): payment for payment in known},
         transfers={str(transfer.id): transfer for transfer in moved.values()},
+        documents=services.get(Accounting).documents_of_entries(
+            entry_ids=tuple(line.entry_id for line in lines)
+        )
+        if lines
+        else {},
         names=names_in(moved.values()),
     )
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from warchest.charging.contract import TRANSFER_MESSAGE_LENGTH_MAX
 from warchest.ledger.contract import StatementFilter
+from warchest.members.contract import ADDRESS_LINE_LENGTH_MAX, ADDRESS_LINES_MAX
 from warchest.views.statement import KINDS
 from warchest.web.portal.countries import countries, currency_names, time_zones
 
@@ -117,6 +118,39 @@ class SettingsForm(forms.Form):
         self.fields["time_zone"].choices = [  # type: ignore[attr-defined]
             (zone, zone.replace("_", " ")) for zone in time_zones()
         ]
+
+
+class InvoiceDetailsForm(forms.Form):
+    """Who invoices are written to; all empty: the nickname is enough."""
+
+    name = forms.CharField(
+        label=pgettext_lazy("of a person or a business", "Name"),
+        max_length=ADDRESS_LINE_LENGTH_MAX,
+        required=False,
+        help_text=_("Your own, or that of your business. Leave it empty to have your nickname only."),
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+    )
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=(ADDRESS_LINE_LENGTH_MAX + 2) * ADDRESS_LINES_MAX,
+        required=False,
+        help_text=_("As on a letter, without the country."),
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
+    )
+    country = forms.ChoiceField(label=_("Country"), widget=forms.Select(attrs={"autocomplete": "country"}))
+    vat_number = forms.CharField(
+        label=_("VAT number"),
+        max_length=24,
+        required=False,
+        help_text=_("Of a business in the European Union, with the two letters in front."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["country"].choices = countries(get_language() or "en")  # type: ignore[attr-defined]
 
 
 def _day_field(label: Any) -> forms.DateField:

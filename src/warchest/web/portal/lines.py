@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from warchest.accounting.contract import Document, DocumentKind
 from warchest.cards.contract import ActivatedCard
 from warchest.charging.contract import Transfer
 from warchest.payments.contract import Payment, Status
@@ -20,6 +21,27 @@ from warchest.views.wallet_page import Background
 from warchest.web.portal.templatetags.portal import money
 
 CREDITED = frozenset({Status.SUCCEEDED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED})
+
+
+def document_title(document: Document) -> str:
+    """What a document is called in the reader's language, whatever its own is."""
+    match document.kind:
+        case DocumentKind.RECEIPT:
+            return pgettext("title of a document", "Receipt")
+        case DocumentKind.TAX_INVOICE:
+            return pgettext("title of a document", "Invoice")
+        case _:
+            return pgettext("title of a document", "Credit note")
+
+
+def _document_links(documents: Iterable[Document]) -> list[dict[str, str]]:
+    return [
+        {
+            "label": f"{document_title(one)} {one.number}",
+            "url": reverse("portal:document", args=[one.id]),
+        }
+        for one in documents
+    ]
 
 
 def wallet_line(line: Line, background: Background) -> dict[str, Any]:
@@ -58,6 +80,7 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
         "facts": facts,
         "available_after": line.balance_after,
         "receipt_url": reverse("portal:payment", args=[payment.id]) if payment else receipt_url,
+        "documents": _document_links(background.documents.get(line.entry_id, ())),
     }
 
 

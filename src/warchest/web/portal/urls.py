@@ -4,6 +4,7 @@ from django.urls import path
 
 from warchest.web.portal.views import (
     activate,
+    documents,
     home,
     invite,
     look,
@@ -39,6 +40,10 @@ urlpatterns = [
     path("prolong/<uuid:plan_id>", prolong.prolong, name="prolong"),
     path("subscriptions", subscriptions.subscriptions, name="subscriptions"),
     path("statement", statement.statement, name="statement"),
+    path("documents", documents.documents, name="documents"),
+    path("documents/<uuid:document_id>", documents.document, name="document"),
+    path("documents/<uuid:document_id>/pdf", documents.pdf, name="document-pdf"),
+    path("invoice-details", documents.invoice_details, name="invoice-details"),
     path("invite", invite.invite, name="invite"),
     path("settings", settings.settings, name="settings"),
     path("accent.css", look.accent_sheet, name="accent"),

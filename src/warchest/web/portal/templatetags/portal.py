@@ -57,6 +57,16 @@ def unit(amount: Money | str | None) -> str:
 
 
 @register.filter
+def per_cent(rate_bps: int | None) -> str:
+    """A rate in hundredths of a per cent: "19 %", "5.5 %"."""
+    if rate_bps is None:
+        return ""
+    whole, rest = divmod(rate_bps, 100)
+    decimals = f"{reader().number_symbols['latn']['decimal']}{rest:02d}".rstrip("0") if rest else ""
+    return f"{whole}{decimals}{NO_BREAK_SPACE}%"
+
+
+@register.filter
 def moment(at: datetime | None) -> str:
     """Day and time on the reader's clock: "Thu, Mar 5, 2026, 14:05"."""
     if not at:

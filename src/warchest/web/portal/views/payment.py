@@ -12,10 +12,12 @@ from uuid import UUID
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
+from warchest.accounting.contract import Accounting
 from warchest.charging.contract import Charging
 from warchest.journeys.return_from_provider import return_from_provider
 from warchest.kernel.errors import TryAgain
@@ -95,12 +97,18 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
             "at": found.opened_at,
             "provider_name": label_of(found.provider),
             "why": _why(found.reason) if state == "refused" else None,
-            "receipt_url": None,
+            "receipt_url": _receipt_url(found) if state == "succeeded" else None,
         },
         "wallet": services.get(Charging).wallet(player=player.id, at=now()) if state == "succeeded" else None,
         "next_url": going_on,
         "next_label": _("Go on where you were") if going_on else None,
     }
+
+
+def _receipt_url(found: Payment) -> str | None:
+    """The receipt comes a moment after the money."""
+    issued = services.get(Accounting).documents_of_payment(payment=found.id)
+    return reverse("portal:document", args=[issued[0].id]) if issued else None
 
 
 def _state(status: Status) -> str:
