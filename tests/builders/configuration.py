@@ -55,7 +55,7 @@ def change_here(tables: Mapping[str, Any]) -> None:
     from warchest.delivery import queries
     from warchest.delivery.documents import paper
     from warchest.journeys import keep_invoice_details
-    from warchest.payments import providers
+    from warchest.payments import bulkhead, providers
 
     changed = msgspec.structs.replace(
         configuration(),
@@ -63,6 +63,8 @@ def change_here(tables: Mapping[str, Any]) -> None:
     )
     for reader in (queries, providers, documents, exporters, paper, keep_invoice_details):
         vars(reader)["configuration"] = lambda: changed
+    # As in a process that starts with this configuration, which has asked nobody yet.
+    bulkhead.forget_all()
 
 
 def _types() -> dict[str, Any]:

@@ -25,7 +25,7 @@ from warchest.journeys.settle_payment import settle_payment
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.payments import providers, rules
+from warchest.payments import bulkhead, providers, rules
 from warchest.payments.contract import Payment, Payments, Status, Verdict
 from warchest.payments.invariants import INVARIANTS
 from warchest.payments.providers import Plugin
@@ -81,7 +81,8 @@ class Parrot:
 def parrot(database: str, monkeypatch: pytest.MonkeyPatch) -> type[Parrot]:
     plugin = Plugin("parrot", "warchest-parrot", "1.0", lambda: Parrot)
     monkeypatch.setattr(providers, "installed", lambda: {"parrot": plugin})
-    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"parrot": {}}))
+    bulkhead.forget_all()
+    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"parrot": {"calls_at_once": 16}}))
     monkeypatch.setattr(Parrot, "says", Report(Standing.PENDING))
     monkeypatch.setattr(Parrot, "heard", [])
     return Parrot

@@ -14,8 +14,9 @@ from uuid import UUID
 import structlog
 from django.db import connections
 
-from warchest.payments import attempts, operations, providers, queries
-from warchest.payments.contract import Exchange, Heard, Payment
+from warchest.payments import attempts, bulkhead, operations, providers, queries
+from warchest.payments.bulkhead import Bulkhead, NoAnswerInTime, Place
+from warchest.payments.contract import Exchange, Heard, Payment, UnableToUseProvider
 from warchest.runtime import observed, wire
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
@@ -60,7 +61,9 @@ def refuse_inside_transaction() -> None:
 
 def health(*, provider: str) -> Health:
     try:
-        return providers.configured(provider).health()
+        plugin = providers.configured(provider)
+        with _bulkhead(provider).place() as place:
+            return place.call(plugin.health, within_s=_within_s(provider), silent=lambda said: not said.well)
     except Exception as error:
         log.warning("provider_unwell", provider=provider, exc_info=True)
         return Health(False, f"{type(error).__name__}: {error}"[:300])
@@ -79,11 +82,13 @@ def _exchange(
     provider = providers.configured(payment.provider)
     attempt = attempts.row_of(payment_id=payment_id, number=payment.attempt)
     request = attempts.request_of(payment, attempt)
-    with technical_transaction("payments"):
-        if exchange is Exchange.INQUIRY:
-            operations.schedule_inquiry(payment_id=payment_id, at=at)
-        operations.keep_request(payment=payment, exchange=exchange, text=said or told(request), at=at)
-    report = heard_from(payment.provider, exchange, lambda: ask(provider, request, payment))
+    # Before anything is written down: who finds no place has said nothing to the provider.
+    with _bulkhead(payment.provider).place() as place:
+        with technical_transaction("payments"):
+            if exchange is Exchange.INQUIRY:
+                operations.schedule_inquiry(payment_id=payment_id, at=at)
+            operations.keep_request(payment=payment, exchange=exchange, text=said or told(request), at=at)
+        report = _said(place, payment.provider, exchange, lambda: ask(provider, request, payment))
     with technical_transaction("payments"):
         attempts.keep(payment_id=payment_id, number=attempt.number, what=report.keep)
         message = operations.keep_answer(
@@ -93,16 +98,40 @@ def _exchange(
 
 
 def heard_from(provider: str, exchange: Exchange, ask: Callable[[], Report]) -> Report:
-    """Ask a provider; a plug-in that fails has said nothing."""
+    """Ask a provider; a plug-in that fails has said nothing, and so has one that there is no place to ask."""
+    try:
+        with _bulkhead(provider).place() as place:
+            return _said(place, provider, exchange, ask)
+    except UnableToUseProvider as refusal:
+        if refusal.reason not in {"provider_busy", "provider_down"}:
+            raise
+        return Report(Standing.UNKNOWN, reason=refusal.reason)
+
+
+def _said(place: Place, provider: str, exchange: Exchange, ask: Callable[[], Report]) -> Report:
     try:
         with observed.provider(provider, exchange.value) as stands:
-            report = ask()
+            report = place.call(ask, within_s=_within_s(provider), silent=_is_silence)
             stands(report.standing.value)
             return report
+    except NoAnswerInTime:
+        return Report(Standing.UNKNOWN, reason="timeout")
     except Exception as error:
         # A plug-in never raises for what the provider did, so this is its own mistake; the money may have been taken.
         log.exception("provider_plugin_failed", provider=provider)
         return Report(Standing.UNKNOWN, reason="plugin_failed", raw=f"{type(error).__name__}: {error}")
+
+
+def _is_silence(report: Report) -> bool:
+    return report.standing is Standing.UNKNOWN
+
+
+def _bulkhead(provider: str) -> Bulkhead:
+    return bulkhead.of(provider, calls_max=providers.calls_at_once(provider))
+
+
+def _within_s(provider: str) -> float:
+    return providers.our_settings(provider).call_s_max
 
 
 def told(request: PaymentRequest) -> str:

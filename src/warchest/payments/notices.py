@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -25,25 +25,42 @@ from warchest.payments.models import Refund as RefundRow
 from warchest.runtime import wire
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
-from warchest.sdk.payments import Notice, RawNotice, Report, Subject, UnableToTrustNotice
+from warchest.sdk.payments import (
+    Notice,
+    PaymentProvider,
+    RawNotice,
+    Report,
+    Subject,
+    UnableToTrustNotice,
+)
 
 log = structlog.get_logger(__name__)
 
 
 def take_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: datetime) -> KeptNotice:
-    plugin = providers.configured(provider)
+    plugins = providers.believed(provider, at=at)
     if len(body) > NOTICE_BYTES_MAX:
         _count_refusal(provider, "notice_too_large", at)
         raise UnableToReceiveNotice("notice_too_large")
     in_lower_case = {name.lower(): value for name, value in headers.items()}
     try:
-        notice = plugin.read_notice(RawNotice(headers=in_lower_case, body=body, received_at=at))
+        notice = _read(plugins, RawNotice(headers=in_lower_case, body=body, received_at=at))
         if not 0 < len(notice.id) <= 200:
             raise UnableToTrustNotice("notice_malformed")
     except UnableToTrustNotice as refusal:
         _count_refusal(provider, refusal.reason, at)
         raise
     return _store(provider, notice, at)
+
+
+def _read(plugins: Sequence[PaymentProvider], notice: RawNotice) -> Notice:
+    """As the first one reads it that believes it: for a while after a rotation there are several."""
+    for plugin in plugins[:-1]:
+        try:
+            return plugin.read_notice(notice)
+        except UnableToTrustNotice:
+            continue
+    return plugins[-1].read_notice(notice)
 
 
 def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:

@@ -1,7 +1,18 @@
 """Payments as this process offers them."""
 
+from warchest.payments import (
+    configuring,
+    exchanges,
+    fraud,
+    house_rules,
+    notices,
+    operations,
+    provider_figures,
+    providers,
+    queries,
+    routing,
+)
 from warchest.payments import disputes as disputed
-from warchest.payments import exchanges, notices, operations, providers, queries
 from warchest.payments import refunds as going_back
 from warchest.payments.bank import entries, keeping, payouts
 from warchest.payments.bank import queries as bank_queries
@@ -73,6 +84,25 @@ class LocalPayments:
     statements = staticmethod(bank_queries.statements)
     suggestions = staticmethod(bank_queries.suggestions)
     payout_files = staticmethod(bank_queries.payout_files)
+
+    # How the house has set payments up.
+    keep_settings = staticmethod(configuring.keep_settings)
+    switch_provider = staticmethod(configuring.switch_provider)
+    provider_settings = staticmethod(configuring.provider_settings)
+    call_figures = staticmethod(provider_figures.call_figures)
+    provider_states = staticmethod(provider_figures.provider_states)
+    check_provider = staticmethod(provider_figures.check_provider)
+    replayable = staticmethod(provider_figures.replayable)
+    set_rule = staticmethod(house_rules.set_rule)
+    end_rule = staticmethod(house_rules.end_rule)
+    routes = staticmethod(routing.routes)
+    bounds = staticmethod(routing.bounds)
+    bonus_for = staticmethod(routing.bonus_for)
+    assess_opening = staticmethod(fraud.assess_opening)
+    note_blocked = staticmethod(fraud.note_blocked)
+    assessments = staticmethod(fraud.assessments)
+    house_rules = staticmethod(house_rules.house_rules)
+
     # Last, since from here on the class's names hide the modules'.
     payouts = staticmethod(bank_queries.payouts)
     providers = staticmethod(providers.described)

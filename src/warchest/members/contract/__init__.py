@@ -367,6 +367,12 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "api_key.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "certificate.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "administrator.add": frozenset({Role.OWNER}),
+    "payment.review": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "payment_rule.see": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.ACCOUNTANT, Role.SUPPORT}),
+    "payment_rule.set": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "provider.see": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.OPERATOR, Role.ACCOUNTANT}),
+    "provider.configure": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.OPERATOR}),
+    "notice.replay": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.OPERATOR}),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from warchest.kernel.errors import UnableTo
@@ -18,9 +19,12 @@ class UnableToUseProvider(UnableTo):
             "provider_misconfigured",  # its table in the configuration does not fit its settings
             "currency_not_supported",  # the provider cannot take this currency
             "amount_out_of_range",  # below the least or above the most; both are in the details
+            "method_not_offered",  # not by this provider, or not in the player's country
+            "provider_busy",  # as many calls to it are under way as one process may have; nothing was said to it
+            "provider_down",  # it was silent several times in a row; nothing was said to it
         }
     )
-    passing = frozenset({"provider_misconfigured"})
+    passing = frozenset({"provider_misconfigured", "provider_busy", "provider_down"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,10 @@ class Providers(Protocol):
         """All installed plug-ins, by name; asks nobody."""
         ...
 
-    def limits(self, *, provider: str, currency: str) -> AmountLimits:
-        """What one payment may amount to. Raises UnableToUseProvider."""
+    def limits(
+        self, *, provider: str, currency: str, method: str = "", at: datetime | None = None
+    ) -> AmountLimits:
+        """What one payment may amount to, by the rules in force ``at`` (None: by none of them). Raises UnableToUseProvider."""
         ...
 
     def health(self, *, provider: str) -> Health:

@@ -1,6 +1,15 @@
 """Payments' tables, a file for each noun. What the database itself keeps of their rules is in ``sql/``."""
 
 from warchest.payments.models.bank import BankEntry, BankStatement, Payout, PayoutFile
+from warchest.payments.models.control import (
+    BonusPromise,
+    HouseRule,
+    ProviderHealth,
+    ProviderSettings,
+    ProviderSwitch,
+    ReviewVote,
+    RiskAssessment,
+)
 from warchest.payments.models.payment import Attempt, Message, NoticeRefusal, Payment, ReceivedNotice
 from warchest.payments.models.refund import Dispute, Part, Refund
 
@@ -8,13 +17,20 @@ __all__ = [
     "Attempt",
     "BankEntry",
     "BankStatement",
+    "BonusPromise",
     "Dispute",
+    "HouseRule",
     "Message",
     "NoticeRefusal",
     "Part",
     "Payment",
     "Payout",
     "PayoutFile",
+    "ProviderHealth",
+    "ProviderSettings",
+    "ProviderSwitch",
     "ReceivedNotice",
     "Refund",
+    "ReviewVote",
+    "RiskAssessment",
 ]
