@@ -299,6 +299,23 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "orders_missing": (422, _("A file needs at least one order.")),
     "iban_wrong": (422, _("An account number is wrong: look at order {reference}.")),
     "order_malformed": (422, _("Order {reference} is not one that a bank takes.")),
+    # Receipts, invoices, credit notes
+    "document_unknown": (404, _("There is no such document.")),
+    "document_issued": (409, _("This entry has its document already.")),
+    "document_without_reader": (409, _("There is nobody to send this document to.")),
+    "tax_rate_unexplained": (409, _("No tax rate that was in force makes this tax of this net.")),
+    "pdf_not_installed": (503, _("Documents can't be had as PDF right now. All that they say stands here.")),
+    "invoice_name_missing": (422, _("Give a name, or leave the rest empty too.")),
+    "invoice_address_missing": (422, _("A business's invoice needs its address.")),
+    "invoice_address_too_long": (
+        422,
+        _("An address has at most {lines_max} lines of at most {length_max} characters."),
+    ),
+    "vat_country_unknown": (422, _("A VAT number begins with the two letters of its country, as DE or FR.")),
+    "vat_number_malformed": (422, _("A VAT number of this country looks different. Check it.")),
+    "vat_number_mistyped": (422, _("A digit of this VAT number is wrong. Check it.")),
+    "vat_country_differs": (422, _("The VAT number is of another country than the address.")),
+    "person_erased": (409, _("The data of this person were erased.")),
     # Referrals
     "sponsor_code_unknown": (422, _("Nobody has this invitation code. Check it, or leave it empty.")),
     "already_joined": (409, _("This player has a place in the tree already.")),
