@@ -12,6 +12,7 @@ from ninja.operation import Operation
 from warchest.api import (
     cards,
     catalogue,
+    documents,
     entitlements,
     holds,
     notices,
@@ -73,7 +74,7 @@ api = Specification(
     urls_namespace="api",
 )
 for _resource in (
-    players, wallets, payments, notices, catalogue, subscriptions, entitlements, cards, holds, transfers,
+    players, wallets, payments, documents, notices, catalogue, subscriptions, entitlements, cards, holds, transfers,
     referrals,
 ):  # fmt: skip
     api.add_router("", _resource.router)

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from warchest.accounting.contract import Accounting
 from warchest.cards.contract import Cards, UnableToFindCard
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Members
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     CARD = "card"
     BATCH = "batch"
     ENTRY = "entry"
+    DOCUMENT = "document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,20 @@ def _entries(text: str, at: datetime) -> Iterator[Found]:
             yield Found(Kind.ENTRY, str(entry.id), entry.kind, entry.reference, entry.occurred_at)
 
 
+def _documents(text: str, at: datetime) -> Iterator[Found]:
+    # By its number only: by an id one looks for what the document is about.
+    for document in services.get(Accounting).find_documents(text=text, limit=FOUND_MAX):
+        if document.number == text.upper():
+            yield Found(
+                Kind.DOCUMENT, str(document.id), document.number, str(document.gross), document.issued_at
+            )
+
+
 _FINDERS = {
     Kind.PLAYER: _players,
     Kind.PAYMENT: _payments,
     Kind.CARD: _cards,
     Kind.BATCH: _batches,
     Kind.ENTRY: _entries,
+    Kind.DOCUMENT: _documents,
 }

@@ -8,7 +8,7 @@ from importlib import import_module
 from warchest.web.backoffice.lists.names import give_names
 from warchest.web.backoffice.site import site
 
-_LISTS = ("members", "money", "transfers", "payments", "cards", "ledger", "selling", "running")
+_LISTS = ("members", "money", "transfers", "payments", "documents", "cards", "ledger", "selling", "running")
 
 
 def register() -> None:

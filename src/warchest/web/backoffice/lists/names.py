@@ -39,6 +39,8 @@ TABLES: dict[str, tuple[Text, Text]] = {
     "charging.transfer": (_("transfer"), _("transfers")),
     "accounting.unitrate": (_("exchange rate"), _("exchange rates")),
     "accounting.taxrate": (_("tax rate"), _("tax rates")),
+    "accounting.document": (_("document"), _("receipts and invoices")),
+    "accounting.undocumentedentry": (_("entry without document"), _("entries without document")),
     "payments.payment": (_("payment"), _("payments")),
     "cards.batch": (_("batch"), _("batches")),
     "cards.card": (_("card"), _("cards")),

@@ -36,6 +36,7 @@ SUBJECTS = {
     "batch": _("batch"),
     "card": _("card"),
     "certificate": _("certificate"),
+    "document": _("document"),
     "day": pgettext_lazy("what an operation was about", "day"),
     "hold": pgettext_lazy("what an operation was about", "hold"),
     "payment": _("payment"),

@@ -28,6 +28,7 @@ _KINDS = {
     Kind.CARD: gettext_lazy("Card"),
     Kind.BATCH: gettext_lazy("Batch"),
     Kind.ENTRY: gettext_lazy("Journal entry"),
+    Kind.DOCUMENT: gettext_lazy("Receipt or invoice"),
 }
 
 
@@ -73,3 +74,5 @@ def _place(found: Found) -> str:
             return reverse("backoffice:batch", args=[found.id])
         case Kind.ENTRY:
             return reverse("backoffice:entry", args=[found.id])
+        case Kind.DOCUMENT:
+            return reverse("backoffice:document", args=[found.id])
