@@ -27,6 +27,7 @@ OPERATORS_ONLY = {
     "UnableToStartPostgres",
     "UnableToStopPostgres",
     "UnableToTakeOver",
+    "UnableToTry",
     # Of letters between machines: the line answers them with what it tells of any failure.
     "UnableToUnseal",
 }
