@@ -40,7 +40,8 @@ def _running(
             # Before anybody connects, so that PostgreSQL's own log counts every statement.
             for role in ("warchest_reader", "warchest_journey"):
                 superuser.execute(f"ALTER ROLE {role} IN DATABASE {database} SET log_statement = 'all'")
-        providers = {"sandbox": sandbox.settings}
+        account = {"iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "beneficiary": "Nova e. V."}
+        providers = {"sandbox": sandbox.settings, "banktransfer": account}
         with back_office(database=database, folder=folder, providers=providers) as office:
             yield _Running(office, sandbox)
 

@@ -10,9 +10,11 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, connections
 
+from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
 from tests.builders.configuration import changed_configuration
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
+from tests.builders.portal import a_browser
 from warchest.charging.contract import Charging
 from warchest.jobs.bank import match_bank_entries
 from warchest.journeys import import_statement as importing
@@ -558,3 +560,34 @@ class TestSendBack:
 
         with pytest.raises(UnableToResolveBankEntry, match="bank_account_unknown"):
             send_back(acting_as(accountant), entry_id=entry.id, note="x")
+
+
+@pytest.mark.use_case("PAY-13")
+class TestWhatThePlayerIsTold:
+    def test_the_page_says_where_to_transfer_and_what_to_write(self) -> None:
+        player = a_player()
+        payment = asked("20.00", player=player.id)
+
+        text = a_browser(player).get(f"/payments/{payment.id}").content.decode()
+
+        reference = payment.provider_reference
+        assert " ".join(reference[at : at + 4] for at in range(0, 16, 4)) in text
+        assert "DE89 3704 0044 0532 0130 00" in text
+        assert "COBADEFFXXX" in text and "Nova e. V." in text
+        assert "hx-get" not in text, "nobody knows sooner by asking every two seconds"
+
+    def test_the_api_says_it_too_until_the_money_came(self, bank: PretendedBank) -> None:
+        key = an_api_client()
+        player = a_player()
+        body = {"amount": {"amount": "20.00", "currency": "EUR"}, "provider": PROVIDER, "return_url": ""}
+
+        made = call(key, "POST", f"/players/{player.id}/top-ups", body)
+
+        assert made.status_code == 201, made.content
+        told = made.json()
+        assert told["redirect_url"] is None
+        assert told["instructions"]["iban"] == IBAN
+        bank.receive("20.00", reference=told["instructions"]["payment_reference"])
+        take_in(bank)
+        after = call(key, "GET", f"/payments/{told['id']}").json()
+        assert (after["status"], after["instructions"]) == ("succeeded", None)

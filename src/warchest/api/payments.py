@@ -29,6 +29,9 @@ class NewTopUp(Asked):
 class PaymentShape(BaseModel):
     """``credits`` are the units that ``amount`` brings; ``redirect_url`` is where the player pays.
 
+    ``instructions`` are there where the provider has no page: of a bank transfer ``iban``, ``bic``, ``beneficiary`` and
+    ``payment_reference``, which the player has to write.
+
     ``reason`` says why it failed or is under review. ``journal_entry`` is there once it was credited.
     """
 
@@ -40,6 +43,7 @@ class PaymentShape(BaseModel):
     provider: str
     provider_reference: str | None
     redirect_url: str | None
+    instructions: dict[str, str] | None
     reason: str | None
     opened_at: Moment
     changed_at: Moment
@@ -57,12 +61,19 @@ class PaymentShape(BaseModel):
             provider=payment.provider,
             provider_reference=payment.provider_reference or None,
             redirect_url=payment.redirect_url or None,
+            instructions=_instructions(payment),
             reason=payment.reason or None,
             opened_at=payment.opened_at,
             changed_at=payment.changed_at,
             credited_at=payment.credited_at,
             journal_entry=str(payment.journal_entry) if payment.journal_entry else None,
         )
+
+
+def _instructions(payment: Payment) -> dict[str, str] | None:
+    if payment.redirect_url or payment.status is not Status.PENDING:
+        return None
+    return dict(services.get(Payments).instructions(payment_id=payment.id)) or None
 
 
 @router.post(

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from django.db.models import F
 
 from warchest.payments.contract import AttemptOptions, Payment
 from warchest.payments.models import Attempt as AttemptRow
@@ -73,7 +74,9 @@ def note(*, payment_id: UUID, number: int, report: Report, at: datetime) -> None
         row.provider_reference = report.provider_reference[:200]
     if report.instrument is not None:
         row.instrument = wire.encode(replace(report.instrument, token="")).decode()
-    row.save(update_fields=["standing", "provider_reference", "instrument"])
+    if report.instructions:
+        row.instructions = wire.encode(dict(report.instructions)).decode()
+    row.save(update_fields=["standing", "provider_reference", "instrument", "instructions"])
 
 
 def keep(*, payment_id: UUID, number: int, what: Mapping[str, str]) -> None:
@@ -86,6 +89,12 @@ def keep(*, payment_id: UUID, number: int, what: Mapping[str, str]) -> None:
         raise ValueError(f"a plug-in keeps at most {_KEPT_MAX} values of a payment")
     row.kept = seal(msgspec.json.encode(together), purpose=_PURPOSE, label=f"kept {row.reference}")
     row.save(update_fields=["kept"])
+
+
+def instructions(*, payment_id: UUID) -> dict[str, str]:
+    """What the player is to do for the attempt that counts now, where the provider has no page; else nothing."""
+    row = AttemptRow.objects.filter(payment=payment_id, number=F("payment__attempt")).first()
+    return wire.decode(row.instructions, dict[str, str]) if row and row.instructions else {}
 
 
 def is_free(*, payment_id: UUID, provider: str, provider_reference: str) -> bool:

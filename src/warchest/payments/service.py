@@ -1,5 +1,6 @@
 """Payments as this process offers them."""
 
+from warchest.payments import attempts as tried
 from warchest.payments import (
     configuring,
     exchanges,
@@ -62,6 +63,7 @@ class LocalPayments:
     answer_dispute = staticmethod(disputed.answer_dispute)
     dispute = staticmethod(disputed.dispute)
     disputes = staticmethod(disputed.disputes)
+    instructions = staticmethod(tried.instructions)
     limits = staticmethod(providers.limits)
     health = staticmethod(exchanges.health)
     read_statement = staticmethod(keeping.read_statement)

@@ -330,6 +330,11 @@ class PaymentLife(Protocol):
         """Everything told to the provider and heard from it about a payment, oldest first."""
         ...
 
+    def instructions(self, *, payment_id: UUID) -> Mapping[str, str]:
+        """What the player does where the provider has no page: of a transfer, where to and with which reference. Empty for
+        all others."""
+        ...
+
     def attempts(self, *, payment_id: UUID) -> tuple[Attempt, ...]: ...
 
     def counts(self) -> Mapping[Status, int]:

@@ -118,6 +118,8 @@ class Attempt(models.Model):
     provider_reference = models.CharField(max_length=200, blank=True, default="", db_default="")
     # As JSON of sdk.payments.Instrument, without the token.
     instrument = models.TextField(blank=True, default="", db_default="")
+    # What the player does where the provider has no page, as JSON of names and values.
+    instructions = models.TextField(blank=True, default="", db_default="")
     # Sealed, as JSON: how it was asked (contract.AttemptOptions), and what the plug-in wants to remember.
     options = models.BinaryField(null=True)
     kept = models.BinaryField(null=True)

@@ -98,6 +98,7 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
             "provider_name": label_of(found.provider),
             "why": _why(found.reason) if state == "refused" else None,
             "receipt_url": _receipt_url(found) if state == "succeeded" else None,
+            "transfer": _transfer(found) if state == "pending" else None,
         },
         "wallet": services.get(Charging).wallet(player=player.id, at=now()) if state == "succeeded" else None,
         "next_url": going_on,
@@ -109,6 +110,19 @@ def _receipt_url(found: Payment) -> str | None:
     """The receipt comes a moment after the money."""
     issued = services.get(Accounting).documents_of_payment(payment=found.id)
     return reverse("portal:document", args=[issued[0].id]) if issued else None
+
+
+def _transfer(found: Payment) -> dict[str, str] | None:
+    """Where to transfer the money and what to write, where this is paid so; the reference in fours, as people copy it."""
+    told = dict(services.get(Payments).instructions(payment_id=found.id))
+    if "iban" not in told:
+        return None
+    fours = {name: in_fours(told.get(name, "")) for name in ("iban", "payment_reference")}
+    return told | fours
+
+
+def in_fours(number: str) -> str:
+    return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 
 def _state(status: Status) -> str:
