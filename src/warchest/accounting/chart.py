@@ -10,6 +10,10 @@ CHART = (
     Book("intercompany_units", BookKind.MEMORANDUM, Side.CREDIT),
     # Real money.
     Book("provider_clearing", BookKind.ASSET, Side.DEBIT),
+    # What payers' banks have fetched back and may still give back: an account for each provider.
+    Book("disputed_funds", BookKind.ASSET, Side.DEBIT),
+    # What players owe whose payments went back after they had spent the units: an account for each.
+    Book("player_debt", BookKind.ASSET, Side.DEBIT),
     Book("reseller_receivable", BookKind.ASSET, Side.DEBIT),
     Book("bank", BookKind.ASSET, Side.DEBIT),
     # What was given for other currencies against what was got, a pair an owner (``EUR-USD``): each entry balances in each
@@ -19,6 +23,8 @@ CHART = (
     Book("intercompany_receivable", BookKind.ASSET, Side.DEBIT),
     Book("intercompany_payable", BookKind.LIABILITY, Side.CREDIT),
     Book("wallet_funding", BookKind.LIABILITY, Side.CREDIT),
+    # Paid twice, and to be given back: an account for each payer.
+    Book("payer_surplus", BookKind.LIABILITY, Side.CREDIT),
     Book("cards_sold", BookKind.LIABILITY, Side.CREDIT),
     Book("deferred_revenue", BookKind.LIABILITY, Side.CREDIT),
     Book("tax_payable", BookKind.LIABILITY, Side.CREDIT),
@@ -32,6 +38,8 @@ CHART = (
     Book("other_expense", BookKind.EXPENSE, Side.DEBIT),
     Book("reseller_margin", BookKind.EXPENSE, Side.DEBIT),
     Book("commission_cost", BookKind.EXPENSE, Side.DEBIT),
+    Book("provider_fees", BookKind.EXPENSE, Side.DEBIT),
+    Book("bad_debts", BookKind.EXPENSE, Side.DEBIT),
 )
 
 # Money to be received or paid in a fixed number of units of a currency (IAS 21.8 and 21.16): revalued at the closing rate.
@@ -41,6 +49,9 @@ MONETARY_BOOKS = frozenset(
     {
         "bank",
         "provider_clearing",
+        "disputed_funds",
+        "player_debt",
+        "payer_surplus",
         "settlement_receivable",
         "reseller_receivable",
         "tax_payable",

@@ -8,7 +8,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from warchest.accounting.chart import BANK_COUNTERPARTS
-from warchest.accounting.contract import OwedCommission, Taxed
+from warchest.accounting.contract import OwedCommission, TakenBack, Taxed
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Leg, credit, debit
 
@@ -19,12 +19,70 @@ def tax_within(*, gross: Money, country: str, rate_bps: int) -> Taxed:
     return Taxed(net=net, tax=gross - net, rate_bps=rate_bps, country=country)
 
 
-def top_up_legs(*, player: UUID, provider: str, paid: Money, units: Money) -> tuple[Leg, ...]:
+def top_up_legs(
+    *, player: UUID, provider: str, paid: Money, units: Money, set_off: Money | None = None
+) -> tuple[Leg, ...]:
+    settled = set_off or Money.zero(paid.currency)
     return _without_zero(
         debit("provider_clearing", paid, owner=provider),
-        credit("wallet_funding", paid),
+        credit("player_debt", settled, owner=player),
+        credit("wallet_funding", paid - settled),
         *_units_in(player, units),
     )
+
+
+def taken_back_legs(*, player: UUID, taken: TakenBack, provider: str, from_dispute: bool) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("wallet_units", taken.units, owner=player),
+        credit("units_issued", taken.units),
+        debit("wallet_funding", taken.funding),
+        *(
+            leg
+            for part in taken.unserved
+            for leg in (
+                debit("deferred_revenue", part.net),
+                debit("tax_payable", part.tax, owner=part.country),
+            )
+        ),
+        debit("player_debt", taken.debt, owner=player),
+        credit("disputed_funds" if from_dispute else "provider_clearing", taken.amount, owner=provider),
+        *(
+            leg
+            for line in taken.commissions
+            for leg in (
+                debit("commission_on_hold", line.amount, owner=line.sponsor),
+                credit("commission_cost", line.amount),
+            )
+        ),
+    )
+
+
+def dispute_opened_legs(*, provider: str, amount: Money) -> tuple[Leg, ...]:
+    return _between("disputed_funds", "provider_clearing", amount, provider, provider)
+
+
+def dispute_won_legs(*, provider: str, amount: Money) -> tuple[Leg, ...]:
+    return _between("provider_clearing", "disputed_funds", amount, provider, provider)
+
+
+def provider_fee_legs(*, provider: str, fee: Money) -> tuple[Leg, ...]:
+    return _between("provider_fees", "provider_clearing", fee, provider, provider)
+
+
+def debt_written_off_legs(*, player: UUID, amount: Money) -> tuple[Leg, ...]:
+    return _between("bad_debts", "player_debt", amount, "", player)
+
+
+def surplus_legs(*, player: UUID, provider: str, amount: Money) -> tuple[Leg, ...]:
+    return _between("provider_clearing", "payer_surplus", amount, provider, player)
+
+
+def surplus_returned_legs(*, player: UUID, provider: str, amount: Money) -> tuple[Leg, ...]:
+    return _between("payer_surplus", "provider_clearing", amount, player, provider)
+
+
+def _between(to: str, source: str, amount: Money, to_owner: object, source_owner: object) -> tuple[Leg, ...]:
+    return _without_zero(debit(to, amount, owner=to_owner), credit(source, amount, owner=source_owner))
 
 
 def batch_delivered_legs(*, batch: UUID, reseller: str, face: Money, margin: Money) -> tuple[Leg, ...]:

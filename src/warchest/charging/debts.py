@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Sum
+
 from warchest.charging import locked
 from warchest.charging.contract import Debt, DebtKind, DebtMovement, UnableToSettleDebt
 from warchest.charging.models import DebtMovement as MovementRow
-from warchest.kernel.currency import currency
+from warchest.kernel.currency import currency as currency_of
 from warchest.kernel.money import Money
 
 
@@ -20,9 +22,7 @@ def note_debt(*, player: UUID, kind: DebtKind, amount: Money, reference: str, at
     # Two settlements at once take turns at the wallet, so that together they never exceed the debt.
     locked.lock_only([player])
     sign = 1 if kind is DebtKind.INCURRED else -1
-    if sign < 0 and amount.minor > sum(
-        debt.amount.minor for debt in debts(player=player) if debt.amount.currency == amount.currency
-    ):
+    if sign < 0 and amount > owed(player=player, currency=amount.currency.code):
         raise UnableToSettleDebt("debt_smaller")
     MovementRow.objects.create(
         player_id=player,
@@ -32,6 +32,12 @@ def note_debt(*, player: UUID, kind: DebtKind, amount: Money, reference: str, at
         reference=reference,
         occurred_at=at,
     )
+
+
+def owed(*, player: UUID, currency: str) -> Money:
+    locked.lock_only([player])
+    rows = MovementRow.objects.filter(player_id=player, currency=currency)
+    return Money(rows.aggregate(minor=Sum("minor"))["minor"] or 0, currency_of(currency))
 
 
 def debts(*, player: UUID | None = None) -> tuple[Debt, ...]:
@@ -47,7 +53,7 @@ def debts(*, player: UUID | None = None) -> tuple[Debt, ...]:
 def _open(by_account: dict[tuple[UUID, str], list[MovementRow]]) -> Iterator[Debt]:
     for (player, code), rows in by_account.items():
         if (minor := sum(row.minor for row in rows)) > 0:
-            yield Debt(player, Money(minor, currency(code)), _since(rows))
+            yield Debt(player, Money(minor, currency_of(code)), _since(rows))
 
 
 def _since(rows: Iterable[MovementRow]) -> datetime:
@@ -67,7 +73,7 @@ def debt_movements(*, player: UUID) -> tuple[DebtMovement, ...]:
         DebtMovement(
             player=row.player_id,
             kind=DebtKind(row.kind),
-            amount=Money(row.minor, currency(row.currency)),
+            amount=Money(row.minor, currency_of(row.currency)),
             reference=row.reference,
             at=row.occurred_at,
         )

@@ -15,7 +15,7 @@ from warchest.accounting.contract import (
     UNITS_BOOK,
     Accounting,
 )
-from warchest.charging.contract import WALLET_BOOK
+from warchest.charging.contract import DEBT_BOOK, WALLET_BOOK
 from warchest.charging.transfers import moved
 from warchest.kernel.currency import INNER
 from warchest.ledger.contract import Entry, Kept, Ledger
@@ -258,7 +258,25 @@ def _intercompany_equals_transfers() -> Iterator[str]:
                 )
 
 
+def _debts_equal_books() -> Iterator[str]:
+    with services.database("charging").cursor() as cursor:
+        cursor.execute(
+            "SELECT player_id::text, currency, sum(minor)::bigint FROM charging_debtmovement GROUP BY 1, 2"
+        )
+        owed = {(player, code): minor for player, code, minor in cursor.fetchall()}
+    books = services.get(Ledger).book_sums_by_owner(book=DEBT_BOOK)
+    for player, code in sorted(owed.keys() | books.keys()):
+        said, booked = owed.get((player, code), 0), books.get((player, code), 0)
+        if said != booked:
+            yield f"player {player}: owes {said} {code} minor units, the book {DEBT_BOOK} holds {booked}"
+        if said < 0:
+            yield f"player {player}: more than was owed was settled, by {-said} {code} minor units"
+
+
 INVARIANTS = (
+    Invariant(
+        "player_debts", "What players owe is what the books say, and never below nothing", _debts_equal_books
+    ),
     Invariant("wallet_lots", "The lots of each wallet sum to its balance", _lots_equal_balances),
     Invariant(
         "wallet_funding",

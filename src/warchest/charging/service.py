@@ -1,7 +1,7 @@
 """Charging as this process offers it."""
 
 from warchest.charging import across, expiry, holds, moving_in, operations, queries, refunds, returns
-from warchest.charging import debts as owed
+from warchest.charging import debts as owing
 from warchest.charging import transfers as remembered
 
 
@@ -43,6 +43,7 @@ class LocalCharging:
     take_refunded = staticmethod(refunds.take_refunded)
     put_back_refunded = staticmethod(refunds.put_back_refunded)
     take_back_spent = staticmethod(refunds.take_back_spent)
-    note_debt = staticmethod(owed.note_debt)
-    debts = staticmethod(owed.debts)
-    debt_movements = staticmethod(owed.debt_movements)
+    note_debt = staticmethod(owing.note_debt)
+    owed = staticmethod(owing.owed)
+    debts = staticmethod(owing.debts)
+    debt_movements = staticmethod(owing.debt_movements)

@@ -9,6 +9,7 @@ import structlog
 
 from warchest.journeys.ask_provider import inquire_and_settle
 from warchest.journeys.receive_notice import act_on_notice
+from warchest.journeys.refund_payment import instruct_refund
 from warchest.payments.contract import Payments
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
 from warchest.runtime.services import services
@@ -20,11 +21,12 @@ _ACTOR = Actor(ActorKind.JOB, "settle_open_payments")
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round did: notices acted on, payments asked about, and how many of either failed and come again."""
+    """What one round did: notices acted on, payments and refunds asked about, and how many of them failed and come again."""
 
     notices: int
     asked: int
     failed: int
+    refunds: int = 0
 
 
 def settle_open_payments(*, at: datetime, limit: int = 100) -> Round:
@@ -44,4 +46,13 @@ def settle_open_payments(*, at: datetime, limit: int = 100) -> Round:
         except Exception:
             log.exception("inquiry_failed", payment=str(payment_id))
             failed += 1
-    return Round(notices=sum(notices), asked=asked, failed=failed + notices.count(False))
+    refunds = 0
+    for refund_id in payments.due_refunds(at=at, limit=limit):
+        command = Command(actor=_ACTOR, key=f"refund:{refund_id}", at=at, channel=Channel.JOB)
+        try:
+            instruct_refund(command, refund_id=refund_id)
+            refunds += 1
+        except Exception:
+            log.exception("refund_failed", refund=str(refund_id))
+            failed += 1
+    return Round(notices=sum(notices), asked=asked, failed=failed + notices.count(False), refunds=refunds)

@@ -28,7 +28,12 @@ def inquire_and_settle(command: Command, *, payment_id: UUID) -> Done[Payment]:
     Raises UnableToFindPayment, UnableToUseProvider.
     """
     heard = services.get(Payments).inquire(payment_id=payment_id, at=command.at)
-    return settle_payment(command.under(f"heard:{heard.message}"), payment_id=payment_id, report=heard.report)
+    return settle_payment(
+        command.under(f"heard:{heard.message}"),
+        payment_id=payment_id,
+        report=heard.report,
+        attempt=heard.attempt,
+    )
 
 
 @journey("payments.ask")

@@ -7,10 +7,14 @@ from datetime import datetime
 
 import structlog
 
+from warchest.journeys.dispute_payment import hear_dispute
+from warchest.journeys.refund_found import take_refund_from_outside
+from warchest.journeys.refund_payment import settle_refund
 from warchest.journeys.settle_payment import settle_payment
 from warchest.payments.contract import KeptNotice, Payments
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
 from warchest.runtime.services import services
+from warchest.sdk.payments import Subject
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +44,8 @@ def act_on_notice(notice: KeptNotice, *, at: datetime) -> bool:
 
 
 def _settle(notice: KeptNotice) -> str:
+    if notice.subject is Subject.NOTHING:
+        return "nothing"
     if notice.payment is None:
         log.warning("notice_of_unknown_payment", provider=notice.provider, notice=str(notice.id))
         return "payment_unknown"
@@ -51,4 +57,17 @@ def _settle(notice: KeptNotice) -> str:
         at=notice.received_at,
         channel=Channel.API,
     )
-    return settle_payment(command, payment_id=notice.payment, report=notice.report).answer.status
+    match notice.subject:
+        case Subject.DISPUTE if notice.dispute is not None:
+            return hear_dispute(
+                command, payment_id=notice.payment, provider=notice.provider, report=notice.dispute
+            ).answer.state
+        case Subject.REFUND if notice.refund is not None:
+            return settle_refund(command, refund_id=notice.refund, report=notice.report).answer.state
+        case Subject.REFUND:
+            return take_refund_from_outside(
+                command, payment_id=notice.payment, report=notice.report
+            ).answer.status
+    return settle_payment(
+        command, payment_id=notice.payment, report=notice.report, attempt=notice.attempt
+    ).answer.status

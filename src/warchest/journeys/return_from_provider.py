@@ -25,4 +25,9 @@ def return_from_provider(command: Command, *, payment_id: UUID, query: Mapping[s
     except UnableToUseProvider:
         # Its plug-in is gone or misconfigured: the player still sees how the payment stands.
         return Done(payment, replayed=True)
-    return settle_payment(command.under(f"heard:{heard.message}"), payment_id=payment_id, report=heard.report)
+    return settle_payment(
+        command.under(f"heard:{heard.message}"),
+        payment_id=payment_id,
+        report=heard.report,
+        attempt=heard.attempt,
+    )

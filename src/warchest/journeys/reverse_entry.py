@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from warchest.cards.contract import LIABILITY_BOOK
-from warchest.charging.contract import WALLET_BOOK
+from warchest.charging.contract import DEBT_BOOK, WALLET_BOOK
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.ids import new_id
 from warchest.ledger.contract import Entry, Ledger, UnableToPost
@@ -41,12 +41,12 @@ class UnableToReverse(UnableTo):
 # an entry books is undone by the command of its own business, which books the mirror image along with the rows. An entry
 # that touches several is the business of the first.
 _KEPT_ELSEWHERE: tuple[tuple[Collection[str], str], ...] = (
-    ({"provider_clearing"}, "payment_hangs_on_entry"),
+    ({"provider_clearing", "disputed_funds", "payer_surplus"}, "payment_hangs_on_entry"),
     ({LIABILITY_BOOK}, "card_hangs_on_entry"),
     ({DEFERRED_BOOK}, "subscription_hangs_on_entry"),
     ({ON_HOLD_BOOK}, "commission_hangs_on_entry"),
     ({"intercompany_units", "intercompany_payable", "intercompany_receivable"}, "cluster_hangs_on_entry"),
-    ({WALLET_BOOK, "wallet_funding"}, "wallet_hangs_on_entry"),
+    ({WALLET_BOOK, "wallet_funding", DEBT_BOOK}, "wallet_hangs_on_entry"),
 )
 
 

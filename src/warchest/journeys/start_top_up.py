@@ -56,7 +56,10 @@ def start_top_up(
             return Done(settled_since, replayed=True)
     heard = payments.start(payment_id=opened.answer.id, at=command.at)
     return _record_start(
-        command.under(f"heard:{heard.message}"), payment_id=opened.answer.id, report=heard.report
+        command.under(f"heard:{heard.message}"),
+        payment_id=opened.answer.id,
+        report=heard.report,
+        attempt=heard.attempt,
     )
 
 
@@ -100,8 +103,8 @@ def open_payment(
 
 
 @journey("payments.record_start")
-def _record_start(tx: Transaction, *, payment_id: UUID, report: Report) -> Payment:
-    payment = settle(tx, payment_id=payment_id, report=report)
+def _record_start(tx: Transaction, *, payment_id: UUID, report: Report, attempt: int) -> Payment:
+    payment = settle(tx, payment_id=payment_id, report=report, attempt=attempt)
     if payment.status in _UNTOLD:
         # Nobody knows yet whether the provider has it: the caller may repeat the request, and shall hear more then.
         return payment

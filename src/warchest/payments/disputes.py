@@ -58,13 +58,15 @@ def hear_dispute(
         )
         payment.disputed_minor += counted
     before, told = DisputeState(row.state), _STATES[report.standing]
-    opened = is_new and row.amount_minor > 0
-    won = told is DisputeState.WON and before is not DisputeState.WON and row.amount_minor > 0
-    lost = told is DisputeState.LOST and before in _OPEN and row.amount_minor > 0
-    if told in {DisputeState.WON, DisputeState.LOST} and before is not DisputeState.WON:
-        row.state, row.decided_at = told.value, row.decided_at or at
+    counts = row.amount_minor > 0
+    opened = is_new and counts
+    won = told is DisputeState.WON and before in _OPEN and counts
+    lost = told is DisputeState.LOST and before in _OPEN and counts
+    if before in _OPEN and told not in _OPEN:
+        row.state, row.decided_at = told.value, at
     elif before is DisputeState.OPEN:
         row.state = told.value
+    fee_before = row.fee_minor
     if report.fee is not None and report.fee.currency.code == row.fee_currency:
         row.fee_minor = max(row.fee_minor, report.fee.minor)
     row.evidence_until = report.evidence_until or row.evidence_until
@@ -73,7 +75,8 @@ def hear_dispute(
         payment.disputed_minor -= row.amount_minor
     if payment.credited_at is not None:
         stand_after_money_went(payment, at=at)
-    return DisputeStep(_frozen(row), opened=opened, won=won, lost=lost)
+    fee = Money(row.fee_minor - fee_before, currency(row.fee_currency))
+    return DisputeStep(_frozen(row), opened=opened, won=won, lost=lost, fee=fee)
 
 
 def book_dispute(*, dispute_id: UUID, opened_entry: UUID | None, decided_entry: UUID | None) -> Dispute:

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Sum
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Entry, Kept, Ledger, Side
+from warchest.payments import invariants_back
 from warchest.payments.contract import Direction
 from warchest.payments.contract.bank import Resolution
 from warchest.payments.models import BankEntry as BankEntryRow
@@ -58,9 +59,13 @@ def _came_to_the_bank() -> Mapping[tuple[str, str], int]:
     return moved
 
 
-# What stands in provider clearing is the sum of these: what increases it counts positive. Refunds, disputes, fees and
-# settlements add theirs, negative. Each also answers in ``_kept``, entry by entry.
-_CLEARING_PARTS: tuple[Callable[[], Mapping[tuple[str, str], int]], ...] = (_paid, _came_to_the_bank)
+# What stands in provider clearing is the sum of these: what increases it counts positive. Each also answers in ``_kept``,
+# entry by entry.
+_CLEARING_PARTS: tuple[Callable[[], Mapping[tuple[str, str], int]], ...] = (
+    _paid,
+    _came_to_the_bank,
+    invariants_back.clearing,
+)
 
 
 def _clearing_equals_payments() -> Iterator[str]:
@@ -85,6 +90,7 @@ def _kept(provider: str, code: str, entries: Sequence[Entry] | None) -> Iterator
         rows = rows.filter(journal_entry__in=[entry.id for entry in entries])
     for row in rows.order_by("id").iterator():
         yield Kept(entry=row.journal_entry or "", minor=row.amount_minor, record=f"payment {row.id}")
+    yield from invariants_back.kept_of_clearing(provider, code, entries)
     came = BankEntryRow.objects.filter(
         resolution__in=(*FOR_PAYMENTS, Resolution.REFUND), statement__provider=provider, currency=code
     )
@@ -114,9 +120,14 @@ def _differs(row: PaymentRow, entry: Entry | None) -> Iterator[str]:
     else:
         paid = Money(row.amount_minor, currency(row.currency))
         legs = {(leg.side, leg.amount) for leg in entry.legs}
-        for amount in (paid, Money.units(row.units_minor)):
-            if not {(Side.DEBIT, amount), (Side.CREDIT, amount)} <= legs:
-                yield f"payment {row.id}: {amount} is not in its entry {entry.id}"
+        wanted = {(Side.DEBIT, paid)}
+        if row.set_off_minor:
+            wanted.add((Side.CREDIT, Money(row.set_off_minor, paid.currency)))
+        else:
+            units = Money.units(row.units_minor)
+            wanted |= {(Side.CREDIT, paid), (Side.DEBIT, units), (Side.CREDIT, units)}
+        for amount in sorted({str(amount) for _, amount in wanted - legs}):
+            yield f"payment {row.id}: {amount} is not in its entry {entry.id}"
 
 
 def _credited_by_report() -> Iterator[str]:
@@ -171,6 +182,7 @@ def _paid_by_one_transfer() -> Iterator[str]:
 
 
 INVARIANTS = (
+    *invariants_back.INVARIANTS,
     Invariant(
         "bank_entries_booked",
         "Each settled entry of the bank is in the journal with its amount",

@@ -119,13 +119,21 @@ def parts(*, of: UUID) -> tuple[Part, ...]:
     return tuple(map(_part, PartRow.objects.filter(of=of).order_by("id")))
 
 
-def parts_of_sale(*, payment_id: UUID, sale_entry: UUID) -> tuple[Part, ...]:
-    let_go = {
-        *RefundRow.objects.filter(payment=payment_id, state=RefundState.REFUSED).values_list("id", flat=True),
-        *DisputeRow.objects.filter(payment=payment_id, state="won").values_list("id", flat=True),
-    }
-    rows = PartRow.objects.filter(payment=payment_id, sale_entry=sale_entry).order_by("id")
-    return tuple(_part(row) for row in rows if row.of not in let_go)
+def parts_of_sale(*, sale_entry: UUID, undecided: bool = False) -> tuple[Part, ...]:
+    rows = list(PartRow.objects.filter(sale_entry=sale_entry).order_by("id"))
+    of = {row.of for row in rows}
+    refunds_there, disputes_there = RefundRow.objects.filter(id__in=of), DisputeRow.objects.filter(id__in=of)
+    if undecided:
+        counted = {
+            *refunds_there.filter(state__in=_OPEN).values_list("id", flat=True),
+            *disputes_there.filter(state__in=["open", "under_review"]).values_list("id", flat=True),
+        }
+    else:
+        counted = {
+            *refunds_there.exclude(state=RefundState.REFUSED).values_list("id", flat=True),
+            *disputes_there.exclude(state="won").values_list("id", flat=True),
+        }
+    return tuple(_part(row) for row in rows if row.of in counted)
 
 
 def _part(row: PartRow) -> Part:

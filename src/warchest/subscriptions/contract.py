@@ -236,12 +236,20 @@ class GrantCount:
 
 @dataclass(frozen=True, slots=True)
 class Unserved:
-    """What of a grant lies ahead, in seconds of its whole length, and what of its price is not earned, per currency."""
+    """What of a grant that was sold lies ahead, and what of its price is not earned, per currency.
 
+    ``sold`` is the grant that was sold, ``grant`` the one that has the time now: the same, or one that gave back what had been
+    withheld of it. ``seconds`` are ahead, of ``of_seconds`` that all grants of this sale together have, ahead or served;
+    ``sold_seconds`` were sold. ``entry_id`` is the sale's journal entry.
+    """
+
+    sold: UUID
     grant: UUID
     place: Place
+    entry_id: UUID | None
     seconds: int
     of_seconds: int
+    sold_seconds: int
     net: tuple[Money, ...]
 
 
@@ -294,8 +302,8 @@ class Subscriptions(Protocol):
 
     # Time that is taken back for money that goes back.
 
-    def unserved(self, *, grant_ids: Sequence[UUID], at: datetime) -> dict[UUID, Unserved]:
-        """Those of the grants that have time ahead or something left to earn."""
+    def unserved(self, *, grant_ids: Sequence[UUID], at: datetime) -> tuple[Unserved, ...]:
+        """What of these sold grants has time ahead, the latest time first."""
         ...
 
     @at_most_once

@@ -23,24 +23,56 @@ _WITHHOLD = "SELECT subscriptions_withhold(%s, %s, %s, %s, %s)"
 _TELL = "SELECT subscriptions_tell_change(%s, %s, %s)"
 
 
-def unserved(*, grant_ids: Sequence[UUID], at: datetime) -> dict[UUID, Unserved]:
-    rows = (
-        GrantRow.objects.filter(id__in=grant_ids).select_related("subscription").prefetch_related("deferrals")
-    )
-    found = {}
-    for row in rows:
-        ahead = row.ends_at - max(row.starts_at, min(at, row.ends_at))
-        left = sorted(row.deferrals.all(), key=lambda part: part.currency)
-        found[row.id] = Unserved(
-            grant=row.id,
-            place=Place(row.subscription.player, row.subscription.online_service),
-            seconds=int(ahead.total_seconds()),
-            of_seconds=int((row.ends_at - row.starts_at).total_seconds()),
-            net=tuple(
-                Money(part.net_minor - part.recognised_minor, currency(part.currency)) for part in left
-            ),
+def unserved(*, grant_ids: Sequence[UUID], at: datetime) -> tuple[Unserved, ...]:
+    found = []
+    for sold in grant_ids:
+        rows = _of_sale(sold)
+        held = sum(
+            part.seconds for row in rows for part in row.withholdings.all() if part.state != "returned"
         )
-    return found
+        length = sum(map(_seconds, rows))
+        for row in rows:
+            ahead = int((row.ends_at - max(row.starts_at, min(at, row.ends_at))).total_seconds())
+            left = sorted(row.deferrals.all(), key=lambda part: part.currency)
+            if ahead:
+                found.append(
+                    Unserved(
+                        sold=sold,
+                        grant=row.id,
+                        place=Place(row.subscription.player, row.subscription.online_service),
+                        entry_id=row.entry_id,
+                        seconds=ahead,
+                        of_seconds=length,
+                        sold_seconds=length + held,
+                        net=tuple(
+                            Money(part.net_minor - part.recognised_minor, currency(part.currency))
+                            for part in left
+                        ),
+                    )
+                )
+    return tuple(found)
+
+
+def _of_sale(sold: UUID) -> list[GrantRow]:
+    """A grant that was sold, and those that gave back what had been withheld of it, the latest first."""
+    found: list[GrantRow] = []
+    wanted = GrantRow.objects.filter(id=sold)
+    while rows := list(wanted.select_related("subscription").prefetch_related("deferrals", "withholdings")):
+        found += rows
+        again = [
+            f"{GRANTED_AGAIN}{part.id}"
+            for row in rows
+            for part in row.withholdings.all()
+            if part.state == "returned"
+        ]
+        wanted = GrantRow.objects.filter(
+            subscription__in={row.subscription_id for row in rows}, reference__in=again
+        )
+    return sorted(found, key=lambda row: row.starts_at, reverse=True)
+
+
+def _seconds(row: GrantRow) -> int:
+    return int((row.ends_at - row.starts_at).total_seconds())
 
 
 def withhold(*, reference: UUID, withheld: Sequence[Withheld], at: datetime) -> None:

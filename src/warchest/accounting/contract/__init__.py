@@ -68,6 +68,7 @@ from warchest.accounting.contract.netting import (
 from warchest.accounting.contract.posting import (
     OwedCommission,
     PostingRules,
+    TakenBack,
     Taxed,
 )
 from warchest.accounting.contract.rates import (
@@ -134,6 +135,7 @@ __all__ = [
     "Sending",
     "Series",
     "Settled",
+    "TakenBack",
     "TakenKind",
     "TakenRow",
     "TaxLine",

@@ -28,6 +28,22 @@ class OwedCommission:
     amount: Money
 
 
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What a payment brought and that goes back with ``amount`` of it, all in one currency but ``units``.
+
+    ``units`` are still in the wallet, ``funding`` was paid for them; ``unserved`` is time that was sold and not served, each
+    with its tax and whom that is owed to; ``debt`` is what was used. ``commissions`` were paid for what is undone.
+    """
+
+    amount: Money
+    units: Money
+    funding: Money
+    unserved: Sequence[Taxed]
+    debt: Money
+    commissions: Sequence[OwedCommission]
+
+
 class PostingRules(Protocol):
     def set_tax_rates(self, *, rates_bps: Mapping[str, int], valid_from: datetime) -> None:
         """Put the countries' tax rates in force from a moment on; a rate that is kept for that moment stays."""
@@ -39,8 +55,43 @@ class PostingRules(Protocol):
 
     # Posting rules: each answers the legs that the event owes; zero legs are left out. The journey posts one entry.
 
-    def top_up_legs(self, *, player: UUID, provider: str, paid: Money, units: Money) -> tuple[Leg, ...]:
-        """Dr provider clearing, Cr wallet funding (a contract liability, IFRS 15.106); units beside."""
+    def top_up_legs(
+        self, *, player: UUID, provider: str, paid: Money, units: Money, set_off: Money | None = None
+    ) -> tuple[Leg, ...]:
+        """Dr provider clearing, Cr wallet funding (a contract liability, IFRS 15.106); units beside. ``set_off`` of what was
+        paid settles the player's debt first: Cr player's debt; ``units`` are those of the rest."""
+        ...
+
+    def taken_back_legs(
+        self, *, player: UUID, taken: TakenBack, provider: str, from_dispute: bool
+    ) -> tuple[Leg, ...]:
+        """A payment that went back, in whole or in part: Dr wallet funding for units that are left, Dr deferred revenue and tax
+        payable for time not served (IFRS 15.B20 to B27, 15.21(b)), Dr player's debt for what was used; Cr provider clearing, or
+        what a dispute had set aside. Units that are left go beside, and commissions back."""
+        ...
+
+    def dispute_opened_legs(self, *, provider: str, amount: Money) -> tuple[Leg, ...]:
+        """Dr disputed funds, Cr provider clearing."""
+        ...
+
+    def dispute_won_legs(self, *, provider: str, amount: Money) -> tuple[Leg, ...]:
+        """Dr provider clearing, Cr disputed funds."""
+        ...
+
+    def provider_fee_legs(self, *, provider: str, fee: Money) -> tuple[Leg, ...]:
+        """Dr provider fees, Cr provider clearing."""
+        ...
+
+    def debt_written_off_legs(self, *, player: UUID, amount: Money) -> tuple[Leg, ...]:
+        """Nobody expects it any more: Dr bad debts, Cr player's debt (IFRS 9, 5.4.4)."""
+        ...
+
+    def surplus_legs(self, *, player: UUID, provider: str, amount: Money) -> tuple[Leg, ...]:
+        """Paid twice: Dr provider clearing, Cr payer's surplus."""
+        ...
+
+    def surplus_returned_legs(self, *, player: UUID, provider: str, amount: Money) -> tuple[Leg, ...]:
+        """Dr payer's surplus, Cr provider clearing."""
         ...
 
     def batch_delivered_legs(

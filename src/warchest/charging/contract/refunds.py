@@ -28,7 +28,7 @@ class UnableToTakeBack(UnableTo):
 
 
 class UnableToSettleDebt(UnableTo):
-    reasons = frozenset({"debt_smaller", "amount_not_positive"})
+    reasons = frozenset({"debt_smaller", "amount_not_positive", "reason_missing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,10 @@ class Refunding(Protocol):
     @at_most_once
     def note_debt(self, *, player: UUID, kind: DebtKind, amount: Money, reference: str, at: datetime) -> None:
         """A debt came about, or ``amount`` of it is gone (positive both ways). Raises UnableToSettleDebt."""
+        ...
+
+    def owed(self, *, player: UUID, currency: str) -> Money:
+        """What a player owes in a currency; locks the wallet, so that it stays true until the transaction ends."""
         ...
 
     def debts(self, *, player: UUID | None = None) -> tuple[Debt, ...]:

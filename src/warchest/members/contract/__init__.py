@@ -80,6 +80,7 @@ class Scope(StrEnum):
     WALLET_WRITE = "wallet:write"
     PAYMENTS_READ = "payments:read"
     PAYMENTS_WRITE = "payments:write"
+    REFUNDS_WRITE = "refunds:write"
     CATALOGUE_READ = "catalogue:read"
     SUBSCRIPTIONS_READ = "subscriptions:read"
     SUBSCRIPTIONS_WRITE = "subscriptions:write"
@@ -362,6 +363,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "catalogue.edit": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "payment.dispute": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),
+    "debt.write_off": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "document.read": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "document.send": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "api_key.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),

@@ -161,12 +161,14 @@ class HeardOfRefund:
 
 @dataclass(frozen=True, slots=True)
 class DisputeStep:
-    """What a provider's word makes of a dispute. ``opened``, ``won`` and ``lost`` say what is to be booked now."""
+    """What a provider's word makes of a dispute. ``opened``, ``won``, ``lost`` and ``fee``, what the provider keeps more than it
+    had said before, are to be booked now."""
 
     dispute: Dispute
     opened: bool
     won: bool
     lost: bool
+    fee: Money
 
 
 class Refunds(Protocol):
@@ -200,8 +202,9 @@ class Refunds(Protocol):
         """What a refund or dispute takes."""
         ...
 
-    def parts_of_sale(self, *, payment_id: UUID, sale_entry: UUID) -> tuple[Part, ...]:
-        """Time that was or is being taken back of one sale for refunds and disputes of a payment; nothing that was let go."""
+    def parts_of_sale(self, *, sale_entry: UUID, undecided: bool = False) -> tuple[Part, ...]:
+        """Time of one sale that is being taken back or was, for refunds and disputes of whatever payments; nothing that was let
+        go. ``undecided``: only what is being decided now."""
         ...
 
     def weigh_refund(self, *, refund_id: UUID, report: Report, at: datetime) -> WeighedRefund:
@@ -224,7 +227,8 @@ class Refunds(Protocol):
     ) -> DisputeStep:
         """Lock the payment and let the dispute, opened under ``dispute_id`` where it is new, follow what the provider said.
 
-        What is decided stays, except that one that was lost may be won in the end. Raises UnableToFindPayment.
+        What is decided stays: money that comes back after a loss is a difference in the settlement, for a person to book. Raises
+        UnableToFindPayment.
         """
         ...
 

@@ -294,7 +294,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="part",
-            index=models.Index(fields=["payment", "sale_entry"], name="part_sale"),
+            index=models.Index(
+                condition=models.Q(("sale_entry__isnull", False)), fields=["sale_entry"], name="part_sale"
+            ),
         ),
         migrations.AddConstraint(
             model_name="part",

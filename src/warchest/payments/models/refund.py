@@ -141,5 +141,5 @@ class Part(models.Model):
         ]
         indexes = [
             models.Index(name="part_of", fields=["of"]),
-            models.Index(name="part_sale", fields=["payment", "sale_entry"]),
+            models.Index(name="part_sale", fields=["sale_entry"], condition=Q(sale_entry__isnull=False)),
         ]
