@@ -63,6 +63,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the server before any test module is imported, since Django's settings ask it where it listens."""
     import django
 
+    if config.getoption("numprocesses", None):
+        # This process shares out the tests among others, and runs none.
+        config.add_cleanup(_home.cleanup)
+        return
     apart = config.getoption("--spread-services")
     if apart:
         from tests.builders import deployment
@@ -94,6 +98,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
             config.hook.pytest_deselected(items=left)
+    if hasattr(config, "workerinput"):
+        _share_out(items)
+
+
+def _share_out(items: list[pytest.Item]) -> None:
+    """Among several processes (``-n``): a file is one's, since its tests share servers, and what drives the browser is one's.
+    What takes long comes first, so that nobody waits for the last at the end."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+    for item in items:
+        together = item.path.parent if item.path.parent.name == "browser" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
 
 
 SERVER: pytest.StashKey[EmbeddedPostgres] = pytest.StashKey()

@@ -16,11 +16,11 @@ import pytest
 from tests.use_cases import catalogue
 
 IDS = pytest.StashKey[list[str]]()
-OUTCOMES = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[OUTCOMES] = defaultdict(list)
+    config.stash[RECORDER] = Recorder()
+    config.pluginmanager.register(config.stash[RECORDER])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,13 +36,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[misc]
-    ids = item.stash.get(IDS, [])
-    # A test passes once, in its call; it can fail or be skipped in set-up, and fail in tear-down.
-    # An expected failure counts as a skip.
-    if report.when == "call" or report.outcome != "passed":
-        for id in ids:
-            item.config.stash[OUTCOMES][id].append(report.outcome)
+    # It travels along where the test is run by another process than the one that reports.
+    report.use_cases = item.stash.get(IDS, [])
     return report  # type: ignore[return-value]
+
+
+class Recorder:
+    """What became of each use case's tests, in whatever process they ran."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, list[str]] = defaultdict(list)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # A test passes once, in its call; it can fail or be skipped in set-up, and fail in tear-down.
+        # An expected failure counts as a skip.
+        if report.when == "call" or report.outcome != "passed":
+            for id in report.use_cases:
+                self.outcomes[id].append(report.outcome)
+
+
+RECORDER = pytest.StashKey[Recorder]()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -54,7 +67,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             finished_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             arguments=list(config.invocation_params.args),
             finished=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED),
-            tests=dict(config.stash[OUTCOMES]),
+            tests=dict(config.stash[RECORDER].outcomes),
             spread=_spread(config),
         )
     )
