@@ -111,6 +111,7 @@ NAVIGATION = [
             _page(_("Owed for wallets"), "show_chart", "liability", "books.read"),
             _page(_("Owed between clusters"), "handshake", "intercluster", "books.read"),
             _page(_("Export the journal"), "download", "export-journal", "journal.export"),
+            _page(_("Accounting systems"), "move_group", "erp", "books.read"),
         ],
     },
     {
