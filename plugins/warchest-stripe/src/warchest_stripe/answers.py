@@ -297,9 +297,13 @@ def _instrument(intent: Intent) -> Instrument | None:
 
 def _fee(intent: Intent, raw: str) -> Money | None:
     charge = intent.latest_charge
-    if isinstance(charge, Charge) and isinstance(charge.balance_transaction, BalanceTransaction):
+    if not isinstance(charge, Charge) or not isinstance(charge.balance_transaction, BalanceTransaction):
+        return None
+    try:
         return money(charge.balance_transaction.fee, charge.balance_transaction.currency, raw)
-    return None
+    except Unclear:
+        # What Stripe keeps stands in the settlement, too, and says nothing of how the payment stands.
+        return None
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,8 @@ _NOON_S = 12 * 3600
 
 def fee_of(amount: int, code: str) -> int:
     """1.5 % and a quarter of a major unit: the shape of a card's fee, in the order of size that it has in Europe."""
-    return amount * 15 // 1000 + {0: 30, 2: 25, 3: 250}[minor_units.decimals(code.upper())]
+    fee = amount * 15 // 1000 + {0: 30, 2: 25, 3: 250}[minor_units.decimals(code.upper())]
+    return fee - fee % 100 if code in {"isk", "ugx"} else fee
 
 
 def move(

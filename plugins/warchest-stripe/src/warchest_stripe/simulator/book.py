@@ -113,7 +113,7 @@ class Book:
     def new(self, kind: str, prefix: str, **fields: Any) -> Object:
         number = f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(24))}"
         made: Object = {"id": number, "object": kind, "created": int(time.time())}
-        if kind != "balance_transaction":
+        if kind not in {"balance_transaction", "refund"}:
             made["livemode"] = self.is_live
         return self.keep(made | fields)
 
