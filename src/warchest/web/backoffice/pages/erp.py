@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from warchest.accounting.contract import (
     Accounting,
@@ -282,7 +282,7 @@ def batch(request: HttpRequest, exporter: str, number: int) -> HttpResponse:
         (each for each in accounting.erp_batches(exporter=exporter, before=number + 1, limit=1)), None
     )
     if found is None or found.number != number:
-        raise Http404(_("There is no such batch."))
+        raise Http404(pgettext("for an ERP", "There is no such batch."))
     totals = accounting.control_totals(batch_id=found.id)
     sums: dict[str, list[int]] = {}
     for total in totals:
@@ -292,7 +292,7 @@ def batch(request: HttpRequest, exporter: str, number: int) -> HttpResponse:
     return page(
         request,
         "erp_batch",
-        _("Batch %(number)s") % {"number": number},
+        pgettext("for an ERP", "Batch %(number)s") % {"number": number},
         exporter=exporter_named(exporter),
         batch=found,
         totals=[
