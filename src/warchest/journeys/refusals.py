@@ -285,6 +285,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "notice_too_large": (413, _("The notice is too large.")),
     "notice_signature_wrong": (401, _("The notice's signature is wrong.")),
     "notice_malformed": (400, _("The notice can't be read.")),
+    "notice_unverifiable": (503, _("The notice can't be checked right now. Send it again later.")),
     # The bank
     "file_malformed": (422, _("This file can't be read, or is of another kind than is wanted.")),
     "file_not_whole": (

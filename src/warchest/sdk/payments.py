@@ -68,9 +68,14 @@ class Ability(StrEnum):
 
 
 class UnableToTrustNotice(UnableTo):
-    """A notice whose signature is wrong or missing, or too old. It is answered with a refusal and never acted on."""
+    """A notice whose signature is wrong or missing, or too old. It is answered with a refusal and never acted on.
 
-    reasons = frozenset({"notice_signature_wrong", "notice_malformed"})
+    ``notice_unverifiable``: only the provider itself can say whether it is right, and did not answer now. It is refused, too,
+    so that the provider sends it again.
+    """
+
+    reasons = frozenset({"notice_signature_wrong", "notice_malformed", "notice_unverifiable"})
+    passing = frozenset({"notice_unverifiable"})
 
 
 class UnableToRead(UnableTo):
