@@ -34,7 +34,7 @@ class TestSendingAgain:
         support = office.signed_in(Role.SUPPORT)
         found = support.client.get("/find", params={"q": invoice.number.lower()}, follow_redirects=True)
         assert found.url.path == f"/document/{invoice.id}"
-        page = support.page(f"/document/{invoice.id}").get_text(" ", strip=True)
+        page = support.page(f"/document/{invoice.id}").get_text(" ", strip=True).replace("\u00a0", " ")
         assert "4.20 EUR" in page and "19" in page and invoice.number in page
         assert support.get(f"/document/{invoice.id}/pdf").content.startswith(b"%PDF-")
 

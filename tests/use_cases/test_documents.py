@@ -150,7 +150,7 @@ class TestNumbers:
         def work(number: int) -> None:
             lots = random.Random(number)
             draft = DocumentDraft(
-                due=due[number], player=player, payment=None, corrects=None, language="en", item="x",
+                due=due[number], player=player, payment=None, corrects=(), language="en", item="x",
                 country="DE", units_per_major="", evidence=(), sealed_buyer=None,
             )  # fmt: skip
             try:

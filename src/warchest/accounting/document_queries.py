@@ -80,7 +80,7 @@ def as_document(row: DocumentRow) -> Document:
         entry_id=row.entry_id,
         player=row.player,
         payment=row.payment,
-        corrects=row.corrects,
+        corrects=tuple(filter(None, (row.corrects, *(row.also_corrects or ())))),
         language=row.language,
         item=row.item,
         lines=tuple(

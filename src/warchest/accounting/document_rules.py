@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from warchest.accounting.contract import (
     DocumentKind,
     DocumentLines,
     DueDocument,
-    Taxed,
     TaxLine,
     UnableToIssueDocument,
 )
@@ -59,6 +59,7 @@ def _due(entry: Entry) -> Iterator[DueDocument]:
                     kind=kind,
                     entry_id=entry.id,
                     position=entry.position,
+                    entry_key=entry.key,
                     entry_kind=entry.kind,
                     occurred_at=entry.occurred_at,
                     reference=entry.reference,
@@ -74,24 +75,46 @@ def _lines(legs: Sequence[Leg], unit: Currency) -> list[DocumentLines]:
     if not any(leg.book in _PAID_FROM for leg in legs):
         return []
     zero = Money.zero(unit)
-    taxes: dict[str, Money] = {}
-    for leg in legs:
-        if leg.book == _TAX:
-            taxes[leg.owner] = taxes.get(leg.owner, zero) + _credited(leg)
-    net = sum((_credited(leg) for leg in legs if leg.book in _SALES), zero)
-    lines = []
-    if net or any(taxes.values()):
-        # One place of taxation an entry, as the buyer is in one; of several, the net goes by the tax.
-        countries = sorted(country for country, tax in taxes.items() if tax) or [""]
-        nets = net.split([abs(taxes[country].minor) if country else 1 for country in countries])
-        lines += [
-            DocumentLines(country=country, taxed=True, net=part, tax=taxes.get(country, zero))
-            for country, part in zip(countries, nets, strict=True)
-        ]
+    lines = [line for line in _sold(legs, zero) if line.net or line.tax]
     prepaid = _prepaid(legs, zero, sold=sum((line.net + line.tax for line in lines), zero))
     if prepaid:
         lines.append(DocumentLines(country="", taxed=False, net=prepaid, tax=zero))
     return lines
+
+
+def _sold(legs: Sequence[Leg], zero: Money) -> Iterator[DocumentLines]:
+    """What a sale deferred or earned, each part with its tax: legs keep their order, and the tax stands behind its net."""
+    net = zero
+    taxes = {leg.owner for leg in legs if leg.book == _TAX}
+    if len(taxes) <= 1 and len([leg for leg in legs if leg.book == _TAX]) <= 1:
+        net = sum((_credited(leg) for leg in legs if leg.book in _SALES), zero)
+        tax = sum((_credited(leg) for leg in legs if leg.book == _TAX), zero)
+        yield DocumentLines(country=next(iter(taxes), ""), taxed=True, net=net, tax=tax)
+        return
+    waiting = False
+    for leg in legs:
+        if leg.book in _SALES:
+            if waiting:
+                yield DocumentLines(country="", taxed=True, net=net, tax=zero)
+            net, waiting = _credited(leg), True
+        elif leg.book == _TAX:
+            yield DocumentLines(
+                country=leg.owner, taxed=True, net=net if waiting else zero, tax=_credited(leg)
+            )
+            net, waiting = zero, False
+    if waiting:
+        yield DocumentLines(country="", taxed=True, net=net, tax=zero)
+
+
+def merged(lines: Iterable[TaxLine]) -> tuple[TaxLine, ...]:
+    """One line for each country and rate, in the order of their first."""
+    found: dict[tuple[str, int | None], TaxLine] = {}
+    for line in lines:
+        before = found.get((line.country, line.rate_bps))
+        found[line.country, line.rate_bps] = (
+            replace(line, net=before.net + line.net, tax=before.tax + line.tax) if before else line
+        )
+    return tuple(found.values())
 
 
 def _prepaid(legs: Sequence[Leg], zero: Money, *, sold: Money) -> Money:
@@ -132,35 +155,33 @@ def _units(inner: Iterable[Leg]) -> Money:
     return moved if moved.minor >= 0 else -moved
 
 
-def with_rate(
-    line: DocumentLines, *, country: str, rates_bps: Sequence[int], known: Sequence[TaxLine] = ()
-) -> TaxLine:
+def with_rate(line: DocumentLines, *, kind: DocumentKind, country: str, rates_bps: Sequence[int]) -> TaxLine:
     """The line with the rate that makes this tax of this whole.
 
     ``rates_bps`` are those that were in force in the country, the latest first; ``country`` is the buyer's, for a line
-    without tax. ``known`` are the lines of the document that this one corrects: a part of them may be rounded otherwise.
-    Raises UnableToIssueDocument.
+    without tax. A part that goes back is cut from a sale, and its last minor units fall as those of the sale do. Raises
+    UnableToIssueDocument.
     """
     if not line.taxed:
         return TaxLine(country="", rate_bps=None, net=line.net, tax=line.tax)
     where = line.country or country
-    for before in known:
-        if before.country == where and before.rate_bps is not None and _is_near(line, before.rate_bps):
-            return TaxLine(country=where, rate_bps=before.rate_bps, net=line.net, tax=line.tax)
-    for rate_bps in (*rates_bps, *(() if line.tax else (0,))):
-        exact: Taxed = rules.tax_within(gross=line.net + line.tax, country=where, rate_bps=rate_bps)
-        if (exact.net, exact.tax) == (line.net, line.tax):
-            return TaxLine(country=where, rate_bps=rate_bps, net=line.net, tax=line.tax)
-    for rate_bps in rates_bps:
-        # A part that goes back is cut from the whole, and its last minor unit falls as that of the whole does.
-        if _is_near(line, rate_bps):
-            return TaxLine(country=where, rate_bps=rate_bps, net=line.net, tax=line.tax)
-    raise UnableToIssueDocument("tax_rate_unexplained", country=where, net=line.net.major, tax=line.tax.major)
+    tolerated = _CUT_MINOR_MAX if kind is DocumentKind.CREDIT_NOTE else 0
+    candidates = list(dict.fromkeys([*rates_bps, *(() if line.tax else (0,))]))
+    differences = {rate_bps: _difference(line, rate_bps) for rate_bps in candidates}
+    best = min(candidates, key=lambda rate_bps: differences[rate_bps], default=None)
+    if best is None or differences[best] > tolerated:
+        raise UnableToIssueDocument(
+            "tax_rate_unexplained", country=where, net=line.net.major, tax=line.tax.major
+        )
+    return TaxLine(country=where, rate_bps=best, net=line.net, tax=line.tax)
 
 
-def _is_near(line: DocumentLines, rate_bps: int) -> bool:
+_CUT_MINOR_MAX = 2
+
+
+def _difference(line: DocumentLines, rate_bps: int) -> int:
     exact = rules.tax_within(gross=line.net + line.tax, country="", rate_bps=rate_bps)
-    return abs((exact.tax - line.tax).minor) <= 1
+    return abs((exact.tax - line.tax).minor)
 
 
 def rates_in_force(rates: Sequence[tuple[datetime, int]], *, at: datetime) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -76,8 +76,7 @@ def issue_documents(*, drafts: Sequence[DocumentDraft], at: datetime) -> tuple[D
         DocumentKind.CREDIT_NOTE: wanted.credit_notes,
     }
     year = at.astimezone(ZoneInfo(wanted.time_zone)).year if wanted.numbering == "yearly" else 0
-    known = _lines_of(draft.corrects for draft in drafts)
-    rows = [_row(draft, series[draft.due.kind], year, known.get(draft.corrects, ()), at) for draft in drafts]
+    rows = [_row(draft, series[draft.due.kind], year, at) for draft in drafts]
     # All who issue take the series' locks in one order. The sort is stable: within a series the given order stays.
     rows.sort(key=lambda row: row.series)
     try:
@@ -95,31 +94,22 @@ def issue_documents(*, drafts: Sequence[DocumentDraft], at: datetime) -> tuple[D
 
 
 def explain_tax(*, draft: DocumentDraft) -> tuple[TaxLine, ...]:
-    return _with_rates(draft, _lines_of([draft.corrects]).get(draft.corrects, ()))
-
-
-def _with_rates(draft: DocumentDraft, known: Sequence[TaxLine]) -> tuple[TaxLine, ...]:
     due = draft.due
-    return tuple(
+    return document_rules.merged(
         document_rules.with_rate(
             line,
+            kind=due.kind,
             country=draft.country,
             rates_bps=document_rules.rates_in_force(
                 tax_rates_of(country=line.country or draft.country), at=due.occurred_at
             ),
-            known=known,
         )
         for line in due.lines
     )
 
 
-def _lines_of(corrected: Iterable[UUID | None]) -> dict[UUID | None, tuple[TaxLine, ...]]:
-    ids = [document for document in corrected if document]
-    return {row.id: as_document(row).lines for row in DocumentRow.objects.filter(id__in=ids)} if ids else {}
-
-
-def _row(draft: DocumentDraft, series: str, year: int, known: Sequence[TaxLine], at: datetime) -> DocumentRow:
-    due, lines = draft.due, _with_rates(draft, known)
+def _row(draft: DocumentDraft, series: str, year: int, at: datetime) -> DocumentRow:
+    due, lines = draft.due, explain_tax(draft=draft)
     zero = Money.zero(due.gross.currency)
     net, tax = sum((line.net for line in lines), zero), sum((line.tax for line in lines), zero)
     return DocumentRow(
@@ -132,7 +122,8 @@ def _row(draft: DocumentDraft, series: str, year: int, known: Sequence[TaxLine],
         position=due.position,
         player=draft.player,
         payment=draft.payment,
-        corrects=draft.corrects,
+        corrects=next(iter(draft.corrects), None),
+        also_corrects=list(draft.corrects[1:]) or None,
         language=draft.language,
         item=draft.item[:300],
         lines=[

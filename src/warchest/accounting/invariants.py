@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 from warchest.accounting import document_rules
-from warchest.accounting.contract import Document, DueDocument
+from warchest.accounting.contract import Document, DocumentLines, DueDocument, TaxLine
 from warchest.accounting.document_queries import as_document
 from warchest.accounting.documents import documents_behind
 from warchest.accounting.erp.invariants import ERP_INVARIANTS
@@ -79,10 +79,9 @@ def _compared(entries: Sequence[Entry], after: int, until: int) -> Iterator[str]
 
 
 def _difference(due: DueDocument, document: Document) -> str:
-    booked = [(line.net, line.tax) for line in due.lines]
-    written = [(line.net, line.tax) for line in document.lines]
+    booked, written = _by_country(due.lines), _by_country(document.lines)
     if booked != written:
-        return f"the books say {_told(booked)} (net and tax), the document {_told(written)}"
+        return f"the books say {_told(booked)}, the document {_told(written)}"
     net, tax = sum(line.net.minor for line in due.lines), sum(line.tax.minor for line in due.lines)
     if (net, tax) != (document.net.minor, document.tax.minor):
         return f"its lines are {net} and {tax} minor units, its totals {document.net.minor} and {document.tax.minor}"
@@ -91,8 +90,19 @@ def _difference(due: DueDocument, document: Document) -> str:
     return ""
 
 
-def _told(amounts: Sequence[tuple[object, object]]) -> str:
-    return ", ".join(f"{net} + {tax}" for net, tax in amounts)
+def _by_country(lines: Sequence[DocumentLines] | Sequence[TaxLine]) -> dict[str, tuple[int, int]]:
+    """Tax by country, and under no country all net: where nothing is taxed, only the document knows where the buyer is."""
+    sums: dict[str, tuple[int, int]] = {}
+    for line in lines:
+        for country, net, tax in (("", line.net.minor, 0), (line.country, 0, line.tax.minor)):
+            if net or tax:
+                before = sums.get(country, (0, 0))
+                sums[country] = (before[0] + net, before[1] + tax)
+    return sums
+
+
+def _told(sums: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{country or 'net'} {net or tax}" for country, (net, tax) in sorted(sums.items()))
 
 
 INVARIANTS: tuple[Invariant, ...] = (

@@ -1,6 +1,7 @@
 """Dated rates, what was taken over from older systems, what is settled with other clusters, and documents. Rows are only ever
 added, except that a netting statement is answered and booked, and that it is noted how far documents have come."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
@@ -167,7 +168,10 @@ class NettingStatement(models.Model):
 
 
 class DocumentSeries(models.Model):
-    """The last number that a series has given out; its id names entity, series and year. Only an inserted document moves it on: see ``sql/documents.sql``."""
+    """The last number that a series has given out; its id names entity, series and year.
+
+    Only an inserted document moves it on: see ``sql/documents.sql``.
+    """
 
     id = models.CharField(primary_key=True, max_length=40)
     entity = models.CharField(max_length=20)
@@ -210,6 +214,7 @@ class Document(models.Model):
     player = models.UUIDField(null=True)
     payment = models.UUIDField(null=True)
     corrects = models.UUIDField(null=True)
+    also_corrects = ArrayField(models.UUIDField(), null=True)
     language = models.CharField(max_length=10)
     item = models.CharField(max_length=300)
     lines = models.JSONField()

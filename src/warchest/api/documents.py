@@ -32,7 +32,7 @@ class TaxLineShape(BaseModel):
 
 
 class DocumentShape(BaseModel):
-    """``number`` is the next of its series, without gaps. ``corrects`` is the document that a credit note corrects."""
+    """``number`` is the next of its series, without gaps. ``corrects`` are the documents that a credit note corrects."""
 
     id: str
     kind: DocumentKind
@@ -40,7 +40,7 @@ class DocumentShape(BaseModel):
     player: str | None
     payment: str | None
     journal_entry: str
-    corrects: str | None
+    corrects: list[str]
     item: str
     net: Amount
     tax: Amount
@@ -59,7 +59,7 @@ class DocumentShape(BaseModel):
             player=str(document.player) if document.player else None,
             payment=str(document.payment) if document.payment else None,
             journal_entry=str(document.entry_id),
-            corrects=str(document.corrects) if document.corrects else None,
+            corrects=list(map(str, document.corrects)),
             item=document.item,
             net=Amount.of(document.net),
             tax=Amount.of(document.tax),

@@ -36,6 +36,8 @@ ENTRIES_MAX = 500
 
 _ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
+_TAKEN_BACK = re.compile(f"(?:refund|dispute):({_ID.pattern})")
+
 log = structlog.get_logger(__name__)
 
 
@@ -105,7 +107,6 @@ class _Clerk:
         self._shelf = Shelf(tx.get(Catalogue), at=tx.command.at)
         self._payments: dict[str, Payment | None] = {}
         self._last_paid: dict[UUID, Payment | None] = {}
-        self._corrected: dict[UUID, Document | None] = {}
         self.set_aside = 0
         buyers = {one.entry_id: self._buyer(one) for one in due}
         self._buyers = buyers
@@ -136,16 +137,16 @@ class _Clerk:
 
     def _draft(self, due: DueDocument) -> DocumentDraft:
         corrects = self._corrects(due)
-        buyer = self._buyers[due.entry_id] or (corrects.player if corrects else None)
-        player = self._players.get(buyer) if buyer else None
+        buyer = self._buyers[due.entry_id] or next((one.player for one in corrects if one.player), None)
+        player = self._player(buyer) if buyer else None
         payment = self._payment(due)
         language = player.language if player else settings.LANGUAGE_CODE
         taxed = any(line.taxed for line in due.lines)
         return DocumentDraft(
             due=due,
             player=player.id if player else None,
-            payment=payment.id if payment else corrects.payment if corrects else None,
-            corrects=corrects.id if corrects else None,
+            payment=payment.id if payment else next((one.payment for one in corrects), None),
+            corrects=tuple(one.id for one in corrects),
             language=language,
             item=item_of(due, corrects=corrects, shelf=self._shelf, language=language),
             country=player.country if player else "",
@@ -153,6 +154,14 @@ class _Clerk:
             evidence=self._evidence(player) if taxed and player else (),
             sealed_buyer=self._sealed.get(player.id) if player else None,
         )
+
+    def _player(self, player: UUID) -> Player | None:
+        if player not in self._players:
+            # Known only from what is corrected.
+            members = self._tx.get(Members)
+            self._players |= members.players(player_ids=[player])
+            self._sealed |= members.seal_buyers(player_ids=[player])
+        return self._players.get(player)
 
     def _buyer(self, due: DueDocument) -> UUID | None:
         if due.player:
@@ -168,7 +177,7 @@ class _Clerk:
 
     def _payment(self, due: DueDocument) -> Payment | None:
         """The payment that an entry's reference names, where it names one."""
-        if all(line.taxed for line in due.lines) or not _ID.fullmatch(due.reference):
+        if due.kind is DocumentKind.TAX_INVOICE or not _ID.fullmatch(due.reference):
             return None
         if due.reference not in self._payments:
             try:
@@ -178,24 +187,30 @@ class _Clerk:
             self._payments[due.reference] = found
         return self._payments[due.reference]
 
-    def _corrects(self, due: DueDocument) -> Document | None:
-        """The document of what is undone, or else the receipt of the payment that goes back."""
+    def _corrects(self, due: DueDocument) -> tuple[Document, ...]:
+        """The documents of what is undone: an entry's, or of a payment its receipt and the invoices of what it had bought."""
         if due.kind is not DocumentKind.CREDIT_NOTE:
-            return None
-        unit = due.gross.currency
-        before: Sequence[Document] = ()
-        if due.reverses:
-            before = self._accounting.documents_of_entries(entry_ids=[due.reverses]).get(due.reverses, ())
-        elif payment := self._payment(due):
-            before = self._accounting.documents_of_payment(payment=payment.id)
-        return next(
-            (
-                one
-                for one in before
-                if one.gross.currency == unit and one.kind is not DocumentKind.CREDIT_NOTE
-            ),
-            None,
+            return ()
+        before: list[Document] = []
+        entries = [due.reverses] if due.reverses else self._sales_undone(due)
+        if entries:
+            found = self._accounting.documents_of_entries(entry_ids=entries)
+            before += (document for entry in entries for document in found.get(entry, ()))
+        payment = self._payment(due)
+        if payment and not due.reverses and not all(line.taxed for line in due.lines):
+            before += self._accounting.documents_of_payment(payment=payment.id)
+        return tuple(
+            one
+            for one in dict.fromkeys(before)
+            if one.gross.currency == due.gross.currency and one.kind is not DocumentKind.CREDIT_NOTE
         )
+
+    def _sales_undone(self, due: DueDocument) -> list[UUID]:
+        """The sales that a refund or a lost dispute takes back parts of."""
+        if (found := _TAKEN_BACK.match(due.entry_key)) is None:
+            return []
+        parts = self._tx.get(Payments).parts(of=UUID(found[1]))
+        return list(dict.fromkeys(part.sale_entry for part in parts if part.sale_entry))
 
     def _evidence(self, player: Player) -> tuple[Evidence, ...]:
         """What is known of where a buyer is."""

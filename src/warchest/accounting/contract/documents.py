@@ -78,13 +78,14 @@ class DocumentLines:
 class DueDocument:
     """What an entry of the journal asks for in one currency, as far as the journal itself tells.
 
-    ``entry_kind``, ``reference`` and ``details`` are the entry's. ``units`` moved in the wallet of ``player``, where it is
-    one's. ``reverses`` is the entry that this one undoes.
+    ``entry_key``, ``entry_kind``, ``reference`` and ``details`` are the entry's. ``units`` moved in the wallet of
+    ``player``, where it is one's. ``reverses`` is the entry that this one undoes.
     """
 
     kind: DocumentKind
     entry_id: UUID
     position: int
+    entry_key: str
     entry_kind: str
     occurred_at: datetime
     reference: str
@@ -117,7 +118,7 @@ class DocumentDraft:
     due: DueDocument
     player: UUID | None
     payment: UUID | None
-    corrects: UUID | None
+    corrects: tuple[UUID, ...]
     language: str
     item: str
     country: str
@@ -144,7 +145,7 @@ class Document:
 
     ``number`` is ``running`` of its ``series`` (and ``year``, 0 where numbers never begin anew) of the ``entity``. Amounts
     are positive; a credit note's go back to the player. ``units`` are what a receipt's money brought, or a sale charged.
-    ``units_per_major`` is the rate of a receipt, as text. ``payment`` and ``corrects`` (a document) are there where known.
+    ``units_per_major`` is the rate of a receipt, as text. ``payment`` and ``corrects`` (documents) are there where known.
     """
 
     id: UUID
@@ -157,7 +158,7 @@ class Document:
     entry_id: UUID
     player: UUID | None
     payment: UUID | None
-    corrects: UUID | None
+    corrects: tuple[UUID, ...]
     language: str
     item: str
     lines: tuple[TaxLine, ...]

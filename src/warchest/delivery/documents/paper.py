@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -19,7 +20,6 @@ from warchest.accounting.contract import (
     DocumentKind,
     EvidenceKind,
     TaxLine,
-    UnableToFindDocument,
 )
 from warchest.kernel.currency import INNER
 from warchest.kernel.money import Money
@@ -76,12 +76,7 @@ def paper_of(document: Document) -> Paper:
     buyer = None
     if document.player and document.sealed_buyer:
         buyer = services.get(Members).unseal_buyer(player_id=document.player, sealed=document.sealed_buyer)
-    corrected = None
-    if document.corrects:
-        try:
-            corrected = services.get(Accounting).document(document_id=document.corrects)
-        except UnableToFindDocument:
-            corrected = None
+    corrected = [services.get(Accounting).document(document_id=one) for one in document.corrects]
     with translation.override(document.language):
         return _Writer(document).paper(buyer, corrected)
 
@@ -107,7 +102,7 @@ class _Writer:
         self._locale = _locale()
         self._zone = ZoneInfo(configuration().documents.time_zone)
 
-    def paper(self, buyer: Buyer | None, corrected: Document | None) -> Paper:
+    def paper(self, buyer: Buyer | None, corrected: Sequence[Document]) -> Paper:
         document, house = self._document, configuration().community
         return Paper(
             title=title_of(document.kind),
@@ -172,7 +167,7 @@ class _Writer:
                 lines.append(gettext("(registered, as VIES said on %(day)s)") % {"day": on})
         return tuple(lines)
 
-    def _facts(self, corrected: Document | None) -> tuple[tuple[str, str], ...]:
+    def _facts(self, corrected: Sequence[Document]) -> tuple[tuple[str, str], ...]:
         document = self._document
         supplied = {
             DocumentKind.RECEIPT: pgettext("label before a day", "Paid on"),
@@ -184,9 +179,14 @@ class _Writer:
             (pgettext("label before a day", "Date"), self._day(document.issued_at)),
             (supplied, self._day(document.occurred_at)),
         ]
-        if corrected:
-            facts.append((pgettext("label before the number of a document", "Corrects"), corrected.number))
-            facts.append((pgettext("label before a day", "of"), self._day(corrected.issued_at)))
+        facts += (
+            (
+                pgettext("label before the number of a document", "Corrects"),
+                gettext("%(number)s of %(day)s")
+                % {"number": before.number, "day": self._day(before.issued_at)},
+            )
+            for before in corrected
+        )
         if document.payment:
             facts.append((gettext("Payment number"), str(document.payment)))
         facts.append((gettext("Journal entry"), str(document.entry_id)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -40,10 +40,10 @@ class Shelf:
         return in_language(found.names, language), in_language(known.names, language) if known else plan
 
 
-def item_of(due: DueDocument, *, corrects: Document | None, shelf: Shelf, language: str) -> str:
+def item_of(due: DueDocument, *, corrects: Sequence[Document], shelf: Shelf, language: str) -> str:
     with translation.override(language):
         if due.kind is DocumentKind.CREDIT_NOTE:
-            return _returned(due, corrects)
+            return _returned(corrects)
         return _bought(due.entry_kind, due.details, due.units, shelf, language)
 
 
@@ -73,10 +73,10 @@ def _bought(kind: str, details: Mapping[str, str | int], units: Money, shelf: Sh
             return kind.replace("_", " ").capitalize()
 
 
-def _returned(due: DueDocument, corrects: Document | None) -> str:
-    if corrects is None:
+def _returned(corrects: Sequence[Document]) -> str:
+    if not corrects:
         return gettext("Returned")
-    return gettext("Returned: %(item)s") % {"item": corrects.item}
+    return gettext("Returned: %(item)s") % {"item": "; ".join(dict.fromkeys(one.item for one in corrects))}
 
 
 def _written(units: Money) -> str:

@@ -41,16 +41,9 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
         colour=colour,
         player=player,
         buyer=buyer,
-        corrected=_corrected(found),
+        corrected=[services.get(Accounting).document(document_id=one) for one in found.corrects],
         beside=[one for one in related.get(found.entry_id, ()) if one.id != found.id],
     )
-
-
-def _corrected(found: Document) -> Document | None:
-    try:
-        return services.get(Accounting).document(document_id=found.corrects) if found.corrects else None
-    except UnableToFindDocument:
-        return None
 
 
 @needs("document.read")

@@ -171,14 +171,9 @@ def _row(document: Document) -> dict[str, Any]:
     }
 
 
-def _corrected(accounting: Accounting, player: Player, found: Document) -> Document | None:
-    if found.corrects is None:
-        return None
-    try:
-        corrected = accounting.document(document_id=found.corrects)
-    except UnableToFindDocument:
-        return None
-    return corrected if corrected.player == player.id else None
+def _corrected(accounting: Accounting, player: Player, found: Document) -> list[Document]:
+    corrected = [accounting.document(document_id=one) for one in found.corrects]
+    return [one for one in corrected if one.player == player.id]
 
 
 def _own(player: Player, document_id: UUID) -> Document:
