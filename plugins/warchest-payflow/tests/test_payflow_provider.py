@@ -488,10 +488,7 @@ class TestStandings:
 
     def test_marks_are_as_short_as_the_gateway_wants_and_the_same_for_ever(self) -> None:
         reference = "01890a5d-ac96-774b-bcce-b302099a8057"
-        assert (
-            request_id("refund", reference) == "bdc2b8ac6a3f3d9c1d5c2ef2b4c3a7e1"
-            or len(request_id("refund", reference)) == 32
-        )
+        assert len(request_id("refund", reference)) == 32 and request_id("refund", reference).isalnum()
         assert request_id("refund", reference) == request_id("refund", reference)
         assert request_id("refund", reference) != request_id("void", reference)
         assert len(token_id(reference, 1)) == 36 and token_id(reference, 1).isalnum()

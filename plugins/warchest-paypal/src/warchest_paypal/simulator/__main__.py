@@ -1,0 +1,3 @@
+from warchest_paypal.simulator.server import main
+
+main()
