@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,8 +14,8 @@ from django.db import connections
 
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
-from tests.builders.configuration import changed_configuration
 from tests.builders.house import ARENA_MONTH
+from tests.builders.paying import Till, a_test_provider
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.charging.contract import Charging, UnableToSettleDebt
 from warchest.jobs.payments import settle_open_payments
@@ -32,24 +31,9 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Ledger
 from warchest.members.contract import Role
-from warchest.payments import providers
 from warchest.payments.contract import Payment, Payments, RefundState, Status, UnableToRefund
 from warchest.runtime.services import services
-from warchest.sdk.payments import (
-    Ability,
-    Description,
-    DisputeReport,
-    DisputeStanding,
-    Health,
-    Notice,
-    PaymentProvider,
-    PaymentRequest,
-    RawNotice,
-    RefundRequest,
-    Report,
-    Standing,
-    UnableToTrustNotice,
-)
+from warchest.sdk.payments import DisputeReport, DisputeStanding, Report, Standing
 from warchest.subscriptions.contract import Subscriptions
 
 pytestmark = [
@@ -59,58 +43,10 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class NoSettings:
-    """This provider needs none."""
-
-
-@dataclass
-class Told:
-    """What the provider was told, and what it shall answer next to a refund."""
-
-    refunds: list[RefundRequest] = field(default_factory=list)
-    answers: list[Report] = field(default_factory=list)
-
-
-class Bank(PaymentProvider):
-    """Takes every payment at once, and answers refunds as it is told to."""
-
-    settings_type: ClassVar[type[Any]] = NoSettings
-    told: ClassVar[Told] = Told()
-
-    def __init__(self, settings: NoSettings) -> None: ...
-
-    @property
-    def description(self) -> Description:
-        able = frozenset({Ability.REFUND, Ability.PARTIAL_REFUND, Ability.DISPUTES})
-        return Description("Bank", ("card",), frozenset({"EUR", "USD"}), able)
-
-    def start(self, payment: PaymentRequest) -> Report:
-        return Report(Standing.SUCCEEDED, provider_reference=f"b-{payment.reference}", amount=payment.amount)
-
-    def inquire(self, payment: PaymentRequest, *, provider_reference: str) -> Report:
-        return self.start(payment)
-
-    def read_notice(self, notice: RawNotice) -> Notice:
-        raise UnableToTrustNotice("notice_malformed")
-
-    def health(self) -> Health:
-        return Health(True)
-
-    def refund(self, refund: RefundRequest) -> Report:
-        self.told.refunds.append(refund)
-        if self.told.answers:
-            return self.told.answers.pop(0)
-        return Report(Standing.SUCCEEDED, provider_reference=f"r-{refund.reference}", amount=refund.amount)
-
-
 @pytest.fixture
-def bank(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
-    Bank.told = Told()
-    plugins = {**providers.installed(), "bank": providers.Plugin("bank", "tests", "1", lambda: Bank)}
-    monkeypatch.setattr(providers, "installed", lambda: plugins)
-    with changed_configuration(providers={"bank": {}}):
-        yield Bank.told
+def bank() -> Iterator[Till]:
+    with a_test_provider() as till:
+        yield till
 
 
 def paid(player: UUID, amount: str = "10.00") -> Payment:
@@ -144,7 +80,7 @@ def booked(book: str, code: str = "EUR", owner: str = "") -> str:
 
 
 class TestUnitsThatAreLeft:
-    def test_go_with_the_money_once_the_provider_confirms(self, bank: Told):
+    def test_go_with_the_money_once_the_provider_confirms(self, bank: Till):
         player = a_player().id
         top_up = paid(player)
         bank.answers = [Report(Standing.PENDING, provider_reference="r-1")]
@@ -172,7 +108,7 @@ class TestUnitsThatAreLeft:
         assert (booked("provider_clearing", owner="bank"), booked("wallet_funding")) == ("0.00", "0.00")
         assert_books_prove()
 
-    def test_are_let_go_when_the_provider_refuses(self, bank: Told):
+    def test_are_let_go_when_the_provider_refuses(self, bank: Till):
         player = a_player().id
         top_up = paid(player)
         bank.answers = [Report(Standing.FAILED, reason="too_old")]
@@ -184,7 +120,7 @@ class TestUnitsThatAreLeft:
         assert payment(top_up.id).refundable.major == "10.00"
         assert_books_prove()
 
-    def test_stay_held_as_long_as_nobody_knows(self, bank: Told):
+    def test_stay_held_as_long_as_nobody_knows(self, bank: Till):
         player = a_player().id
         top_up = paid(player)
         bank.answers = [Report(Standing.UNKNOWN, reason="timeout")]
@@ -205,14 +141,14 @@ class TestUnitsThatAreLeft:
         assert payment(top_up.id).status is Status.REFUNDED
         assert wallet(player).posted.major == "0.00"
 
-    def test_a_repeated_request_is_one_refund(self, bank: Told):
+    def test_a_repeated_request_is_one_refund(self, bank: Till):
         top_up = paid(a_player().id)
         command = a_command()
         first, again = (refund(top_up.id, "4.00", command=command) for _ in range(2))
         assert first.id == again.id
         assert len(bank.refunds) == 1
 
-    def test_ten_at_once_never_exceed_the_payment(self, bank: Told):
+    def test_ten_at_once_never_exceed_the_payment(self, bank: Till):
         player = a_player().id
         top_up = paid(player)
         together = threading.Barrier(10)
@@ -245,7 +181,7 @@ class TestTimeThatIsNotServed:
         (found,) = services.get(Subscriptions).subscriptions(player=player)
         return found.ends_at
 
-    def test_is_withheld_then_gone_with_tax_and_commission(self, bank: Told):
+    def test_is_withheld_then_gone_with_tax_and_commission(self, bank: Till):
         player, top_up = self.bought()
         before = self.ends_at(player)
         on_hold = services.get(Ledger).book_sums_by_owner(book="commission_on_hold")
@@ -264,7 +200,7 @@ class TestTimeThatIsNotServed:
         assert (booked("deferred_revenue"), booked("wallet_funding")) == ("0.00", "0.00")
         assert_books_prove()
 
-    def test_comes_back_when_the_provider_refuses(self, bank: Told):
+    def test_comes_back_when_the_provider_refuses(self, bank: Till):
         player, top_up = self.bought()
         before, deferred = self.ends_at(player), booked("deferred_revenue")
         bank.answers = [Report(Standing.FAILED)]
@@ -300,7 +236,7 @@ class TestTimeThatIsNotServed:
 
 @pytest.mark.use_case("CHG-22")
 class TestDebt:
-    def test_is_written_off_up_to_what_is_owed(self, bank: Told):
+    def test_is_written_off_up_to_what_is_owed(self, bank: Till):
         player = a_player().id
         top_up = paid(player)
         services_of_others = a_player().id
@@ -399,7 +335,7 @@ class TestDispute:
 
 
 class TestDoor:
-    def test_of_the_api(self, bank: Told):
+    def test_of_the_api(self, bank: Till):
         client, player = an_api_client(), a_player().id
         top_up = paid(player)
         asked = {"amount": {"amount": "4.00", "currency": "EUR"}, "reason": "one card too many"}

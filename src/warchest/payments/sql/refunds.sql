@@ -24,6 +24,7 @@ DROP TRIGGER keep_told ON payments_payment;
 CREATE TRIGGER keep_told BEFORE UPDATE ON payments_payment
     FOR EACH ROW WHEN ((NEW.return_url, NEW.language, NEW.country)
                        IS DISTINCT FROM (OLD.return_url, OLD.language, OLD.country)
+                       OR NEW.provider <> OLD.provider AND NEW.attempt = OLD.attempt
                        OR OLD.credited_at IS NOT NULL AND (NEW.provider, NEW.attempt, NEW.set_off_minor)
                           IS DISTINCT FROM (OLD.provider, OLD.attempt, OLD.set_off_minor))
     EXECUTE FUNCTION payments_keep_told();
