@@ -13,6 +13,7 @@ from tests.builders.house import ARENA, ARENA_MONTH
 from tests.builders.lots import a_lot, a_promotion
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from tests.builders.tampering import COMPUTE_THE_CHAIN_ANEW, with_all_rights
+from tests.recipes.accounting_system import GpCompany
 from tests.recipes.command_line import warchest
 from tests.recipes.neighbour import another_cluster
 from tests.recipes.operator import Operator
@@ -31,6 +32,7 @@ __all__ = [
     "ARENA_MONTH",
     "COMPUTE_THE_CHAIN_ANEW",
     "NOW",
+    "GpCompany",
     "Operator",
     "Servers",
     "Shop",
