@@ -29,7 +29,6 @@ from warchest_stripe.testing import RunningSimulator, query_of
 pytestmark = [pytest.mark.usefixtures("database", "stripe"), pytest.mark.use_case("PLG-03")]
 
 THOUSAND_UNITS = Money.parse("1000", "XCR")
-NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 class OurDoor:
@@ -140,7 +139,7 @@ def test_lost_events_are_made_up_by_asking(stripe: RunningSimulator) -> None:
     stripe.control(lose_events=True)
     stripe.pay(opened["redirect_url"])
     assert units_of(player.id) == Money.units(0)
-    settle_open_payments(at=NOW + timedelta(minutes=2))
+    settle_open_payments(at=datetime.now(UTC) + timedelta(minutes=2))
     assert the_payment(opened).status is Status.SUCCEEDED
     assert units_of(player.id) == THOUSAND_UNITS
     assert_books_prove()
@@ -152,7 +151,7 @@ def test_a_lost_answer_is_found_by_asking_and_can_be_paid(stripe: RunningSimulat
     opened = top_up(player.id)
     assert the_payment(opened).status is Status.UNKNOWN
     stripe.control(lose_answers=False)
-    settle_open_payments(at=NOW + timedelta(minutes=2))
+    settle_open_payments(at=datetime.now(UTC) + timedelta(minutes=2))
     found = the_payment(opened)
     assert (found.status, found.redirect_url.startswith(stripe.url)) == (Status.PENDING, True)
     stripe.pay(found.redirect_url)
@@ -174,7 +173,7 @@ def test_a_declined_player_who_goes_back_has_paid_nothing(stripe: RunningSimulat
         if each["client_reference_id"] == opened["id"]
     ]
     shown = return_from_provider(
-        a_command(at=NOW), payment_id=UUID(opened["id"]), query=query_of(session["cancel_url"])
+        a_command(at=datetime.now(UTC)), payment_id=UUID(opened["id"]), query=query_of(session["cancel_url"])
     ).answer
     assert (shown.status, shown.reason) == (Status.FAILED, "insufficient_funds")
     assert units_of(player.id) == Money.units(0)
@@ -213,7 +212,7 @@ def test_no_message_holds_a_card_number_a_secret_or_a_name(stripe: RunningSimula
     opened = top_up(player.id)
     stripe.pay(opened["redirect_url"])
     stripe.wait_until_sent(opened["id"])
-    settle_open_payments(at=NOW + timedelta(minutes=2))
+    settle_open_payments(at=datetime.now(UTC) + timedelta(minutes=2))
     kept = "\n".join(Message.objects.values_list("text", flat=True))
     assert opened["id"] in kept
     for hidden in ("4242424242424242", "_secret_", "player@example.com", *map(str, _secrets(stripe))):

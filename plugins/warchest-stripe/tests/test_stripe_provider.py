@@ -259,6 +259,13 @@ class TestCheckout:
         # A minute later it is still the very same request.
         assert provider.start(payment).keep == report.keep
 
+    def test_of_a_reference_that_was_made_long_ago_is_open_for_a_day(
+        self, simulator: RunningSimulator, provider: StripeProvider
+    ) -> None:
+        _, report = opened(provider, a_payment(reference=made_long_ago(hours=5)))
+        session = simulator.ask("GET", f"/v1/checkout/sessions/{report.keep['session']}")
+        assert session["expires_at"] > time.time() + 23 * 3600
+
     def test_offers_the_method_that_was_asked_for(
         self, simulator: RunningSimulator, provider: StripeProvider
     ) -> None:
@@ -732,7 +739,9 @@ class TestNotices:
         payment, _ = paid(simulator, provider)
         return payment, events_about(simulator, payment.reference)[kind]
 
-    @pytest.mark.parametrize("kind", ["payment_intent.succeeded", "checkout.session.completed"])
+    @pytest.mark.parametrize(
+        "kind", ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed"]
+    )
     def test_of_a_paid_payment_tell_amount_and_numbers(
         self, simulator: RunningSimulator, provider: StripeProvider, kind: str
     ) -> None:
@@ -742,6 +751,35 @@ class TestNotices:
         assert (notice.report.standing, notice.report.amount) == (Standing.SUCCEEDED, payment.amount)
         assert notice.payment_reference == notice.report.provider_reference
         assert notice.payment_reference.startswith("pi_")
+
+    def test_of_what_was_saved_decide_only_where_they_tell_its_token(
+        self, simulator: RunningSimulator, provider: StripeProvider
+    ) -> None:
+        payment, _ = paid(simulator, provider, save_method=True)
+        events = events_about(simulator, payment.reference)
+        told = {
+            kind: provider.read_notice(a_notice(simulator, events[kind])).report
+            for kind in ("charge.succeeded", "payment_intent.succeeded", "checkout.session.completed")
+        }
+        charge = told.pop("charge.succeeded")
+        assert (charge.standing, charge.amount) == (Standing.SUCCEEDED, payment.amount)
+        assert charge.instrument and charge.instrument.token.startswith("cus_")
+        assert {report.standing for report in told.values()} == {Standing.PENDING}
+
+    def test_of_what_was_reserved_and_then_captured_say_so(
+        self, simulator: RunningSimulator, provider: StripeProvider
+    ) -> None:
+        payment, report = paid(simulator, provider, capture_later=True)
+        events = events_about(simulator, payment.reference)
+        for kind in ("charge.succeeded", "payment_intent.amount_capturable_updated"):
+            told = provider.read_notice(a_notice(simulator, events[kind])).report
+            assert (told.standing, told.amount) == (Standing.AUTHORISED, payment.amount)
+        part = Money.parse("7.00", "EUR")
+        provider.capture(payment, provider_reference=report.provider_reference, amount=part)
+        events = events_about(simulator, payment.reference)
+        for kind in ("charge.captured", "payment_intent.succeeded"):
+            told = provider.read_notice(a_notice(simulator, events[kind])).report
+            assert (told.standing, told.amount) == (Standing.SUCCEEDED, part)
 
     def test_are_believed_under_two_secrets_while_one_is_rolled(
         self, simulator: RunningSimulator, provider: StripeProvider
@@ -829,7 +867,7 @@ class TestNotices:
             return
         assert notice.report.amount != payment.amount
 
-    @pytest.mark.parametrize("kind", ["customer.created", "payout.paid", "charge.succeeded", "made.up.since"])
+    @pytest.mark.parametrize("kind", ["customer.created", "payout.paid", "charge.refunded", "made.up.since"])
     def test_about_something_else_are_stored_and_nothing_follows(
         self, simulator: RunningSimulator, provider: StripeProvider, kind: str
     ) -> None:

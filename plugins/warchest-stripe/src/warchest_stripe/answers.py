@@ -20,6 +20,7 @@ REFERENCE = "reference"
 REFUND_REFERENCE = "refund_reference"
 VIA = "via"
 CHECKOUT = "checkout"
+SAVES = "saves"
 
 _BRANDS = {
     "amex": "American Express",
@@ -45,8 +46,19 @@ class BalanceTransaction(Struct, frozen=True):
 
 
 class Charge(Struct, frozen=True):
+    """A Charge. What a PaymentIntent's metadata say, its charges' do."""
+
     id: str
+    status: str = ""
+    amount: int | None = None
+    amount_captured: int | None = None
     balance_transaction: str | BalanceTransaction | None = None
+    captured: bool = False
+    currency: str | None = None
+    customer: str | None = None
+    metadata: Metadata = None
+    payment_intent: str | None = None
+    payment_method: str | None = None
     payment_method_details: dict[str, Any] | None = None
 
 
@@ -76,13 +88,10 @@ class Intent(Struct, frozen=True):
     currency: str
     amount_received: int | None = None
     amount_capturable: int | None = None
-    customer: str | None = None
     last_payment_error: LastError | None = None
     latest_charge: str | Charge | None = None
     metadata: Metadata = None
     next_action: NextAction | None = None
-    payment_method: str | None = None
-    setup_future_usage: str | None = None
 
 
 class Session(Struct, frozen=True):
@@ -94,6 +103,7 @@ class Session(Struct, frozen=True):
     amount_total: int | None = None
     client_reference_id: str | None = None
     currency: str | None = None
+    metadata: Metadata = None
     payment_intent: str | Intent | None = None
     url: str | None = None
 
@@ -164,8 +174,8 @@ def of_intent(intent: Intent, raw: str, *, reference: str) -> Report:
         Standing.PENDING,
         provider_reference=intent.id,
         raw=raw,
-        instrument=_instrument(intent),
-        fee=_fee(intent, raw),
+        instrument=_instrument(intent.latest_charge),
+        fee=_fee(intent.latest_charge, raw),
     )
     match intent.status:
         case "succeeded":
@@ -238,6 +248,26 @@ def _is_declined(intent: str | Intent | None) -> bool:
     )
 
 
+def of_charge(charge: Charge, raw: str) -> Report:
+    """How a payment stands by its charge, which tells what was paid with. Raises Unclear where it cannot be read."""
+    report = Report(
+        Standing.PENDING,
+        provider_reference=charge.payment_intent or "",
+        raw=raw,
+        instrument=_instrument(charge),
+        fee=_fee(charge, raw),
+    )
+    match charge.status:
+        case "succeeded" if charge.captured:
+            taken = money(charge.amount_captured, charge.currency, raw)
+            return replace(report, standing=Standing.SUCCEEDED, amount=taken)
+        case "succeeded":
+            reserved = money(charge.amount, charge.currency, raw)
+            return replace(report, standing=Standing.AUTHORISED, amount=reserved)
+        case _:
+            return report
+
+
 def of_refund(refund: Refund, raw: str, *, reference: str = "") -> Report:
     """How a refund stands. Raises Unclear where it is another's than that of ``reference``, or cannot be read."""
     if reference and (refund.metadata or {}).get(REFUND_REFERENCE) != reference:
@@ -272,31 +302,30 @@ def split_token(saved: str) -> tuple[str, str]:
     return customer, method
 
 
-def _instrument(intent: Intent) -> Instrument | None:
-    if not isinstance(intent.latest_charge, Charge) or not intent.latest_charge.payment_method_details:
+def _instrument(charge: str | Charge | None) -> Instrument | None:
+    if not isinstance(charge, Charge) or not charge.payment_method_details:
         return None
-    details = intent.latest_charge.payment_method_details
+    details = charge.payment_method_details
     kind = _text(details.get("type"))
     about = details.get(kind)
     about = about if isinstance(about, dict) else {}
     brand, last4 = _text(about.get("brand")), _text(about.get("last4"))
     name = _BRANDS.get(brand) or _KINDS.get(kind) or brand or kind
     year, month = about.get("exp_year"), about.get("exp_month")
-    is_saved = intent.customer and intent.payment_method and intent.setup_future_usage == "off_session"
+    is_saved = SAVES in (charge.metadata or {})
     return Instrument(
         method=kind,
         label=f"{name} •••• {last4}" if last4 else name,
         fingerprint=_text(about.get("fingerprint")),
         country=_text(about.get("country")),
         expires=f"{year:04}-{month:02}" if isinstance(year, int) and isinstance(month, int) else "",
-        token=token(intent.customer, intent.payment_method)
-        if is_saved and intent.customer and intent.payment_method
+        token=token(charge.customer, charge.payment_method)
+        if is_saved and charge.customer and charge.payment_method
         else "",
     )
 
 
-def _fee(intent: Intent, raw: str) -> Money | None:
-    charge = intent.latest_charge
+def _fee(charge: str | Charge | None, raw: str) -> Money | None:
     if not isinstance(charge, Charge) or not isinstance(charge.balance_transaction, BalanceTransaction):
         return None
     try:

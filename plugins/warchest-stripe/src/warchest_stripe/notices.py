@@ -27,9 +27,12 @@ from warchest_stripe import disputes
 from warchest_stripe.answers import (
     REFERENCE,
     REFUND_REFERENCE,
+    SAVES,
+    Charge,
     Intent,
     Refund,
     Session,
+    of_charge,
     of_intent,
     of_refund,
     of_session,
@@ -43,6 +46,8 @@ EVENTS = (
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "charge.succeeded",
+    "charge.captured",
     "payment_intent.succeeded",
     "payment_intent.processing",
     "payment_intent.amount_capturable_updated",
@@ -91,6 +96,8 @@ def read(notice: RawNotice, *, settings: StripeSettings, raw: Callable[[str], st
 
 def _of_event(event: Event, raw: str) -> Notice:
     match event.type.rpartition(".")[0]:
+        case "charge" if event.type in {"charge.succeeded", "charge.captured"}:
+            return _of_charge(event, msgspec.json.decode(event.data.object, type=Charge), raw)
         case "checkout.session":
             return _of_session(event, msgspec.json.decode(event.data.object, type=Session), raw)
         case "payment_intent":
@@ -99,7 +106,7 @@ def _of_event(event: Event, raw: str) -> Notice:
             if not reference:
                 return _of_no_concern(event, raw)
             report = of_intent(intent, raw, reference=reference)
-            return Notice(event.id, reference, report, payment_reference=intent.id)
+            return _of_payment(event, reference, report, saves=SAVES in (intent.metadata or {}))
         case "refund" | "charge.refund":
             return _of_refund(event, msgspec.json.decode(event.data.object, type=Refund), raw)
         case "charge.dispute":
@@ -115,6 +122,21 @@ def _of_session(event: Event, session: Session, raw: str) -> Notice:
     report = of_session(session, raw, reference=reference)
     if event.type == "checkout.session.async_payment_failed":
         report = replace(report, standing=Standing.FAILED, reason=report.reason or "async_payment_failed")
+    return _of_payment(event, reference, report, saves=SAVES in (session.metadata or {}))
+
+
+def _of_charge(event: Event, charge: Charge, raw: str) -> Notice:
+    reference = (charge.metadata or {}).get(REFERENCE, "")
+    if not reference:
+        return _of_no_concern(event, raw)
+    report = of_charge(charge, raw)
+    return Notice(event.id, reference, report, payment_reference=report.provider_reference)
+
+
+def _of_payment(event: Event, reference: str, report: Report, *, saves: bool) -> Notice:
+    if saves and report.standing is Standing.SUCCEEDED:
+        # Of three events that tell the success only the charge's tells what was saved: it, or asking, decides.
+        report = replace(report, standing=Standing.PENDING, amount=None)
     return Notice(event.id, reference, report, payment_reference=report.provider_reference)
 
 

@@ -38,6 +38,7 @@ from warchest_stripe.answers import (
     CHECKOUT,
     REFERENCE,
     REFUND_REFERENCE,
+    SAVES,
     VIA,
     Account,
     Detached,
@@ -67,6 +68,9 @@ _STILL_ON_ITS_WAY_S = 600
 
 _OPENED_WITHIN_S = 3900
 """A page is opened within so many seconds after its reference was made."""
+
+_OPEN_AT_LEAST_S = 1860
+"""Stripe's pages are open for half an hour at least."""
 
 _PAGES_MAX = 20
 """So many pages of a hundred are looked through for a session whose number never came."""
@@ -307,11 +311,14 @@ class StripeProvider(PaymentProvider):
             "success_url": payment.return_url,
             "cancel_url": _with_query(payment.return_url, CHECKOUT, _LEFT),
         }
-        if (made_at := _made_at(payment.reference)) is not None:
-            # The same each time that it is asked: an idempotency key goes with one request, to the letter.
-            params["expires_at"] = made_at + self._settings.checkout_minutes * 60
+        # The same each time that it is asked: an idempotency key goes with one request, to the letter. Where the reference is
+        # another's idea of one, or was made long ago, Stripe's own limit holds, which is a day.
+        expires_at = (_made_at(payment.reference) or 0) + self._settings.checkout_minutes * 60
+        if expires_at > time.time() + _OPEN_AT_LEAST_S:
+            params["expires_at"] = expires_at
         if payment.save_method and payment.payer:
             params["customer"] = self._customer(payment.payer)
+            params["metadata"][SAVES] = about["metadata"][SAVES] = "1"
             about["setup_future_usage"] = "off_session"
         asked: Any = params
         session, raw = self._stripe.ask(

@@ -168,11 +168,8 @@ class RunningSimulator:
 
     def event(self, number: str) -> dict[str, Any]:
         """One event as it is sent, or would have been."""
-        for event in self.ask("GET", "/v1/events?limit=100")["data"]:
-            if event["id"] == number:
-                found: dict[str, Any] = event
-                return found
-        raise KeyError(number)
+        found: dict[str, Any] = self.ask("GET", f"/v1/events/{number}")
+        return found
 
     def send_again(self, event: str) -> None:
         self.tell("POST", "send_again", {"event": event})

@@ -15,7 +15,7 @@ from warchest_stripe.simulator import balance, forms, parameters
 from warchest_stripe.simulator.book import Book, Object
 from warchest_stripe.simulator.parameters import check, whole
 from warchest_stripe.simulator.paying import Paying
-from warchest_stripe.simulator.refusing import StripeSays, invalid
+from warchest_stripe.simulator.refusing import StripeSays, invalid, missing
 from warchest_stripe.simulator.returning import Returning
 
 _EXPAND_LEVELS_MAX = 4
@@ -71,6 +71,7 @@ class Api:
                 ("GET", "balance_transactions", p.LIST_TRANSACTIONS, self._list("balance_transaction")),
                 ("GET", "payouts", p.LIST_PAYOUTS, self._list("payout")),
                 ("GET", "events", p.LIST_EVENTS, self._list("event")),
+                ("GET", f"events/{number}", p.EXPAND, lambda given, n: self._event(n)),
             )
         ]
 
@@ -166,6 +167,12 @@ class Api:
             return {"object": "list", "data": data, "has_more": len(found) > limit, "url": f"/v1/{kind}s"}
 
         return listed
+
+    def _event(self, number: str) -> Object:
+        found = self.book.find(number, "event")
+        if found is None:
+            raise missing("event", number)
+        return found
 
     def _search(self, given: dict[str, Any]) -> Object:
         asked = _SEARCHED.fullmatch(str(given.get("query", "")))

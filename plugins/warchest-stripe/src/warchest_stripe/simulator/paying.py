@@ -367,6 +367,7 @@ class Paying:
         if intent["capture_method"] == "manual":
             intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
             self.book.keep(intent)
+            self.announce("charge.succeeded", charge)
             self.announce("payment_intent.amount_capturable_updated", intent)
         else:
             self._book_charge(intent, charge, intent["amount"])
@@ -396,7 +397,9 @@ class Paying:
         self.book.keep(charge)
         intent |= {"status": "succeeded", "amount_received": told, "amount_capturable": 0, "currency": code}
         self.book.keep(intent)
-        self.announce("charge.succeeded", charge)
+        self.announce(
+            "charge.captured" if intent["capture_method"] == "manual" else "charge.succeeded", charge
+        )
         self.announce("payment_intent.succeeded", intent)
 
     def _fail(self, intent: Object, method: Object, code: str, decline_code: str) -> None:
