@@ -532,7 +532,7 @@ class TestAnswers:
         the_job()
         refused, sent = mapped.documents()
         assert (refused.state, refused.attempts, sent.state) == (ErpState.REFUSED, 0, ErpState.SENT)
-        assert "amount_out_of_range" in refused.error
+        assert "amount_not_sayable" in refused.error
         send_to_erp_again(by_operator(), document_id=refused.id)
         assert mapped.documents()[0].state is ErpState.REFUSED
         with pytest.raises(UnableToExport) as refusal:

@@ -34,6 +34,7 @@ from tests.builders.erp import (
 )
 from warchest.accounting.contract import Accounting, ErpState, Treatment
 from warchest.audit.contract import Audit, OperationFilter
+from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger, credit, debit
 from warchest.members.contract import Role
@@ -298,6 +299,16 @@ class TestPages:
         assert "It counts as acknowledged, on your word." in words(done)
         assert "Journal is in GP" in words(house.accountant.page(address))
         assert_exports_prove()
+
+    @pytest.mark.use_case("ACC-23")
+    def test_what_cannot_be_said_there_is_told_in_a_sentence(self, house: House) -> None:
+        amount = Money(10**14, currency("JPY"))
+        book_entry(debit("bank", amount), credit("revenue", amount))
+        house.hand_over()
+        (refused,) = services.get(Accounting).erp_documents(exporter=GP, state=ErpState.REFUSED)
+        page = words(house.accountant.page(f"/erp/document/{refused.id}"))
+        assert "The accounting system can't take an amount of 100000000000000 JPY." in page
+        assert "It could not be written yet." in page
 
     @pytest.mark.use_case("ACC-23")
     @pytest.mark.parametrize("role", [Role.SUPPORT, Role.ADMINISTRATOR])

@@ -129,7 +129,7 @@ class TestJournals:
             (a_journal(account="00\x07"), "field_malformed"),
             (a_journal(number=2**31), "number_out_of_range"),
             (a_journal(number=0), "number_out_of_range"),
-            (a_journal(amount="100000000000000"), "amount_out_of_range"),
+            (a_journal(amount="100000000000000"), "amount_not_sayable"),
         ],
     )
     def test_what_eConnect_could_not_keep_is_refused_and_never_cut(

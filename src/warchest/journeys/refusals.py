@@ -411,6 +411,11 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "erp_customer_malformed": (422, _("This has 1 to {length_max} characters, without spaces at its ends.")),
     "erp_customer_missing": (422, _("For receipts, say both from which customer money comes, and how.")),
     "treatment_not_offered": (422, _("This accounting system can't be told that.")),
+    "field_too_long": (422, _("The accounting system takes at most {length_max} characters in {field}.")),
+    "field_malformed": (422, _("The accounting system can't take what stands in {field}.")),
+    "amount_not_sayable": (422, _("The accounting system can't take an amount of {amount}.")),
+    "number_out_of_range": (422, _("The accounting system can't take the number {number}.")),
+    "document_not_supported": (422, _("The accounting system takes no documents of this kind.")),
     # Books, reports, deliveries
     "book_unknown": (422, _("The chart of accounts has no such book.")),
     "entry_empty": (422, _("An entry needs legs with amounts above zero.")),

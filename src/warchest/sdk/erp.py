@@ -66,8 +66,7 @@ class UnableToWrite(UnableTo):
         {
             "field_too_long",  # what must not be cut: an account, a customer's number
             "field_malformed",  # characters that the form cannot carry
-            "amount_out_of_range",
-            "currency_not_supported",
+            "amount_not_sayable",
             "number_out_of_range",
             "document_not_supported",
         }

@@ -131,7 +131,7 @@ def _account(line: JournalLine) -> str:
 def _amount(line: JournalLine) -> str:
     """Debits are positive in beancount, credits negative."""
     if line.amount.minor <= 0:
-        raise UnableToWrite("amount_out_of_range", amount=str(line.amount))
+        raise UnableToWrite("amount_not_sayable", amount=str(line.amount))
     amount = line.amount if line.side is Side.DEBIT else -line.amount
     return f"{amount.major} {amount.currency.code}"
 

@@ -212,7 +212,7 @@ def _currency_id(amount: Money, words: Words) -> str:
 
 def _amount(amount: Money) -> str:
     if not 0 < Decimal(amount.major) < _AMOUNT_END:
-        raise UnableToWrite("amount_out_of_range", amount=str(amount))
+        raise UnableToWrite("amount_not_sayable", amount=str(amount))
     return amount.major
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from warchest.accounting.contract import (
 from warchest.journeys.begin_export import begin_export
 from warchest.journeys.exchange_with_erp import exchange_with_erp
 from warchest.journeys.make_erp_batch import make_erp_batch, take_entries
+from warchest.journeys.refusals import explain
 from warchest.journeys.send_to_erp_again import confirm_erp_document, send_to_erp_again
 from warchest.kernel.currency import currency
 from warchest.kernel.ids import new_id
@@ -32,7 +34,7 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Members
 from warchest.runtime.services import services
-from warchest.sdk.erp import Outcome
+from warchest.sdk.erp import Outcome, UnableToWrite
 from warchest.web.backoffice import books
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 from warchest.web.backoffice.pages.asking import PAGE_ROWS, asked
@@ -169,8 +171,18 @@ def _shown(document: ErpDocument) -> dict[str, Any]:
         "amount": None
         if document.amount_minor is None
         else Money(document.amount_minor, currency(document.currency)),
-        "said": document.error or document.problem,
+        "error": _in_words(document.error),
+        "said": _in_words(document.error) or document.problem,
     }
+
+
+def _in_words(error: str) -> str:
+    """What the ERP said as it said it; why a document can't be written, as a sentence in the reader's language."""
+    told = re.fullmatch(r"(?P<reason>\w+)(?: \((?P<details>.*)\))?", error)
+    if not told or told["reason"] not in UnableToWrite.reasons:
+        return error
+    details = dict(re.findall(r"(\w+)=(.*?)(?=, \w+=|$)", told["details"] or ""))
+    return explain(UnableToWrite(told["reason"], **details)).text
 
 
 @only_sent("backoffice:erp-queue", "exporter")
