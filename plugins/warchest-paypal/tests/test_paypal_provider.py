@@ -461,10 +461,13 @@ class TestNotices:
             provider.read_notice(brought(paypal, payment.reference)[-1])
         assert refusal.value.reason == "notice_signature_wrong"
 
-    @pytest.mark.parametrize("switch", [{"verify_answer": "error"}, {"mood": "server_error"}])
+    @pytest.mark.parametrize(
+        "switch", [{"verify_answer": "error"}, {"mood": "server_error"}, {"mood": "hang"}, {"mood": "drip"}]
+    )
     def test_that_paypal_does_not_answer_for_now_is_refused_so_that_it_comes_again(
-        self, paypal: RunningPaypal, provider: PaypalProvider, switch: dict[str, str]
+        self, paypal: RunningPaypal, clock: FixedClock, switch: dict[str, str]
     ) -> None:
+        provider = a_provider(paypal, clock, notice_timeout_s=1)
         payment, _ = paid(provider, paypal)
         raw = brought(paypal, payment.reference)[-1]
         paypal.control(**switch)

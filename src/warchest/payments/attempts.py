@@ -83,6 +83,8 @@ def keep(*, payment_id: UUID, number: int, what: Mapping[str, str]) -> None:
     """Add to what the plug-in remembers of an attempt; in a technical transaction, with its answer."""
     if not what:
         return
+    # The payment first, as journeys lock it: what is written beside this refers to it, and that locks it at the commit.
+    PaymentRow.objects.select_for_update().only("id").get(id=payment_id)
     row = AttemptRow.objects.select_for_update().get(payment=payment_id, number=number)
     together = {**kept_of(row), **what}
     if len(together) > _KEPT_MAX:

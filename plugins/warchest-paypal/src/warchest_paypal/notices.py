@@ -60,7 +60,7 @@ def read(paypal: Paypal, notice: RawNotice) -> Notice:
 
 def _check(paypal: Paypal, headers: dict[str, str], body: bytes) -> None:
     settings = paypal.settings
-    talk = paypal.talk()
+    talk = paypal.talk(timeout_s=settings.notice_timeout_s)
     for webhook in (settings.webhook_id, settings.previous_webhook_id):
         if not webhook:
             continue

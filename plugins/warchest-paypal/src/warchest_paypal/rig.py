@@ -53,7 +53,8 @@ class PaypalRig(Rig):
 
     def settings(self, flaw: Flaw | None = None) -> Mapping[str, Any]:
         # So long after it was sent a notice is trusted; shorter than an operator has it, since the kit plays day-old ones.
-        settings = {**self._paypal.settings, "timeout_s": self.timeout_s, "notice_tolerance_s": 600}
+        limits = {"timeout_s": self.timeout_s, "notice_timeout_s": self.timeout_s, "notice_tolerance_s": 600}
+        settings = {**self._paypal.settings, **limits}
         match flaw:
             case Flaw.CREDENTIALS:
                 settings["client_secret"] = "another secret, of enough length".replace(" ", "-")

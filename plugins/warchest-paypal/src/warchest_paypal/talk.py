@@ -27,8 +27,9 @@ _Read = TypeVar("_Read")
 class PaypalSettings:
     """An app of the merchant's account at PayPal, and the webhook that was made for it.
 
-    While the webhook is being replaced, notices to ``previous_webhook_id`` are believed too. ``currencies`` narrows what
-    is offered; empty is all that PayPal takes.
+    While the webhook is being replaced, notices to ``previous_webhook_id`` are believed too. ``notice_timeout_s`` is how long
+    PayPal may take to say whether a notice is its own: short, since it waits for our answer meanwhile. ``currencies`` narrows
+    what is offered; empty is all that PayPal takes.
     """
 
     base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+/?$", max_length=200)]
@@ -41,6 +42,7 @@ class PaypalSettings:
     brand_name: Annotated[str, Meta(max_length=127)] = ""
     currencies: frozenset[str] = frozenset()
     timeout_s: Annotated[float, Meta(gt=0, le=55)] = 30
+    notice_timeout_s: Annotated[float, Meta(gt=0, le=55)] = 5
     notice_tolerance_s: Annotated[int, Meta(ge=60)] = 4 * 86_400
 
 
@@ -77,9 +79,9 @@ class Paypal:
     def close(self) -> None:
         self._caller.close()
 
-    def talk(self) -> Talk:
+    def talk(self, *, timeout_s: float | None = None) -> Talk:
         """The calls of one method, which share its time."""
-        return Talk(self)
+        return Talk(self, timeout_s=self.settings.timeout_s if timeout_s is None else timeout_s)
 
     def send(
         self, method: str, path: str, *, body: bytes | None, headers: Mapping[str, str], timeout_s: float
@@ -113,9 +115,9 @@ class Paypal:
 
 
 class Talk:
-    def __init__(self, paypal: Paypal) -> None:
+    def __init__(self, paypal: Paypal, *, timeout_s: float) -> None:
         self._paypal = paypal
-        self._ends_at = time.monotonic() + paypal.settings.timeout_s
+        self._ends_at = time.monotonic() + timeout_s
 
     def fetch_token(self) -> str:
         """A new access token. Raises Unclear (``unauthorized`` where the credentials are not accepted)."""
