@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connections
@@ -20,10 +21,20 @@ from tests.builders.documents import (
     issue,
 )
 from tests.builders.people import NOW, a_command, a_player
-from warchest.accounting.contract import DocumentKind, EvidenceKind, TaxLine
+from tests.builders.tampering import with_all_rights
+from tests.builders.watched import database_of
+from warchest.accounting.contract import Accounting, DocumentKind, EvidenceKind, TaxLine
+from warchest.jobs.documents import issue_late_documents
 from warchest.journeys.hold_units import capture_hold, reserve_units
+from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
+from warchest.ledger.contract import EntryDraft, Ledger, credit, debit
+from warchest.runtime import invariants
+from warchest.runtime.journey import journey
+from warchest.runtime.postgres import EmbeddedPostgres
+from warchest.runtime.secrets import home
 from warchest.runtime.services import services
+from warchest.runtime.transactions import Transaction
 
 pytestmark = pytest.mark.usefixtures("database", "provider")
 
@@ -194,3 +205,101 @@ class TestNumbers:
         invoices = sorted((one for one in every if one.series == "I"), key=lambda one: one.running)
         assert [one.running for one in invoices] == list(range(1, 25))
         assert_all_prove()
+
+
+@pytest.mark.use_case("PAY-14")
+class TestWhatCannotBeWritten:
+    def an_odd_sale(self, player: UUID) -> UUID:
+        """A tax that no rate makes."""
+        return _post_odd_sale(a_command(), player=player).answer
+
+    def test_is_set_aside_told_of_and_made_up_for(self) -> None:
+        player = a_player(with_units="501").id
+        odd = self.an_odd_sale(player)
+        buy_a_month(player)
+        issue()
+        assert [one.series for one in documents_of(player)] == ["R", "I"]
+        (waiting,) = documents().undocumented()
+        assert (waiting.entry_id, waiting.tries) == (odd, 1)
+        assert "tax_rate_unexplained" in waiting.problem
+        assert any(str(odd) in place and "set aside" in place for place in _places("documents_equal_books"))
+
+        assert issue_late_documents(at=NOW) == 0
+        assert documents().undocumented()[0].tries == 2
+        services.get(Accounting).set_tax_rates(rates_bps={"DE": 700}, valid_from=NOW - timedelta(days=1))
+        # Money that moved outside of any lot is not what this is about.
+        assert issue_late_documents(at=NOW) == 1
+        assert documents().undocumented() == ()
+        late = documents_of(player)[-1]
+        assert (late.entry_id, late.running, late.lines[0].rate_bps) == (odd, 2, 700)
+        assert _places("documents_equal_books") == _places("document_numbers_without_gaps") == []
+
+
+@pytest.mark.use_case("PAY-14")
+class TestProof:
+    @pytest.mark.parametrize(
+        ("statement", "invariant", "place"),
+        [
+            (
+                "DELETE FROM accounting_document WHERE series = 'R'",
+                "document_numbers_without_gaps",
+                "series main/R/2026 gave out 2 numbers, and has 0 documents",
+            ),
+            (
+                "DELETE FROM accounting_document WHERE running = 1 AND series = 'R'",
+                "document_numbers_without_gaps",
+                "has 1 documents from 2 to 2",
+            ),
+            (
+                "DELETE FROM accounting_document WHERE series = 'I'",
+                "documents_equal_books",
+                "asks for a tax_invoice",
+            ),
+            (
+                "UPDATE accounting_document SET tax_minor = tax_minor + 1, net_minor = net_minor - 1 WHERE series = 'I'",
+                "documents_equal_books",
+                "its totals 419 and 81",
+            ),
+            (
+                "UPDATE accounting_document SET entry_id = gen_random_uuid() WHERE series = 'I'",
+                "documents_equal_books",
+                "there is no entry",
+            ),
+        ],
+    )
+    def test_finds_what_was_tampered_with(self, statement: str, invariant: str, place: str) -> None:
+        player = a_player(with_units="500").id
+        a_paid_payment(player)
+        buy_a_month(player)
+        issue()
+        assert _places(invariant) == []
+        with_all_rights(
+            EmbeddedPostgres(home()).superuser_dsn(database=database_of("accounting")),
+            "SET session_replication_role = replica",
+            statement,
+        )
+        assert any(place in found for found in _places(invariant)), _places(invariant)
+
+
+def _places(name: str) -> list[str]:
+    (found,) = [one for one in invariants.kept() if one.name == name]
+    return list(found.violations())
+
+
+@journey("tests.odd_sale")
+def _post_odd_sale(tx: Transaction, *, player: UUID) -> UUID:
+    entry = EntryDraft(
+        id=new_id(),
+        key=f"odd:{new_id()}",
+        kind="charge",
+        occurred_at=tx.command.at,
+        legs=(
+            debit("wallet_funding", eur("1.07")),
+            credit("revenue", eur("1.00")),
+            credit("tax_payable", eur("0.07"), owner="DE"),
+            debit("wallet_units", Money.units(100), owner=player),
+            credit("units_issued", Money.units(100)),
+        ),
+        details={"purpose": "odd"},
+    )
+    return tx.get(Ledger).post(entry=entry).entry_id

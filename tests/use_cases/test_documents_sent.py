@@ -134,7 +134,7 @@ class TestPdf:
         pdf = PdfReader(io.BytesIO(delivery().render_document(document_id=receipt.id).content))
         assert pdf.metadata and pdf.metadata.title == f"Quittung {receipt.number}"
         assert pdf.trailer["/Root"]["/Lang"] == "de"
-        assert pdf.trailer["/Root"]["/MarkInfo"]["/Marked"] is True
+        assert bool(pdf.trailer["/Root"]["/MarkInfo"]["/Marked"])
         assert "/StructTreeRoot" in pdf.trailer["/Root"]
 
 

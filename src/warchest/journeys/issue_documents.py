@@ -24,9 +24,8 @@ from warchest.accounting.contract import (
 from warchest.cards.contract import Cards, UnableToFindCard
 from warchest.catalogue.contract import Catalogue
 from warchest.journeys.steps.document_items import Shelf, item_of
-from warchest.kernel import vat_numbers
 from warchest.kernel.errors import TryAgain
-from warchest.members.contract import Members, Player
+from warchest.members.contract import Members, Player, SealedBuyer
 from warchest.payments.contract import Payment, Payments, UnableToFindPayment
 from warchest.runtime.journey import journey
 from warchest.runtime.transactions import Transaction
@@ -139,6 +138,7 @@ class _Clerk:
         corrects = self._corrects(due)
         buyer = self._buyers[due.entry_id] or next((one.player for one in corrects if one.player), None)
         player = self._player(buyer) if buyer else None
+        sealed = self._sealed.get(player.id) if player else None
         payment = self._payment(due)
         language = player.language if player else settings.LANGUAGE_CODE
         taxed = any(line.taxed for line in due.lines)
@@ -151,8 +151,8 @@ class _Clerk:
             item=item_of(due, corrects=corrects, shelf=self._shelf, language=language),
             country=player.country if player else "",
             units_per_major=payment.units_per_major if payment else "",
-            evidence=self._evidence(player) if taxed and player else (),
-            sealed_buyer=self._sealed.get(player.id) if player else None,
+            evidence=self._evidence(player, sealed) if taxed and player else (),
+            sealed_buyer=sealed.sealed if sealed else None,
         )
 
     def _player(self, player: UUID) -> Player | None:
@@ -212,15 +212,16 @@ class _Clerk:
         parts = self._tx.get(Payments).parts(of=UUID(found[1]))
         return list(dict.fromkeys(part.sale_entry for part in parts if part.sale_entry))
 
-    def _evidence(self, player: Player) -> tuple[Evidence, ...]:
+    def _evidence(self, player: Player, buyer: SealedBuyer | None) -> tuple[Evidence, ...]:
         """What is known of where a buyer is."""
         found = [Evidence(EvidenceKind.ACCOUNT, player.country)]
-        if (payment := self._last_paid_by(player.id)) and payment.country:
-            found.append(Evidence(EvidenceKind.PAYMENT, payment.country))
-        details = self._tx.get(Members).invoice_details(player_id=player.id)
-        if details and details.vat_number:
-            country = vat_numbers.read(details.vat_number).country
-            found.append(Evidence(EvidenceKind.VAT_NUMBER, country))
+        if payment := self._last_paid_by(player.id):
+            if payment.country:
+                found.append(Evidence(EvidenceKind.PAYMENT, payment.country))
+            if payment.instrument and payment.instrument.country:
+                found.append(Evidence(EvidenceKind.INSTRUMENT, payment.instrument.country))
+        if buyer and buyer.vat_country:
+            found.append(Evidence(EvidenceKind.VAT_NUMBER, buyer.vat_country))
         return tuple(found)
 
     def _last_paid_by(self, player: UUID) -> Payment | None:

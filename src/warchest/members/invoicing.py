@@ -17,8 +17,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import transaction
 
+from warchest.kernel import vat_numbers
 from warchest.members import queries, rules
-from warchest.members.contract import Buyer, InvoiceDetails, UnableToKeepInvoiceDetails, VatCheck
+from warchest.members.contract import Buyer, InvoiceDetails, SealedBuyer, UnableToKeepInvoiceDetails, VatCheck
 from warchest.members.models import InvoiceDetails as InvoiceDetailsRow
 from warchest.members.models import PersonKey
 from warchest.runtime import wire
@@ -98,25 +99,23 @@ def vat_numbers_to_check(*, before: datetime, limit: int = 50) -> tuple[UUID, ..
     return tuple(rows.order_by("changed_at").values_list("player", flat=True)[:limit])
 
 
-def seal_buyers(*, player_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+def seal_buyers(*, player_ids: Sequence[UUID]) -> dict[UUID, SealedBuyer]:
     players = queries.players(player_ids=player_ids)
     keys = _keys(players, make=True)
-    details = {row.player: row for row in InvoiceDetailsRow.objects.filter(player__in=list(players))}
-    return {
-        player.id: _seal(
-            player.id,
-            wire.encode(
-                Buyer(
-                    nickname=player.nickname,
-                    details=_opened(details[player.id], keys) if player.id in details else None,
-                )
-            ),
-            keys,
-            about="buyer",
+    rows = {row.player: row for row in InvoiceDetailsRow.objects.filter(player__in=list(players))}
+    sealed = {}
+    for player in players.values():
+        if player.id not in keys:
+            continue
+        details = _opened(rows[player.id], keys) if player.id in rows else None
+        plain = wire.encode(Buyer(nickname=player.nickname, details=details))
+        sealed[player.id] = SealedBuyer(
+            sealed=_seal(player.id, plain, keys, about="buyer"),
+            vat_country=vat_numbers.read(details.vat_number).country
+            if details and details.vat_number
+            else "",
         )
-        for player in players.values()
-        if player.id in keys
-    }
+    return sealed
 
 
 def unseal_buyer(*, player_id: UUID, sealed: bytes) -> Buyer | None:

@@ -16,6 +16,7 @@ from warchest.members.contract.invoicing import ADDRESS_LINES_MAX as ADDRESS_LIN
 from warchest.members.contract.invoicing import Buyer as Buyer
 from warchest.members.contract.invoicing import InvoiceDetails as InvoiceDetails
 from warchest.members.contract.invoicing import Invoicing as Invoicing
+from warchest.members.contract.invoicing import SealedBuyer as SealedBuyer
 from warchest.members.contract.invoicing import UnableToKeepInvoiceDetails as UnableToKeepInvoiceDetails
 from warchest.members.contract.invoicing import VatCheck as VatCheck
 

@@ -66,6 +66,14 @@ class Buyer:
     details: InvoiceDetails | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SealedBuyer:
+    """A ``Buyer`` that only ``unseal_buyer`` opens. ``vat_country`` is that of the business's VAT number, or empty."""
+
+    sealed: bytes
+    vat_country: str = ""
+
+
 class Invoicing(Protocol):
     def invoice_details(self, *, player_id: UUID) -> InvoiceDetails | None:
         """Who this player's invoices are written to, where they said so."""
@@ -99,7 +107,7 @@ class Invoicing(Protocol):
         """Players whose number nobody could be asked about yet, given before this moment, the oldest first."""
         ...
 
-    def seal_buyers(self, *, player_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    def seal_buyers(self, *, player_ids: Sequence[UUID]) -> dict[UUID, SealedBuyer]:
         """Each of these players as a ``Buyer``, encrypted under a key of their own; who is unknown or erased is left out."""
         ...
 
