@@ -571,6 +571,18 @@ class TestCredits:
         assert provider.refund(a_refund(payment, number, "5.00")).standing is Standing.SUCCEEDED
         assert payflow.truth(payment.reference)["returned"] == {"minor": 2000, "currency": "EUR"}
 
+    def test_are_counted_so_many_and_no_more(
+        self, payflow: RunningPayflow, provider: PayflowProvider
+    ) -> None:
+        payment, report = paid(provider, payflow)
+        for _ in range(25):
+            made = provider.refund(a_refund(payment, report.provider_reference, "0.01"))
+            assert made.standing is Standing.SUCCEEDED
+            payment = remembering(payment, made)
+        more = provider.refund(a_refund(payment, report.provider_reference, "0.01"))
+        assert (more.standing, more.reason) == (Standing.FAILED, "too_many_refunds")
+        assert len(payment.kept) < 40
+
     def test_that_were_refused_leave_room_for_others(
         self, payflow: RunningPayflow, provider: PayflowProvider
     ) -> None:

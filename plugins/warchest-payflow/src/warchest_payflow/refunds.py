@@ -22,6 +22,10 @@ _REPEATED_DAYS_MAX = 25
 """The gateway remembers request ids for 30 days at least. Later, a repetition could be a second credit."""
 
 
+_REFUNDS_MAX = 25
+"""So many are counted for one payment; Warchest keeps 40 values of it for us."""
+
+
 class Refunds:
     def __init__(self, gateway: Gateway, *, clock: Clock) -> None:
         self._gateway = gateway
@@ -32,11 +36,13 @@ class Refunds:
             return self.inquire(refund)
         if _beyond_payment(refund):
             return Report(Standing.FAILED, reason="refund_exceeds_payment")
-        return self._remembered(refund, self._talked(refund, self._credit))
+        if len(_remembered(refund.payment.kept)) >= _REFUNDS_MAX:
+            return Report(Standing.FAILED, reason="too_many_refunds")
+        return self._keeping(refund, self._talked(refund, self._credit))
 
     def inquire(self, refund: RefundRequest) -> Report:
         """By its number, by our own mark of it, and at last under the id under which it was instructed."""
-        return self._remembered(refund, self._talked(refund, self._ask))
+        return self._keeping(refund, self._talked(refund, self._ask))
 
     def _talked(self, refund: RefundRequest, speak: _Speaking) -> Report:
         try:
@@ -101,12 +107,12 @@ class Refunds:
             return replace(report, standing=Standing.FAILED)
         return report
 
-    def _remembered(self, refund: RefundRequest, report: Report) -> Report:
-        asked_at = _asked_at(refund)
+    def _keeping(self, refund: RefundRequest, report: Report) -> Report:
+        """With what is to be remembered: how much is given back by it, and when it was first asked for."""
         minor = 0 if report.standing is Standing.FAILED else refund.amount.minor
-        name = _name(refund)
+        asked_at = _asked_at(refund)
         at = int(self._now()) if asked_at is None else asked_at
-        return replace(report, keep={name: str(minor), f"{name}_at": str(at)})
+        return replace(report, keep={_name(refund): f"{minor}@{at}"})
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -126,25 +132,23 @@ def _name(refund: RefundRequest) -> str:
     return f"refund_{refund.reference}"
 
 
+def _remembered(kept: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """By its name, what each refund gives back, in minor units, and when it was first asked for."""
+    told = {name: value.split("@") for name, value in kept.items() if name.startswith("refund_")}
+    return {name: (int(minor), int(at)) for name, (minor, at) in told.items()}
+
+
 def _asked_at(refund: RefundRequest) -> int | None:
-    told = refund.payment.kept.get(f"{_name(refund)}_at", "")
-    return int(told) if told else None
+    known = _remembered(refund.payment.kept).get(_name(refund))
+    return known[1] if known else None
 
 
 def _beyond_payment(refund: RefundRequest) -> bool:
     payment = refund.payment
     if refund.amount.currency != payment.amount.currency or refund.amount.minor <= 0:
         return True
-    others = _returned(payment.kept, but=_name(refund))
+    others = sum(minor for name, (minor, _) in _remembered(payment.kept).items() if name != _name(refund))
     return others + refund.amount.minor > _taken(payment).minor
-
-
-def _returned(kept: Mapping[str, str], *, but: str) -> int:
-    return sum(
-        int(value)
-        for name, value in kept.items()
-        if name.startswith("refund_") and not name.endswith("_at") and name != but
-    )
 
 
 def _taken(payment: PaymentRequest) -> Money:

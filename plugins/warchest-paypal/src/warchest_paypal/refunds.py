@@ -15,6 +15,8 @@ from warchest_paypal.wire import Amount, Order, Refund
 _REPEATED_DAYS_MAX = 30
 """PayPal remembers the ids of requests for 45 days. Later, a repetition could be a second refund."""
 
+_KEPT_MAX = 35
+
 
 def instruct(paypal: Paypal, refund: RefundRequest, *, now: float) -> Report:
     if refund.provider_reference or _asked_at(refund) is not None:
@@ -99,11 +101,17 @@ def _order(talk: Talk, refund: RefundRequest) -> Order | None:
 
 
 def _remembered(refund: RefundRequest, report: Report, now: float) -> Report:
-    asked_at = _asked_at(refund)
-    at = int(now) if asked_at is None else asked_at
-    return replace(report, keep={f"refund_{refund.reference}_at": str(at)})
+    """With when it was first asked for. Of many refunds only the first are remembered: Warchest keeps 40 values of a payment."""
+    kept, name = refund.payment.kept, _name(refund)
+    if name in kept or len(kept) >= _KEPT_MAX:
+        return report
+    return replace(report, keep={name: str(int(now))})
+
+
+def _name(refund: RefundRequest) -> str:
+    return f"refund_{refund.reference}"
 
 
 def _asked_at(refund: RefundRequest) -> int | None:
-    told = refund.payment.kept.get(f"refund_{refund.reference}_at", "")
+    told = refund.payment.kept.get(_name(refund), "")
     return int(told) if told else None
