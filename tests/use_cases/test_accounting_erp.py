@@ -133,7 +133,7 @@ class TestPages:
         missing = words(house.accountant.page(f"/erp/{GP}/accounts"))
         assert "Not mapped, and entries are held for it" in missing
         assert "Owed by payment providers sandbox EUR 1" in missing
-        assert "Paid for units in wallets house EUR 1" in missing
+        assert "Paid for units in wallets the house EUR 1" in missing
 
         for book, account in GP_ACCOUNTS.items():
             assert "Mapped." in words(house.map(book, account))
@@ -162,7 +162,9 @@ class TestPages:
         assert "taGLTransactionHeaderInsert" in page.select("pre")[-1].get_text()
         assert "attempt 1 booked" in words(page)
         entry = next(one for one in page.select("td a") if str(one["href"]).startswith("/journal/"))
-        assert "Owed by payment providers" in words(house.accountant.page(str(entry["href"])))
+        told = words(house.accountant.page(str(entry["href"])))
+        assert "Owed by payment providers" in told
+        assert "Handed to an accounting system as dynamics-gp, Journal 9000001" in told
 
     @pytest.mark.use_case("ACC-02")
     def test_summary_or_detail_by_rule(self, house: House) -> None:

@@ -50,6 +50,7 @@ class TestDoctor:
             ("[web", "The configuration can't be used"),
             ("[web]\nport = 'many'\n", "Expected `int`"),
             ("[providers.moon]\n", "no plug-in of this name is installed"),
+            ("[erp.moon]\n", "no plug-in of this name is installed"),
             ("[web]\nhost = '0.0.0.0'\n", "without https"),
             ("[community]\nfunctional_currency = 'Euro'\n", "no currency of ISO 4217"),
             ("[heads]\nfolder = '/nowhere'\n", "cannot be written to /nowhere"),

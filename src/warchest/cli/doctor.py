@@ -184,3 +184,9 @@ def _plugins(found: Configuration) -> Iterator[Finding]:
             yield False, f"[providers.{name}] is configured, but no plug-in of this name is installed."
     if not found.providers:
         yield True, "Payment provider: none configured, so nobody can top up by card"
+    exporters = {point.name for point in entry_points(group="warchest.erp_exporters")}
+    for name in found.erp:
+        if name in exporters:
+            yield True, f"Accounting system: {name}; warchest erp list says how it is"
+        else:
+            yield False, f"[erp.{name}] is configured, but no plug-in of this name is installed."

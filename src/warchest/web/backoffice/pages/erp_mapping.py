@@ -122,7 +122,12 @@ def mapping(request: HttpRequest, exporter: str) -> HttpResponse:
         _("Accounts of %(system)s") % {"system": found.label},
         exporter=found,
         missing=[
-            {"key": each.key, "book": books.book_name(each.key.book), "entries": each.entries}
+            {
+                "key": each.key,
+                "book": books.book_name(each.key.book),
+                "owner": _OWNERS.get(each.key.owner_class, each.key.owner_class),
+                "entries": each.entries,
+            }
             for each in accounting.missing_accounts(exporter=exporter)
         ],
         mapped=[_shown(each, people) for each in accounting.mapped_accounts(exporter=exporter)],

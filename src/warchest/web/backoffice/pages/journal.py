@@ -26,6 +26,7 @@ from warchest.runtime.services import services
 from warchest.web.backoffice import books
 from warchest.web.backoffice.frame import attempt, command, may, needs, page
 from warchest.web.backoffice.pages.asking import PAGE_ROWS, Whose, asked, day_field, end_of, start_of, whose
+from warchest.web.backoffice.pages.erp import SERIES
 from warchest.web.portal.amounts import read_amount
 
 
@@ -144,6 +145,7 @@ def entry(request: HttpRequest, entry_id: UUID) -> HttpResponse:
         reverses=books.entry_link(found.reverses) if found.reverses else "",
         reversals=[(books.entry_link(one), one) for one in reversals],
         said=_said(found.reverses or entry_id) if reversals or found.reverses else [],
+        handed_over=_handed_over(entry_id),
         is_sealed=found.position <= ledger.sealing().position,
         can_reverse=may_reverse and refusal is None,
         obstacle=explain(refusal).text if refusal and not reversals else "",
@@ -200,6 +202,17 @@ def _found(entry_id: UUID) -> Entry:
     if found is None:
         raise Http404(_("There is no such journal entry."))
     return found
+
+
+def _handed_over(entry_id: UUID) -> list[tuple[str, str]]:
+    """Documents for accounting systems in which the entry is: what each is called, and its page."""
+    accounting = services.get(Accounting)
+    return [
+        (f"{document.exporter}, {SERIES[document.series]} {document.number}", link)
+        for _entry, document_id in accounting.erp_documents_of_entries(entry_ids=[entry_id])
+        for document in [accounting.erp_document(document_id=document_id)]
+        for link in [reverse("backoffice:erp-document", args=[document_id])]
+    ]
 
 
 def _said(entry_id: UUID) -> list[tuple[Operation, str]]:
