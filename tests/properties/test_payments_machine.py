@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from hypothesis import strategies as st
@@ -38,6 +39,8 @@ from warchest.payments.contract import Payments, Status, UnableToRefund
 from warchest.runtime.services import services
 from warchest.sdk.payments import DisputeReport, DisputeStanding, Report, Standing
 
+_numbers = count()
+
 players = st.integers(0, 1)
 which = st.integers(0, 30)
 cents = st.integers(1, 1500)
@@ -50,7 +53,9 @@ class PaymentsMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.stack = ExitStack()
-        self.till = self.stack.enter_context(a_test_provider())
+        # All examples share a database: each has a provider of its own.
+        self.provider = f"bank{next(_numbers)}"
+        self.till = self.stack.enter_context(a_test_provider(self.provider))
         self.sponsor = a_player()
         self.players = [a_player(sponsor=self.sponsor).id for _ in range(2)]
         self.payments: list = []
@@ -70,7 +75,7 @@ class PaymentsMachine(RuleBasedStateMachine):
     def top_up(self, player, minor, opening):
         self.till.starts = [opening]
         amount = Money(100 + minor, Money.parse("1", "EUR").currency)
-        done = start_top_up(self.command, player=self.players[player], amount=amount, provider="bank")
+        done = start_top_up(self.command, player=self.players[player], amount=amount, provider=self.provider)
         self.payments.append(done.answer.id)
 
     def _payment(self, number):
@@ -155,7 +160,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         hear_dispute(
             self.command,
             payment_id=payment.id,
-            provider="bank",
+            provider=self.provider,
             report=DisputeReport(id=told, standing=standing, amount=amount),
         )
 
@@ -193,7 +198,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             and str(payment_id) in self.till.paid
         )
         has = self.till.has()["EUR"] - fetched - given + open_at_provider - unpaid
-        assert sums.get(("bank", "EUR"), 0) == has
+        assert sums.get((self.provider, "EUR"), 0) == has
         for player in self.players:
             wallet = services.get(Charging).wallet(player=player)
             assert wallet.posted.minor >= wallet.held.minor >= 0
