@@ -54,6 +54,7 @@ def change_here(tables: Mapping[str, Any]) -> None:
     from warchest.accounting.erp import exporters
     from warchest.delivery import queries
     from warchest.delivery.documents import paper
+    from warchest.jobs import documents as document_jobs
     from warchest.journeys import keep_invoice_details
     from warchest.payments import bulkhead, providers
 
@@ -61,7 +62,7 @@ def change_here(tables: Mapping[str, Any]) -> None:
         configuration(),
         **{name: msgspec.convert(table, _types()[name]) for name, table in tables.items()},
     )
-    for reader in (queries, providers, documents, exporters, paper, keep_invoice_details):
+    for reader in (queries, providers, documents, exporters, paper, keep_invoice_details, document_jobs):
         vars(reader)["configuration"] = lambda: changed
     # As in a process that starts with this configuration, which has asked nobody yet.
     bulkhead.forget_all()

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -24,7 +25,8 @@ from tests.builders.documents import (
 from tests.builders.people import NOW, a_command, a_player
 from tests.builders.portal import a_browser, hidden, says
 from warchest.accounting.contract import EvidenceKind
-from warchest.journeys.keep_invoice_details import check_vat_number, keep_invoice_details
+from warchest.jobs.documents import check_vat_numbers
+from warchest.journeys.keep_invoice_details import keep_invoice_details
 from warchest.members.contract import Members, VatCheck
 from warchest.runtime.services import services
 
@@ -308,7 +310,9 @@ class TestVies:
             as_business(ann)
             assert self.check(ann) is VatCheck.UNCHECKED
             vies.answer = (200, {"isValid": True, "userError": "VALID"})
-            assert check_vat_number(a_command(at=NOW), player=ann) is VatCheck.REGISTERED
+            assert check_vat_numbers(at=NOW + timedelta(minutes=9)) == 0
+            assert check_vat_numbers(at=NOW + timedelta(minutes=11)) == 1
+            assert check_vat_numbers(at=NOW + timedelta(minutes=21)) == 0
         assert self.check(ann) is VatCheck.REGISTERED
 
     def test_unreachable_leaves_a_number_unchecked(self) -> None:

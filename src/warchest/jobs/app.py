@@ -37,6 +37,7 @@ PULSES = (
     Pulse("open_months", 6 * 3600, lambda: books.open_months(at=now())),
     Pulse("issue_documents", 1, lambda: documents.issue_due_documents(at=now())),
     Pulse("issue_late_documents", 300, lambda: documents.issue_late_documents(at=now())),
+    Pulse("check_vat_numbers", 600, lambda: documents.check_vat_numbers(at=now())),
     Pulse("count_events", 2, outbox.count_events),
     Pulse("take_in_events", 1, outbox.take_in_events),
     Pulse("deliver_webhooks", 1, outbox.deliver_webhooks),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from warchest.accounting.contract import Accounting
 from warchest.journeys.issue_documents import ENTRIES_MAX, issue_documents, issue_late
+from warchest.journeys.keep_invoice_details import check_vat_number
+from warchest.members.contract import Members, VatCheck
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
+from warchest.runtime.configuration import configuration
 from warchest.runtime.services import services
 
 log = structlog.get_logger(__name__)
@@ -17,6 +20,8 @@ log = structlog.get_logger(__name__)
 _ACTOR = Actor(ActorKind.JOB, "issue_documents")
 _RUN_S_MAX = 20.0
 _LATE_MAX = 20
+_VAT_AFTER = timedelta(minutes=10)
+_VAT_MAX = 20
 
 
 def issue_due_documents(*, at: datetime) -> int:
@@ -45,6 +50,18 @@ def issue_late_documents(*, at: datetime) -> int:
         if not done.answer.numbers:
             log.error("entry_without_document", entry=str(entry.entry_id), since=entry.since.isoformat())
     return issued
+
+
+def check_vat_numbers(*, at: datetime) -> int:
+    """Ask again about numbers that nobody could be asked about; answers how many of them are known by now."""
+    if not configuration().documents.vies:
+        return 0
+    players = services.get(Members).vat_numbers_to_check(before=at - _VAT_AFTER, limit=_VAT_MAX)
+    found = [
+        check_vat_number(_command(f"vat:{player}:{int(at.timestamp())}", at), player=player)
+        for player in players
+    ]
+    return sum(one is not VatCheck.UNCHECKED for one in found)
 
 
 def _command(key: str, at: datetime) -> Command:

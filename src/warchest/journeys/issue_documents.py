@@ -106,6 +106,7 @@ class _Clerk:
         self._shelf = Shelf(tx.get(Catalogue), at=tx.command.at)
         self._payments: dict[str, Payment | None] = {}
         self._last_paid: dict[UUID, Payment | None] = {}
+        self._issuers: dict[UUID, str] = {}
         self.set_aside = 0
         buyers = {one.entry_id: self._buyer(one) for one in due}
         self._buyers = buyers
@@ -218,11 +219,19 @@ class _Clerk:
         if payment := self._last_paid_by(player.id):
             if payment.country:
                 found.append(Evidence(EvidenceKind.PAYMENT, payment.country))
-            if payment.instrument and payment.instrument.country:
-                found.append(Evidence(EvidenceKind.INSTRUMENT, payment.instrument.country))
+            if issuer := self._issuer_country(payment.id):
+                found.append(Evidence(EvidenceKind.INSTRUMENT, issuer))
         if buyer and buyer.vat_country:
             found.append(Evidence(EvidenceKind.VAT_NUMBER, buyer.vat_country))
         return tuple(found)
+
+    def _issuer_country(self, payment: UUID) -> str:
+        """Of the bank that issued the card, or keeps the account, where the provider told it."""
+        if payment not in self._issuers:
+            attempts = self._tx.get(Payments).attempts(payment_id=payment)
+            told = [one.instrument.country for one in attempts if one.instrument and one.instrument.country]
+            self._issuers[payment] = told[-1] if told else ""
+        return self._issuers[payment]
 
     def _last_paid_by(self, player: UUID) -> Payment | None:
         if player not in self._last_paid:

@@ -96,7 +96,8 @@ def note_vat_check(
 
 def vat_numbers_to_check(*, before: datetime, limit: int = 50) -> tuple[UUID, ...]:
     rows = InvoiceDetailsRow.objects.filter(vat_check=VatCheck.UNCHECKED, changed_at__lt=before)
-    return tuple(rows.order_by("changed_at").values_list("player", flat=True)[:limit])
+    # In no order, so that those whose state never answers do not keep others from being asked.
+    return tuple(rows.order_by("?").values_list("player", flat=True)[:limit])
 
 
 def seal_buyers(*, player_ids: Sequence[UUID]) -> dict[UUID, SealedBuyer]:

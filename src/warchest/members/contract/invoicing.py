@@ -104,7 +104,7 @@ class Invoicing(Protocol):
         ...
 
     def vat_numbers_to_check(self, *, before: datetime, limit: int = 50) -> tuple[UUID, ...]:
-        """Players whose number nobody could be asked about yet, given before this moment, the oldest first."""
+        """Players whose number nobody could be asked about yet, given before this moment, in no order."""
         ...
 
     def seal_buyers(self, *, player_ids: Sequence[UUID]) -> dict[UUID, SealedBuyer]:
