@@ -17,13 +17,22 @@ from typing import Any
 
 import pytest
 
+from tests.builders.paper_bank import PaperBank, PaperBankRig, closed
 from tests.builders.paper_mill import MILLS, PaperRig
 from tests.builders.paper_provider import PaperProvider
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
+from warchest.sdk.bank import BankEntry, BankStatement, PayoutFile, PayoutOrder
 from warchest.sdk.calling import NoAnswer
-from warchest.sdk.conformance import NOTICE_STEPS, STEPS, Misbehaviour, skip
-from warchest.sdk.conformance.session import Outcome, Session, UnableToTry, steps_named, unknown_skips
+from warchest.sdk.conformance import BANK_STEPS, NOTICE_STEPS, STEPS, Misbehaviour, skip
+from warchest.sdk.conformance.session import (
+    Outcome,
+    Session,
+    UnableToTry,
+    steps_named,
+    steps_of,
+    unknown_skips,
+)
 from warchest.sdk.conformance.telling import as_json, as_junit, line, summary
 from warchest.sdk.payments import (
     Ability,
@@ -636,18 +645,54 @@ class ReadsWhatIsThere(PaperProvider):
             return ()
 
 
+# Banks
+
+
+@found_by("statement_tells_the_transfer")
+class OverlooksWords(PaperBank):
+    def entry(self, told: dict[str, Any]) -> BankEntry:
+        return replace(super().entry(told), text="")
+
+
+@found_by("false_statement_is_refused")
+class BelievesTheClosingBalance(PaperBank):
+    def check_sum(self, statement: BankStatement) -> None:
+        return None
+
+
+@found_by("orders_are_carried_out_as_written")
+class WritesAnotherFileEachTime(PaperBank):
+    def order(self, order: PayoutOrder, at: int) -> dict[str, Any]:
+        return super().order(order, at) | {"nonce": str(new_id())}
+
+
+@found_by("orders_are_carried_out_as_written")
+class OrdersTheFirstTwice(PaperBank):
+    def write_orders(self, orders: PayoutFile) -> bytes:
+        super().write_orders(orders)
+        return closed([self.order(order, 0) for order in (orders.orders[0], *orders.orders)])
+
+
+@found_by("wrong_orders_are_refused")
+class LooksAtNoCheckDigits(PaperBank):
+    def check_order(self, order: PayoutOrder) -> None:
+        super().check_order(replace(order, iban="NL91ABNA0417164300"))
+
+
 def _loses_answers(provider: PaperProvider) -> bool:
     return MILLS[provider.settings.address].how is Misbehaviour.LOSE_ANSWERS
 
 
 def _failed(provider: type[PaperProvider], rig: PaperRig | None = None) -> dict[str, str]:
-    with Session(rig or PaperRig(), provider) as session:
-        results = [session.run(step) for step in STEPS]
+    rig = rig or (PaperBankRig() if issubclass(provider, PaperBank) else PaperRig())
+    with Session(rig, provider) as session:
+        results = [session.run(step) for step in steps_of(rig)]
     return {result.step: result.detail for result in results if result.outcome is Outcome.FAILED}
 
 
-def test_who_does_everything_right_passes_every_step() -> None:
-    assert _failed(PaperProvider) == {}
+@pytest.mark.parametrize("right", [PaperProvider, PaperBank])
+def test_who_does_everything_right_passes_every_step(right: type[PaperProvider]) -> None:
+    assert _failed(right) == {}
 
 
 @pytest.mark.use_case("PLG-12")
@@ -660,7 +705,7 @@ def test_a_mistake_is_found_by_the_steps_that_are_about_it(
 
 
 def test_every_step_can_fail() -> None:
-    assert {step.name for step in STEPS} == set().union(*(steps for _, steps in MISTAKES))
+    assert {step.name for step in STEPS + BANK_STEPS} == set().union(*(steps for _, steps in MISTAKES))
 
 
 class TestSkips:
@@ -676,7 +721,7 @@ class TestSkips:
             skips = {"late_decline": "The mill decides at once."}
 
         with Session(Modest(), PaperProvider) as session:
-            results = [session.run(step) for step in steps_named(["late_decline", "late_approval"])]
+            results = [session.run(step) for step in steps_named(["late_decline", "late_approval"], Modest())]
         assert [(one.outcome, one.detail) for one in results] == [
             (Outcome.SKIPPED, "The mill decides at once."),
             (Outcome.PASSED, ""),
@@ -690,6 +735,15 @@ class TestSkips:
         assert _failed(PaperProvider, Shy()) == {
             "full_refund": "the rig skips what the plug-in declares as its ability: refund"
         }
+
+    def test_a_bank_may_skip_what_statements_tell_but_not_the_statements(self) -> None:
+        class Shy(PaperBankRig):
+            skips = {"full_refund": "A statement tells.", "statement_tells_the_transfer": "No time."}
+
+        assert set(_failed(PaperBank, Shy())) == {"statement_tells_the_transfer"}
+
+    def test_a_bank_has_the_rig_of_one(self) -> None:
+        assert set(_failed(PaperBank, PaperRig())) == {"abilities_are_written"}
 
     def test_a_skip_has_a_reason_and_names_a_step(self) -> None:
         class Careless(PaperRig):
@@ -711,7 +765,7 @@ class TestWhatIsTold:
 
         names = ["description_is_whole", "late_approval", "payment_is_opened"]
         with Session(Shy(), HasNoName) as session:
-            return [session.run(step) for step in steps_named(names)]
+            return [session.run(step) for step in steps_named(names, Shy())]
 
     def test_says_what_must_hold_and_what_was_seen(self, results: list[Any]) -> None:
         told = [line(result, name_width=24) for result in results]

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from warchest.sdk.conformance import STEPS
+from warchest.sdk.conformance import BANK_STEPS, STEPS
 from warchest.sdk.conformance.session import (
     PROVIDERS,
     RIGS,
@@ -32,6 +32,8 @@ _ABILITY_OF = {
     "answer_dispute": "disputes",
     "settlement_report": "settlement reports",
     "read_settlement": "settlement files",
+    "read_statement": "bank statements",
+    "write_orders": "orders to a bank",
 }
 _WHY = {
     "plugin_unknown": 'No installed plug-in is named "{name}"; "warchest plugin list" names them.',
@@ -41,6 +43,7 @@ _WHY = {
     "simulator_did_not_start": 'The simulator of "{name}" did not start.',
     "step_unknown": 'There is no such step; "warchest plugin steps" names them.',
 }
+_NAME_WIDTH = max(len(step.name) for step in STEPS + BANK_STEPS)
 _COLOURS = {Outcome.PASSED: None, Outcome.FAILED: "red", Outcome.SKIPPED: "yellow"}
 
 
@@ -77,9 +80,11 @@ def list_plugins(context: click.Context) -> None:
 
 @command.command("steps", help="Print what the conformance kit tries, step by step.")
 def list_steps() -> None:
-    width = max(len(step.name) for step in STEPS)
     for step in STEPS:
-        click.echo(f"{step.name:{width}}  {step.about}")
+        click.echo(f"{step.name:{_NAME_WIDTH}}  {step.about}")
+    click.echo("\nOf plug-ins that deal with a bank by files, too:\n")
+    for step in BANK_STEPS:
+        click.echo(f"{step.name:{_NAME_WIDTH}}  {step.about}")
 
 
 @command.command("test")
@@ -105,7 +110,7 @@ def try_plugin(
     try:
         for result in _tried(name, only):
             results.append(result)
-            told = line(result, name_width=max(len(step.name) for step in STEPS))
+            told = line(result, name_width=_NAME_WIDTH)
             click.echo(click.style(told, fg=_COLOURS[result.outcome]))
     except UnableToTry as unable:
         details = "".join(f" {value}." for value in unable.details.values())
@@ -121,8 +126,8 @@ def try_plugin(
 
 
 def _tried(name: str, only: tuple[str, ...]) -> Iterator[Result]:
-    steps = steps_named(only)
     rig, factory = installed(name)
+    steps = steps_named(only, rig)
     if not only:
         yield from unknown_skips(rig)
     with Session(rig, factory) as session:
@@ -147,6 +152,6 @@ def _abilities(factory: Any) -> str:
     written = [
         word
         for method, word in _ABILITY_OF.items()
-        if getattr(factory, method, None) not in (None, getattr(PaymentProvider, method))
+        if getattr(factory, method, None) not in (None, getattr(PaymentProvider, method, None))
     ]
     return ", ".join(["takes payments", *written])

@@ -36,15 +36,28 @@ Then it is tried at the command line, and in the plug-in's own tests, one test f
 What a protocol cannot have is a skip that the rig names with its reason. A step that is neither passed nor named has failed.
 So has a skip of an ability that the plug-in declares: who declares ``Ability.REFUND`` is tried on it. The names of all steps
 and what each wants are in ``STEPS``, and ``warchest plugin steps`` prints them.
+
+A plug-in that deals with a bank by files has a ``BankRig``. It is tried on ``BANK_STEPS``, too, and may skip the steps that ask
+the provider what became of money, since statements tell that there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from warchest.sdk.conformance.rig import CARD_NUMBER, Act, Flaw, Misbehaviour, Rig, Truth, one_digit_changed
+from warchest.sdk.conformance.rig import (
+    CARD_NUMBER,
+    Act,
+    BankRig,
+    Flaw,
+    Misbehaviour,
+    Rig,
+    Truth,
+    one_digit_changed,
+)
 from warchest.sdk.conformance.step import Nonconformity, Step
 from warchest.sdk.conformance.steps import (
+    BANK_STEPS,
     CAPTURE_STEPS,
     DISPUTE_STEPS,
     NOTICE_STEPS,
@@ -57,6 +70,7 @@ from warchest.sdk.conformance.steps import (
 )
 
 __all__ = [
+    "BANK_STEPS",
     "CAPTURE_STEPS",
     "CARD_NUMBER",
     "DISPUTE_STEPS",
@@ -68,6 +82,7 @@ __all__ = [
     "STEPS",
     "VOID_STEPS",
     "Act",
+    "BankRig",
     "Flaw",
     "Misbehaviour",
     "Nonconformity",

@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from warchest.sdk.conformance.rig import Rig
-from warchest.sdk.conformance.session import PROVIDERS, Outcome, Session, unknown_skips
+from warchest.sdk.conformance.session import PROVIDERS, Outcome, Session, steps_of, unknown_skips
 from warchest.sdk.conformance.step import Step
-from warchest.sdk.conformance.steps import STEPS
 from warchest.sdk.payments import PaymentProvider
 
 
@@ -35,7 +34,7 @@ def conformance_tests(
             with Session(rig, factory or _installed(rig.provider)) as session:
                 yield session
 
-        @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+        @pytest.mark.parametrize("step", steps_of(rig_type()), ids=lambda step: step.name)
         def test_step(self, session: Session, step: Step) -> None:
             result = session.run(step)
             if result.outcome is Outcome.SKIPPED:

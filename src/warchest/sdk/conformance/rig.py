@@ -6,7 +6,7 @@ provider's page, and the player's bank.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -179,6 +179,21 @@ class Rig(Protocol):
     def settlement_day(self) -> date:
         """The day that ``settle`` just settled."""
         return datetime.now(UTC).date()
+
+
+class BankRig(Rig):
+    """The rig of a plug-in that deals with a bank by files (``sdk.bank.BankFiles``): two methods more, and steps of its own."""
+
+    iban: ClassVar[str]
+    """Our account, as the rig's settings name it."""
+
+    def statement(self, *, false: bool = False) -> bytes:
+        """A statement of everything that was booked so far; ``false``: one whose entries do not make its closing balance."""
+        raise NotImplementedError
+
+    def carry_out(self, data: bytes) -> Sequence[tuple[str, Money, str]]:
+        """What the bank makes of a file of orders: reference, amount and account of each transfer."""
+        raise NotImplementedError
 
 
 def one_digit_changed(body: bytes) -> bytes:

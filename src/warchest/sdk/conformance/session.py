@@ -15,9 +15,9 @@ from typing import Any
 
 from warchest.kernel.errors import UnableTo
 from warchest.sdk.conformance.receiver import NoticeReceiver
-from warchest.sdk.conformance.rig import Rig
+from warchest.sdk.conformance.rig import BankRig, Rig
 from warchest.sdk.conformance.step import Nonconformity, Step
-from warchest.sdk.conformance.steps import STEPS
+from warchest.sdk.conformance.steps import BANK_STEPS, STEPS
 from warchest.sdk.conformance.trial import Trial
 from warchest.sdk.payments import Ability, PaymentProvider
 
@@ -61,7 +61,7 @@ class Session:
     """A rig whose simulator runs, for as many steps as are wanted::
 
     with Session(rig, factory) as session:
-        results = [session.run(step) for step in STEPS]
+        results = [session.run(step) for step in steps_of(rig)]
     """
 
     def __init__(
@@ -116,7 +116,8 @@ class Session:
     def _skipped(self, step: Step, reason: str) -> tuple[Outcome, str]:
         if not reason.strip():
             return Outcome.FAILED, "the rig skips it without a reason"
-        if step.proves and step.proves <= self._declared():
+        told_by_statement = isinstance(self._rig, BankRig) and step not in BANK_STEPS
+        if step.proves and step.proves <= self._declared() and not told_by_statement:
             declared = " and ".join(sorted(step.proves))
             return Outcome.FAILED, f"the rig skips what the plug-in declares as its ability: {declared}"
         return Outcome.SKIPPED, reason
@@ -146,21 +147,26 @@ class Session:
                 self._own.cleanup()
 
 
-def steps_named(only: Iterable[str]) -> tuple[Step, ...]:
-    """The steps of these names, all where none is named.
+def steps_of(rig: Rig) -> tuple[Step, ...]:
+    """What is tried on a plug-in with this rig."""
+    return STEPS + BANK_STEPS if isinstance(rig, BankRig) else STEPS
+
+
+def steps_named(only: Iterable[str], rig: Rig) -> tuple[Step, ...]:
+    """The steps of these names that are tried with the rig, all where none is named.
 
     Raises UnableToTry (``step_unknown``).
     """
     names = list(only)
-    unknown = set(names) - {step.name for step in STEPS}
+    unknown = set(names) - {step.name for step in steps_of(rig)}
     if unknown:
         raise UnableToTry("step_unknown", steps=", ".join(sorted(unknown)))
-    return tuple(step for step in STEPS if not names or step.name in names)
+    return tuple(step for step in steps_of(rig) if not names or step.name in names)
 
 
 def unknown_skips(rig: Rig) -> list[Result]:
     """A failed result for each skip that names no step: it was misspelt, or the step has another name now."""
-    known = {step.name for step in STEPS}
+    known = {step.name for step in steps_of(rig)}
     return [
         Result(name, "Every skip names a step.", Outcome.FAILED, "the rig skips a step that there is not")
         for name in sorted(set(rig.skips) - known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from warchest.sdk.conformance.step import Step
 from warchest.sdk.conformance.steps import (
+    banking,
     disputing,
     manners,
     noticing,
@@ -18,6 +19,10 @@ from warchest.sdk.conformance.steps import (
 _MODULES = (manners, paying, silence, noticing, refunding, reserving, saving, disputing, settling)
 
 STEPS: tuple[Step, ...] = tuple(step for module in _MODULES for step in module.STEPS)
+"""Of every plug-in."""
+
+BANK_STEPS: tuple[Step, ...] = tuple(banking.STEPS)
+"""Of those whose rig is a ``BankRig``, beside ``STEPS``."""
 
 NOTICE_STEPS = (
     *(step.name for step in noticing.STEPS),

@@ -6,7 +6,7 @@ import threading
 from typing import Any, get_args, get_type_hints
 
 from warchest.kernel.currency import currency_codes
-from warchest.sdk.conformance.rig import Flaw
+from warchest.sdk.conformance.rig import BankRig, Flaw
 from warchest.sdk.conformance.step import Steps, expect
 from warchest.sdk.conformance.trial import Trial
 from warchest.sdk.payments import Ability, Health, PaymentProvider, Standing
@@ -22,7 +22,10 @@ _METHODS_OF = {
     Ability.DISPUTES: ("answer_dispute",),
     Ability.SETTLEMENT_REPORT: ("settlement_report",),
     Ability.SETTLEMENT_FILE: ("read_settlement",),
+    Ability.BANK_STATEMENT: ("read_statement",),
+    Ability.PAYOUT_FILE: ("write_orders",),
 }
+_OF_BANKS = {Ability.BANK_STATEMENT, Ability.PAYOUT_FILE}
 _SOUNDS_SECRET = ("secret", "password", "pwd", "private", "credential")
 _SHORTEST_SECRET = 4
 
@@ -48,9 +51,13 @@ def abilities_are_written(trial: Trial) -> None:
         for method in _METHODS_OF.get(ability, ()):
             written = getattr(provider, method, None)
             expect(
-                written is not None and written is not getattr(PaymentProvider, method),
+                written is not None and written is not getattr(PaymentProvider, method, None),
                 f"{ability} is declared, but {method} is not written",
             )
+        expect(
+            ability not in _OF_BANKS or isinstance(trial.rig, BankRig),
+            f"{ability} is declared, but the rig is no BankRig, so nobody tries it",
+        )
 
 
 @STEPS.step()
