@@ -429,6 +429,17 @@ class TestNotices:
         notice = provider.read_notice(RawNotice(headers, body, datetime.now(UTC)))
         assert (notice.id, notice.subject) == ("WH-1", Subject.NOTHING)
 
+    def test_with_what_is_no_text_in_it_is_read_all_the_same(
+        self, paypal: RunningPaypal, provider: PaypalProvider
+    ) -> None:
+        paypal.control(verify_answer="SUCCESS")
+        payment, _ = paid(provider, paypal)
+        raw = brought(paypal, payment.reference)[-1]
+        careless = replace(raw, body=raw.body[:-1] + b',"junk":"\xff 4111111111111111"}')
+        notice = provider.read_notice(careless)
+        assert notice.reference == payment.reference
+        assert "4111111111111111" not in notice.report.raw
+
     def test_is_sent_to_paypal_byte_by_byte(self, paypal: RunningPaypal, provider: PaypalProvider) -> None:
         payment, _ = paid(provider, paypal)
         raw = brought(paypal, payment.reference)[-1]
@@ -439,7 +450,16 @@ class TestNotices:
         assert refusal.value.reason == "notice_signature_wrong"
 
     @pytest.mark.parametrize(
-        "body", [b'{},"webhook_id":"X","webhook_event":{}', b'{"id":"1"', b'{"id":"1"}x', b"[]", b"\xff"]
+        "body",
+        [
+            b'{},"webhook_id":"X","webhook_event":{}',
+            b'{"id":"1"',
+            b'{"id":"1"}x',
+            b"[]",
+            b"\xff",
+            b'{"id":"1","event_type":"x","resource":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+        ],
+        ids=["two documents", "half", "more", "a list", "no text", "deep"],
     )
     def test_that_is_not_one_document_never_reaches_paypal(
         self, paypal: RunningPaypal, provider: PaypalProvider, body: bytes

@@ -51,9 +51,14 @@ def read(paypal: Paypal, notice: RawNotice) -> Notice:
     if not event.id:
         raise UnableToTrustNotice("notice_malformed")
     _check(paypal, headers, notice.body)
-    raw = mask_card_numbers(paypal.concealed(notice.body.decode(), paypal.kept_token()))
+    raw = mask_card_numbers(paypal.concealed(notice.body.decode(errors="replace"), paypal.kept_token()))
+    return read_event(event, raw[:_RAW_CHARACTERS_MAX])
+
+
+def read_event(event: Event, raw: str) -> Notice:
+    """What an event that PayPal owned up to says. Raises UnableToTrustNotice (``notice_malformed``)."""
     try:
-        return _read(event, raw[:_RAW_CHARACTERS_MAX])
+        return _read(event, raw)
     except Unclear:
         raise UnableToTrustNotice("notice_malformed") from None
 
@@ -194,5 +199,5 @@ def _moment(text: str) -> datetime | None:
 def _decoded(body: bytes, into: type[_Resource]) -> _Resource:
     try:
         return msgspec.json.decode(body, type=into)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise UnableToTrustNotice("notice_malformed") from None

@@ -137,7 +137,7 @@ class Talk:
             raise Unclear(f"http_{answer.status}")
         try:
             token = msgspec.json.decode(answer.body, type=Token)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Unclear("unreadable") from None
         if not token.access_token.isascii() or not token.access_token.isprintable():
             raise Unclear("unreadable")
@@ -207,5 +207,5 @@ class Talk:
     def _read(self, body: bytes, into: type[_Read], raw: str) -> _Read:
         try:
             return msgspec.json.decode(body, type=into)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Unclear("unreadable", raw) from None
