@@ -173,6 +173,16 @@ class Stripe:
         except (msgspec.MsgspecError, UnicodeError):
             raise Unclear("unreadable", raw) from None
 
+    def look(self, call: Callable[[], Any], into: type[_Read]) -> tuple[_Read, str]:
+        """A call that only asks: where Stripe refuses it, it refuses the question, and says nothing of the payment.
+
+        Raises Unclear, Missing.
+        """
+        try:
+            return self.ask(call, into)
+        except Refused as refused:
+            raise Unclear(refused.report.reason, refused.report.raw) from None
+
     def raw(self, text: str) -> str:
         """The text as it may be kept: no card numbers, no secrets, nobody's name or address."""
         with suppress(ValueError, RecursionError):

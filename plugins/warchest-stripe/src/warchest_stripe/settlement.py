@@ -103,7 +103,7 @@ def _all(
     """Page for page, newest first, as Stripe lists them."""
     wanted: Any = params
     for _ in range(_PAGES_MAX):
-        page, _ = stripe.ask(lambda wanted=wanted: listed(wanted), into)  # type: ignore[misc]
+        page, _ = stripe.look(lambda wanted=wanted: listed(wanted), into)  # type: ignore[misc]
         yield from page.data
         if not page.has_more or not page.data:
             return
