@@ -52,6 +52,7 @@ def change_configuration(**tables: Any) -> None:
 def change_here(tables: Mapping[str, Any]) -> None:
     from warchest.accounting import documents
     from warchest.accounting.erp import exporters
+    from warchest.cards import stores
     from warchest.delivery import queries
     from warchest.delivery.documents import paper
     from warchest.jobs import documents as document_jobs
@@ -62,7 +63,8 @@ def change_here(tables: Mapping[str, Any]) -> None:
         configuration(),
         **{name: msgspec.convert(table, _types()[name]) for name, table in tables.items()},
     )
-    for reader in (queries, providers, documents, exporters, paper, keep_invoice_details, document_jobs):
+    readers = (queries, providers, documents, exporters, stores, paper, keep_invoice_details, document_jobs)
+    for reader in readers:
         vars(reader)["configuration"] = lambda: changed
     # As in a process that starts with this configuration, which has asked nobody yet.
     bulkhead.forget_all()

@@ -93,6 +93,14 @@ def batch_delivered_legs(*, batch: UUID, reseller: str, face: Money, margin: Mon
     )
 
 
+def card_sale_reversed_legs(*, batch: UUID, reseller: str, face: Money, margin: Money) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("cards_sold", face, owner=batch),
+        credit("reseller_receivable", face - margin, owner=reseller),
+        credit("reseller_margin", margin),
+    )
+
+
 def card_activated_legs(*, batch: UUID, player: UUID, face: Money, units: Money) -> tuple[Leg, ...]:
     return _without_zero(
         debit("cards_sold", face, owner=batch),

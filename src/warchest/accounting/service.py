@@ -35,6 +35,7 @@ class LocalAccounting:
     surplus_legs = staticmethod(rules.surplus_legs)
     surplus_returned_legs = staticmethod(rules.surplus_returned_legs)
     batch_delivered_legs = staticmethod(rules.batch_delivered_legs)
+    card_sale_reversed_legs = staticmethod(rules.card_sale_reversed_legs)
     card_activated_legs = staticmethod(rules.card_activated_legs)
     card_period_legs = staticmethod(rules.card_period_legs)
     promotion_legs = staticmethod(rules.promotion_legs)

@@ -19,6 +19,7 @@ from warchest.api import (
     payments,
     players,
     referrals,
+    stores,
     subscriptions,
     transfers,
     wallets,
@@ -75,7 +76,7 @@ api = Specification(
 )
 for _resource in (
     players, wallets, payments, documents, notices, catalogue, subscriptions, entitlements, cards, holds, transfers,
-    referrals,
+    referrals, stores,
 ):  # fmt: skip
     api.add_router("", _resource.router)
 for _error in (Exception, HttpError, AuthenticationError, ValidationError):

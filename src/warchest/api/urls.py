@@ -64,8 +64,9 @@ def _check(request: HttpRequest) -> None:
         raise UnableToServe("not_found")
     if "%00" in request.META.get("QUERY_STRING", ""):
         raise UnableToServe("request_malformed")
-    is_notice = request.path.startswith("/api/v1/notices/")
-    bytes_max = NOTICE_BYTES_MAX if is_notice else BODY_BYTES_MAX
+    # Providers and stores speak in forms of their own.
+    is_theirs = request.path.startswith(("/api/v1/notices/", "/api/v1/stores/"))
+    bytes_max = NOTICE_BYTES_MAX if is_theirs else BODY_BYTES_MAX
     if "HTTP_TRANSFER_ENCODING" in request.META:
         _read_pieces(request, bytes_max=bytes_max)
     told = request.META.get("CONTENT_LENGTH") or "0"
@@ -73,7 +74,7 @@ def _check(request: HttpRequest) -> None:
         raise UnableToServe("request_malformed")
     if int(told) > bytes_max:
         raise UnableToServe("body_too_large")
-    if int(told) and not is_notice and request.content_type != "application/json":
+    if int(told) and not is_theirs and request.content_type != "application/json":
         raise UnableToServe("media_type_not_supported")
 
 

@@ -7,9 +7,9 @@ from functools import partial
 
 from django.db.models import Count, Exists, F, OuterRef, Q
 
-from warchest.cards import queries, rules
+from warchest.cards import keeping, queries, rules
 from warchest.cards.contract import LIABILITY_BOOK
-from warchest.cards.models import Batch, Card, PrintFile
+from warchest.cards.models import Batch, Card, IssuedCode, PrintFile
 from warchest.ledger.contract import Difference, Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
@@ -20,8 +20,16 @@ def _liability_differs() -> Iterator[str]:
     activated = dict(
         Card.objects.filter(state="activated").values_list("batch_id").annotate(count=Count("serial"))
     )
-    for batch in Batch.objects.filter(handed_over_at__isnull=False, face_minor__gt=0).exclude(reseller=""):
-        owed = batch.face_minor * (batch.quantity - activated.get(batch.id, 0))
+    sold = dict(
+        Card.objects.filter(state="sold", batch__virtual=True)
+        .values_list("batch_id")
+        .annotate(count=Count("serial"))
+    )
+    delivered = Q(handed_over_at__isnull=False) | Q(virtual=True)
+    for batch in Batch.objects.filter(delivered, face_minor__gt=0).exclude(reseller=""):
+        # Of printed cards all are sold with their delivery, of virtual ones each by itself.
+        outstanding = sold.get(batch.id, 0) if batch.virtual else batch.quantity - activated.get(batch.id, 0)
+        owed = batch.face_minor * outstanding
         found = booked.pop((str(batch.id), batch.face_currency), 0)
         if found != owed:
             yield (
@@ -43,19 +51,36 @@ def _first_difference(batch: Batch | None, owner: str, currency: str) -> Differe
 
 
 def _kept(batch: Batch | None, entries: Sequence[Entry] | None) -> Iterator[Kept]:
-    """What delivering a batch made us owe, and what each activation took away."""
+    """What delivering a batch, or selling each virtual card, made us owe, and what each activation took away."""
     if batch is None:
         return
-    yield Kept(
-        entry=f"batch-delivered:{batch.id}",
-        minor=batch.face_minor * batch.quantity,
-        record=f"the delivery of batch {batch}",
-    )
+    if batch.virtual:
+        yield from _kept_of_sales(batch, entries)
+    else:
+        yield Kept(
+            entry=f"batch-delivered:{batch.id}",
+            minor=batch.face_minor * batch.quantity,
+            record=f"the delivery of batch {batch}",
+        )
     cards = Card.objects.filter(batch=batch, state="activated").order_by("activated_at", "serial")
     if entries is not None:
         cards = cards.filter(serial__in=[entry.reference for entry in entries])
     for serial, entry_id in cards.values_list("serial", "entry_id").iterator():
         yield Kept(entry=entry_id or "", minor=-batch.face_minor, record=f"card {serial}")
+
+
+def _kept_of_sales(batch: Batch, entries: Sequence[Entry] | None) -> Iterator[Kept]:
+    issued = IssuedCode.objects.filter(batch=batch).order_by("issued_at", "serial")
+    if entries is not None:
+        issued = issued.filter(serial__in=[entry.reference for entry in entries])
+    for serial, taken_back_at in issued.values_list("serial", "taken_back_at").iterator():
+        yield Kept(entry=f"card-sold:{serial}", minor=batch.face_minor, record=f"the sale of card {serial}")
+        if taken_back_at is not None:
+            yield Kept(
+                entry=f"card-sale-reversed:{serial}",
+                minor=-batch.face_minor,
+                record=f"card {serial}, taken back",
+            )
 
 
 def _activated_without_entry() -> Iterator[str]:
@@ -86,9 +111,10 @@ def _orders_changed() -> Iterator[str]:
 
 def _batches_not_whole() -> Iterator[str]:
     counted = Batch.objects.annotate(cards=Count("card"))
-    too_early = Q(generated_at=None, cards__gt=0)
+    too_early = Q(generated_at=None, cards__gt=0, virtual=False)
+    too_many = Q(virtual=True, cards__gt=F("quantity"))
     not_all = Q(generated_at__isnull=False) & ~Q(cards=F("quantity"))
-    for batch in counted.filter(too_early | not_all):
+    for batch in counted.filter(too_early | not_all | too_many):
         yield f"batch {batch} of {batch.quantity} has {batch.cards} cards"
 
 
@@ -98,7 +124,36 @@ def _codes_left_lying() -> Iterator[str]:
         yield f"batch {batch} was handed over, and its sealed codes are still kept"
 
 
+def _issued_codes_differ() -> Iterator[str]:
+    """Each issued code is that of its card, and of a void one nothing is kept."""
+    issued = IssuedCode.objects.order_by("serial").iterator()
+    for portion in in_portions(issued):
+        cards = {
+            card.serial: card for card in Card.objects.filter(serial__in=[row.serial for row in portion])
+        }
+        for row in portion:
+            card = cards.get(row.serial)
+            if card is None:
+                yield f"card {row.serial} was issued, and there is no such card"
+            elif (card.state == "void") != (row.taken_back_at is not None):
+                yield f"card {row.serial} is {card.state}, and its sale says otherwise"
+            elif row.sealed is not None:
+                code = keeping.unseal_issued(bytes(row.sealed), serial=row.serial)
+                if keeping.code_hasher()(code.encode()) != bytes(card.code_hash):
+                    yield f"card {row.serial} has another code than the one that is kept for its buyer"
+
+
+def _virtual_cards_not_issued() -> Iterator[str]:
+    kept = IssuedCode.objects.filter(serial=OuterRef("serial"))
+    for card in Card.objects.filter(~Exists(kept), batch__virtual=True):
+        yield f"card {card.serial} of a virtual batch was sold to nobody"
+
+
 INVARIANTS = (
+    Invariant(
+        "issued_codes", "A virtual card's code is the one that is kept for its buyer", _issued_codes_differ
+    ),
+    Invariant("virtual_cards_sold", "Every virtual card was issued for an order", _virtual_cards_not_issued),
     Invariant(
         "cards_liability",
         "What the books owe for cards is the face value of those sold and not activated, batch by batch",

@@ -15,12 +15,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from warchest.kernel import codes
+from warchest.runtime import sealing
 from warchest.runtime.secrets import secret
 
 KEY_LENGTH = 32
 _BLOCK = 64
 _TYPED_MAX = 100
 _NONCE_LENGTH = 12
+_ISSUED = "issued-codes"
 
 
 def code_hasher() -> Callable[[bytes], bytes]:
@@ -71,3 +73,12 @@ def unseal(sealed: bytes, *, key: bytes, batch: UUID, part: int) -> bytes | None
 
 def _label(batch: UUID, part: int) -> bytes:
     return f"warchest card codes {batch} {part}".encode()
+
+
+def seal_issued(code: str, *, serial: str) -> bytes:
+    """The code of a card that was issued singly, for as long as its order is open."""
+    return sealing.seal(code.encode(), purpose=_ISSUED, label=f"issued code {serial}")
+
+
+def unseal_issued(sealed: bytes, *, serial: str) -> str:
+    return sealing.unseal(sealed, purpose=_ISSUED, label=f"issued code {serial}").decode()

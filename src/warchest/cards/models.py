@@ -26,6 +26,8 @@ class Batch(models.Model):
     reseller = models.CharField(max_length=64, blank=True)
     margin_bps = models.IntegerField(default=0)
     needs_sale = models.BooleanField(default=False)
+    virtual = models.BooleanField(default=False, db_default=False)
+    product = models.CharField(max_length=100, blank=True, default="", db_default="")
     ordered_by = models.UUIDField()
     ordered_at = models.DateTimeField()
     digest = models.BinaryField(max_length=32)
@@ -108,8 +110,14 @@ class Batch(models.Model):
                 condition=~Q(state__in=["handed_over", "closed"])
                 | Q(handed_over_at__isnull=False, handed_over_by__isnull=False),
             ),
+            CheckConstraint(
+                name="virtual_never_made_together",
+                condition=Q(virtual=False) | Q(generated_at=None, handed_over_at=None),
+            ),
         ]
-        indexes = [models.Index(fields=["ordered_at"], condition=Q(state="ordered"), name="batch_awaiting")]
+        indexes = [
+            models.Index(fields=["ordered_at"], condition=Q(state="ordered"), name="batch_awaiting"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.serial_prefix}{self.series:04}"
@@ -238,3 +246,38 @@ class Guesser(models.Model):
     class Meta:
         constraints = [CheckConstraint(name="guesser_known", condition=Q(who__in=["player", "address"]))]
         indexes = [models.Index(fields=["locked_until"], name="guesser_locked_until")]
+
+
+class IssuedCode(models.Model):
+    """A card that was issued singly: for which line of whose order, and its code, encrypted while the order is open."""
+
+    serial = models.CharField(primary_key=True, max_length=20)
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, db_index=False)
+    seller = models.CharField(max_length=64)
+    order = models.CharField(max_length=100)
+    line = models.CharField(max_length=100)
+    # The how-manieth of its line.
+    place = models.SmallIntegerField()
+    product = models.CharField(max_length=100)
+    sealed = models.BinaryField(null=True)
+    issued_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    taken_back_at = models.DateTimeField(null=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["seller", "order", "line", "place"], name="issued_once_a_line"),
+            CheckConstraint(
+                name="code_kept_while_open",
+                condition=Q(sealed__isnull=False, closed_at=None, taken_back_at=None)
+                | (Q(sealed=None) & (Q(closed_at__isnull=False) | Q(taken_back_at__isnull=False))),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["issued_at"], condition=Q(sealed__isnull=False), name="issued_code_open"),
+            models.Index(fields=["batch"], name="issued_code_batch"),
+        ]
+
+    def __str__(self) -> str:
+        return self.serial

@@ -53,7 +53,7 @@ def counts(*, batch_id: UUID, at: datetime) -> Mapping[CardState, int]:
     row = BatchRow.objects.filter(id=batch_id).first()
     if row is None:
         raise UnableToFindCard("batch_unknown")
-    if row.generated_at is None:
+    if row.generated_at is None and not row.virtual:
         return {}
     # Few cards differ from their batch at first: only those are read and counted, the rest is what is left.
     apart = CardRow.objects.filter(batch=row).filter(~Q(state="as_batch") | Q(blocked_at__isnull=False))
@@ -68,7 +68,7 @@ def counts(*, batch_id: UUID, at: datetime) -> Mapping[CardState, int]:
         shown = _state(row, own=state, blocked=blocked, at=at)
         found[shown] = found.get(shown, 0) + count
         left -= count
-    if left:
+    if left and not row.virtual:
         shown = _state(row, own="as_batch", blocked=False, at=at)
         found[shown] = found.get(shown, 0) + left
     return found
@@ -109,7 +109,7 @@ def card(*, serial: str, at: datetime) -> Card:
 def _history(row: CardRow) -> tuple[CardMoment, ...]:
     """What its batch went through, what happened to the card itself, and its activation, oldest first."""
     made = row.batch
-    moments = [CardMoment("generated", made.generated_at)]
+    moments = [CardMoment("generated", made.generated_at)] if made.generated_at else []
     if made.handed_over_at:
         moments.append(
             CardMoment(
@@ -183,6 +183,8 @@ def terms_of(row: BatchRow) -> BatchTerms:
         reseller=row.reseller,
         margin_bps=row.margin_bps,
         needs_sale=row.needs_sale,
+        virtual=row.virtual,
+        product=row.product,
     )
 
 

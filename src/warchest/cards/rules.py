@@ -79,6 +79,8 @@ def serial_as_typed(typed: str) -> str:
 def digest(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, ordered_at: datetime) -> bytes:
     """SHA-256 of exactly what was ordered: an approval is bound to it."""
     expires_at = terms.expires_at and terms.expires_at.astimezone(UTC).isoformat()
+    # What was ordered before there were virtual cards keeps its digest.
+    virtual = {"virtual": True, "product": terms.product} if terms.virtual else {}
     return wire.fingerprint(
         {
             "batch": batch_id,
@@ -95,6 +97,7 @@ def digest(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, ordered_at: d
             "needs_sale": terms.needs_sale,
             "ordered_by": ordered_by,
             "ordered_at": ordered_at.astimezone(UTC).isoformat(),
+            **virtual,
         }
     )
 
@@ -124,6 +127,9 @@ def check_terms(terms: BatchTerms, *, at: datetime) -> None:
             raise UnableToOrderBatch("region_unknown", region=region[:8])
     if not 0 <= terms.margin_bps <= 10_000 or (terms.margin_bps and not terms.reseller):
         raise UnableToOrderBatch("margin_out_of_range")
+    whole = terms.reseller and terms.product.strip() and terms.face.minor > 0
+    if terms.virtual != bool(terms.product) or (terms.virtual and not whole):
+        raise UnableToOrderBatch("virtual_batch_malformed")
 
 
 def _is_whole(worth: Worth) -> bool:

@@ -1,7 +1,8 @@
 """Cards as this process offers them."""
 
 from warchest.cards import queries
-from warchest.cards.operations import activation, batches, blocking, guesses
+from warchest.cards import stores as store_plugins
+from warchest.cards.operations import activation, batches, blocking, guesses, virtual
 
 
 class LocalCards:
@@ -30,3 +31,13 @@ class LocalCards:
     check_not_locked = staticmethod(guesses.check_not_locked)
     count_guess = staticmethod(guesses.count_guess)
     locks = staticmethod(queries.locks)
+    issue = staticmethod(virtual.issue)
+    take_back = staticmethod(virtual.take_back)
+    close_order = staticmethod(virtual.close_order)
+    close_orders = staticmethod(virtual.close_orders)
+    codes_of = staticmethod(virtual.codes_of)
+    virtual_stock = staticmethod(virtual.virtual_stock)
+    read_store_call = staticmethod(store_plugins.read_store_call)
+    store_reply = staticmethod(store_plugins.store_reply)
+    store_terms = staticmethod(store_plugins.store_terms)
+    stores = staticmethod(store_plugins.stores)

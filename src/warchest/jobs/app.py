@@ -44,6 +44,7 @@ PULSES = (
     Pulse("send_mails", 5, outbox.send_mails),
     Pulse("lapse_holds", 10, lambda: housekeeping.lapse_holds(at=now())),
     Pulse("expire_lots", 60, lambda: housekeeping.expire_lots(at=now())),
+    Pulse("close_store_orders", 600, lambda: housekeeping.close_store_orders(at=now())),
     Pulse("pass_on_transfers", 1, lambda: transfers.pass_on_transfers(at=now())),
     Pulse("make_barrier", 60, barriers.make_one),
     Pulse("export_to_erps", 15, lambda: erp.export_to_erps(at=now())),

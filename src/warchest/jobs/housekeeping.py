@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from warchest.cards.contract import Cards
 from warchest.charging.contract import WALLET_BOOK, Charging
 from warchest.journeys.expire_lots import expire_lots as expire_portion
 from warchest.journeys.hold_units import lapse_holds as lapse_portion
@@ -50,6 +51,16 @@ def expire_lots(*, at: datetime) -> int:
             expire_portion(_command("expire_lots", key=f"expire:{new_id()}", at=at), lots=due).answer
         )
     return expired
+
+
+def close_store_orders(*, at: datetime) -> int:
+    """Forget the codes of orders that stores had so long ago that nobody asks for them again; answers how many codes."""
+    closed, cards = 0, services.get(Cards)
+    for store in cards.stores():
+        if store.plugin:
+            until = at - timedelta(days=cards.store_terms(name=store.name).open_days)
+            closed += cards.close_orders(seller=store.name, issued_before=until, at=at)
+    return closed
 
 
 def recognise_yesterday(*, at: datetime) -> None:

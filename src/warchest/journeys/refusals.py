@@ -382,6 +382,23 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "one_time_key_malformed": (422, _("The key for the file is not usable. Begin again.")),
     "print_file_gone": (410, _("The file was fetched before, or its ten minutes are over.")),
     "serial_range_malformed": (422, _("The first and the last serial must be of one series, in this order.")),
+    # Stores and virtual cards
+    "virtual_batch_malformed": (
+        422,
+        _("Cards that are issued one by one need a reseller, the product's name there, and a price."),
+    ),
+    "batch_is_virtual": (409, _("The cards of this batch are issued one by one, as they are sold.")),
+    "order_line_differs": (409, _("Cards were issued for this line, but of another product or number.")),
+    "order_closed": (409, _("This order is closed: its codes were given and are no longer kept.")),
+    "order_cancelled": (409, _("This order was cancelled.")),
+    "order_unknown": (404, _("There is no such order.")),
+    "order_too_long": (422, _("An order has at most {lines_max} lines with cards.")),
+    "store_unknown": (404, _("There is no such store.")),
+    "stock_empty": (503, _("No card of this product is left to sell.")),
+    "store_misconfigured": (503, _("This store does not work right now.")),
+    "store_disabled": (409, _("This store is switched off.")),
+    "store_signature_wrong": (401, _("The signature of the call is wrong.")),
+    "store_call_malformed": (400, _("The call can't be read.")),
     # Administrators, keys, certificates
     "api_client_name_missing": (422, _("Give the program a name.")),
     "scopes_missing": (422, _("Choose at least one right.")),

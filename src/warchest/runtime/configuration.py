@@ -259,7 +259,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. ``services`` names the database of each service that does not live in the coordinator's.
     ``providers`` holds one table for each payment plug-in, by the name of its entry point; a value
     ``"file:NAME"`` in it is what the file of that name in the home holds, so that secrets need not stand here. ``erp`` is the
-    same for exporters to accounting systems."""
+    same for exporters to accounting systems, and ``stores`` for those that sell our card codes."""
 
     community: Community = Community()
     entity: Entity = Entity()
@@ -277,6 +277,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: Telemetry = Telemetry()
     providers: dict[str, dict[str, Any]] = {}
     erp: dict[str, dict[str, Any]] = {}
+    stores: dict[str, dict[str, Any]] = {}
     webhooks: tuple[Webhook, ...] = ()
 
     @property
@@ -322,6 +323,10 @@ def read(file: Path) -> Configuration:
                 name: {field: _from_file(value) for field, value in table.items()}
                 for name, table in raw.get(plugins, {}).items()
             }
+        raw["stores"] = {
+            name: {field: _from_file(value) for field, value in table.items()}
+            for name, table in raw.get("stores", {}).items()
+        }
         for joined in raw.get("broker", {}).get("gateways", {}).values():
             joined["password"] = _from_file(joined.get("password", ""))
         return msgspec.convert(raw, Configuration)

@@ -100,6 +100,12 @@ class PostingRules(Protocol):
         """A prepaid delivery of multi-purpose cards: Dr receivable (net), Dr margin, Cr cards sold, not activated."""
         ...
 
+    def card_sale_reversed_legs(
+        self, *, batch: UUID, reseller: str, face: Money, margin: Money
+    ) -> tuple[Leg, ...]:
+        """A card that a reseller sold comes back unused: the reverse of its delivery."""
+        ...
+
     def card_activated_legs(self, *, batch: UUID, player: UUID, face: Money, units: Money) -> tuple[Leg, ...]:
         """Dr cards sold, not activated, Cr wallet funding; units beside."""
         ...

@@ -57,6 +57,8 @@ def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) 
                 reseller=terms.reseller,
                 margin_bps=terms.margin_bps,
                 needs_sale=terms.needs_sale,
+                virtual=terms.virtual,
+                product=terms.product[:100],
                 ordered_by=ordered_by,
                 ordered_at=at,
                 digest=rules.digest(batch_id=batch_id, terms=terms, ordered_by=ordered_by, ordered_at=at),
@@ -110,6 +112,8 @@ def refuse(*, batch_id: UUID, refused_by: UUID, reason: str, at: datetime) -> Ba
 
 def generate(*, batch_id: UUID, at: datetime) -> Batch:
     row = _lock(batch_id, UnableToGenerateBatch)
+    if row.virtual:
+        raise UnableToGenerateBatch("batch_is_virtual")
     if row.state in (BatchState.GENERATED, BatchState.HANDED_OVER, BatchState.CLOSED):
         raise UnableToGenerateBatch("batch_already_generated")
     if row.state != BatchState.APPROVED:

@@ -31,6 +31,8 @@ KINDS: dict[str, Text] = {
     "top_up": _("top-up"),
     "card_activated": _("card activated"),
     "batch_delivered": _("batch delivered"),
+    "card_sold": _("card sold"),
+    "card_sale_reversed": _("card taken back"),
     "subscription": _("subscription"),
     "charge": _("charge"),
     "expiry": _("units expired"),

@@ -9,6 +9,17 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from warchest.cards.contract.stores import StoreInstalled as StoreInstalled
+from warchest.cards.contract.stores import Stores as Stores
+from warchest.cards.contract.stores import StoreTerms as StoreTerms
+from warchest.cards.contract.stores import UnableToUseStore as UnableToUseStore
+from warchest.cards.contract.virtual import CodeGiven as CodeGiven
+from warchest.cards.contract.virtual import IssuedCard as IssuedCard
+from warchest.cards.contract.virtual import OrderLine as OrderLine
+from warchest.cards.contract.virtual import UnableToIssueCards as UnableToIssueCards
+from warchest.cards.contract.virtual import UnableToTakeBackCards as UnableToTakeBackCards
+from warchest.cards.contract.virtual import VirtualCards as VirtualCards
+from warchest.cards.contract.virtual import VirtualStock as VirtualStock
 from warchest.kernel.calls import at_most_once, runs_here
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
@@ -37,6 +48,7 @@ class UnableToOrderBatch(UnableTo):
             "card_expiry_in_past",
             "region_unknown",  # no ISO 3166-1 alpha-2 code
             "margin_out_of_range",  # 0 to 10000, and 0 without a reseller
+            "virtual_batch_malformed",  # cards that are issued one by one need a reseller, a product and a price
         }
     )
 
@@ -52,7 +64,15 @@ class UnableToDecideBatch(UnableTo):
 class UnableToGenerateBatch(UnableTo):
     """No card of the batch was made."""
 
-    reasons = frozenset({"batch_unknown", "batch_not_approved", "batch_already_generated", "digest_changed"})
+    reasons = frozenset(
+        {
+            "batch_unknown",
+            "batch_not_approved",
+            "batch_already_generated",
+            "digest_changed",
+            "batch_is_virtual",  # its cards are issued one by one
+        }
+    )
 
 
 class UnableToHandOverBatch(UnableTo):
@@ -156,6 +176,9 @@ class BatchTerms:
     Nobody pays for a batch without a reseller: its cards are given away, and what they give is promotional.
     ``series`` 0 takes the prefix's next; ``regions`` are countries, none named means everywhere. A card of a batch that
     ``needs_sale`` can be activated only after its sale at a till.
+
+    ``virtual``: the cards are not made together, but issued one by one, each as the ``reseller``'s shop sells a ``product`` (the
+    shop's own name for it); ``quantity`` is how many may be.
     """
 
     quantity: int
@@ -169,6 +192,8 @@ class BatchTerms:
     reseller: str = ""
     margin_bps: int = 0
     needs_sale: bool = False
+    virtual: bool = False
+    product: str = ""
 
     @property
     def face_total(self) -> Money:
@@ -217,7 +242,8 @@ class Batch:
 class CardMoment:
     """One thing that happened to a card. ``actor`` is a kind and an id, where one is known.
 
-    ``what`` is ``generated``, ``handed_over``, ``print_file_fetched``, ``blocked``, ``unblocked`` or ``activated``.
+    ``what`` is ``generated``, ``handed_over``, ``print_file_fetched``, ``sold``, ``sale_reversed``, ``blocked``, ``unblocked``
+    or ``activated``.
     """
 
     what: str
@@ -325,7 +351,7 @@ class GuessLock:
     until: datetime
 
 
-class Cards(Protocol):
+class Cards(VirtualCards, Stores, Protocol):
     # Batches
 
     @at_most_once
