@@ -35,6 +35,8 @@ PLAYERS_PAGES = {
     "statement-cards": "/statement?show=cards",
     "invite": "/invite",
     "send": "/send",
+    "documents": "/documents",
+    "invoice-details": "/invoice-details",
     "settings": "/settings",
 }
 SCHEMES = ("dark", "light")

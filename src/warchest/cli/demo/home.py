@@ -31,6 +31,14 @@ entity = "{COMMUNITY} GmbH"
 unit_name = "credits"
 default_country = "DE"
 
+# Who sells, as receipts and invoices say. Made up, the number included.
+[entity]
+name = "{COMMUNITY} GmbH"
+address = ["Eisenweg 1", "10115 Berlin"]
+country = "DE"
+vat_number = "DE999999995"
+email = "billing@ironhold.example"
+
 [web]
 host = "127.0.0.1"
 

@@ -17,6 +17,13 @@ KINDS = {
     "tax_invoice": (pgettext_lazy("title of a document", "Invoice"), "success"),
     "credit_note": (pgettext_lazy("title of a document", "Credit note"), "warning"),
 }
+EVIDENCE = {
+    "account": pgettext_lazy("what says where a buyer is", "account"),
+    "payment": pgettext_lazy("what says where a buyer is", "last payment"),
+    "instrument": pgettext_lazy("what says where a buyer is", "card or bank"),
+    "address": pgettext_lazy("what says where a buyer is", "network"),
+    "vat_number": pgettext_lazy("what says where a buyer is", "VAT number"),
+}
 
 
 @display(description=_("Number"))

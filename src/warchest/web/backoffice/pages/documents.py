@@ -15,7 +15,7 @@ from warchest.journeys.send_document_again import send_document_again
 from warchest.members.contract import Members, UnableToFindPlayer
 from warchest.runtime.services import services
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
-from warchest.web.backoffice.lists.documents import KINDS
+from warchest.web.backoffice.lists.documents import EVIDENCE, KINDS
 
 
 @needs("document.read")
@@ -39,6 +39,7 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
         document=found,
         label=label,
         colour=colour,
+        evidence=[(EVIDENCE[piece.kind], piece.country) for piece in found.evidence],
         player=player,
         buyer=buyer,
         corrected=[services.get(Accounting).document(document_id=one) for one in found.corrects],
