@@ -15,7 +15,9 @@ import psycopg
 import pytest
 from django.db import connections, transaction
 
+from tests.builders.configuration import changed_configuration
 from tests.builders.erp import (
+    BEANCOUNT,
     GP,
     Gp,
     a_gp,
@@ -47,7 +49,9 @@ from warchest.journeys.map_erp_account import keep_erp_customer
 from warchest.journeys.send_to_erp_again import confirm_erp_document, send_to_erp_again
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger, credit, debit
+from warchest.runtime import configuration as configuration_module
 from warchest.runtime.services import services
+from warchest.runtime.set_aside import SetAside
 from warchest.sdk.erp import Method, Outcome
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -771,3 +775,68 @@ def test_days_are_those_of_utc(mapped: Gp) -> None:
     a_top_up(at=datetime(2026, 3, 15, 0, 0, tzinfo=UTC))
     collect(at=TOMORROW)
     assert [one.day.day for one in mapped.documents()] == [14, 15]
+
+
+class TestTwoSystemsAtOnce:
+    @pytest.fixture
+    def both(self, tmp_path: Path) -> Iterator[Gp]:
+        tables = {
+            GP: {"folder": str(tmp_path / "gp"), "functional_currency": "EUR"},
+            BEANCOUNT: {"folder": str(tmp_path / "ledger")},
+        }
+        with changed_configuration(erp=tables):
+            for name, clearing, funding in (
+                (GP, "000-1110-00", "000-2300-00"),
+                (BEANCOUNT, "Assets:Clearing", "Liabilities:Wallets"),
+            ):
+                begin_export(by_operator(), exporter=name)
+                treat("", Treatment.DETAIL, exporter=name)
+                map_account("provider_clearing", clearing, exporter=name)
+                map_account("wallet_funding", funding, exporter=name)
+            yield Gp(tmp_path / "gp")
+
+    def test_each_has_every_entry_once_and_its_own_numbers(self, both: Gp, tmp_path: Path) -> None:
+        for _ in range(3):
+            a_top_up()
+        the_job()
+        both.simulator.work()
+        the_job()
+        for name in (GP, BEANCOUNT):
+            documents = services.get(Accounting).erp_documents(exporter=name)
+            assert [(one.number, one.state) for one in documents] == [
+                (number, ErpState.ACKNOWLEDGED) for number in (3, 2, 1)
+            ]
+        assert len(list((tmp_path / "ledger").glob("*.beancount"))) == 3
+        assert_exports_prove()
+
+    def test_one_that_fails_does_not_stand_in_the_others_way(self, both: Gp, tmp_path: Path) -> None:
+        (tmp_path / "ledger").write_text("not a folder")
+        a_top_up()
+        the_job()
+        both.simulator.work()
+        the_job()
+        states = {
+            name: [one.state for one in services.get(Accounting).erp_documents(exporter=name)]
+            for name in (GP, BEANCOUNT)
+        }
+        assert states == {GP: [ErpState.ACKNOWLEDGED], BEANCOUNT: [ErpState.SENT]}
+
+    def test_an_answer_given_at_once_is_not_lost_with_who_heard_it(self, both: Gp, tmp_path: Path) -> None:
+        """Killed between handing over and keeping the answer: the parcel is handed over once more, and is there."""
+        a_top_up()
+        collect(exporter=BEANCOUNT)
+        accounting = services.get(Accounting)
+        heard = accounting.send_documents(exporter=BEANCOUNT, at=NOW)
+        assert [one.outcome for one in heard.answers] == [Outcome.ACCEPTED]
+        (document,) = accounting.erp_documents(exporter=BEANCOUNT)
+        assert (document.state, document.is_handed_over) == (ErpState.SENT, False)
+        assert not accounting.send_documents(exporter=BEANCOUNT, at=NOW + timedelta(seconds=30)).answers
+        exchange_with_erp(by_operator(at=NOW + timedelta(seconds=61)), exporter=BEANCOUNT)
+        (document,) = accounting.erp_documents(exporter=BEANCOUNT)
+        assert document.state is ErpState.ACKNOWLEDGED
+        assert len(list((tmp_path / "ledger").glob("*.beancount"))) == 1
+
+    def test_a_restored_copy_that_is_set_aside_hands_nothing_to_anybody(self) -> None:
+        found = configuration_module.Configuration(erp={GP: {"folder": "/nowhere"}})
+        aside = SetAside(backup="20260315T120000Z", begun_at=NOW, databases={"default": "copy"})
+        assert configuration_module._withdrawn(found, aside).erp == {}
