@@ -104,6 +104,7 @@ NAVIGATION = [
             _listed(_("Payments"), "payments", "payments_payment"),
             _listed(_("Receipts and invoices"), "receipt_long", "accounting_document"),
             _page(_("Bank"), "account_balance_wallet", "bank", "bank.read"),
+            _page(_("What players owe"), "money_off", "debts", "payment.ask"),
             _page(_("Exchange rates"), "currency_exchange", "rates", "rate.set"),
             _page(_("Journal"), "menu_book", "journal"),
             _page(_("Accounts"), "account_balance", "accounts", "books.read"),

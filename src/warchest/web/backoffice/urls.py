@@ -21,6 +21,7 @@ from warchest.web.backoffice.pages import (
     journal,
     payments,
     rates,
+    refunds,
     search,
     services,
     sign_in,
@@ -52,6 +53,11 @@ urlpatterns = [
     path("card/<str:serial>", cards.card, name="card"),
     path("block-cards", cards.block, name="block-cards"),
     path("payment/<uuid:payment_id>", payments.payment, name="payment"),
+    path("payment/<uuid:payment_id>/refund", refunds.refund, name="refund"),
+    path(
+        "payment/<uuid:payment_id>/dispute/<uuid:dispute_id>/answer", refunds.answer, name="answer-dispute"
+    ),
+    path("debts", refunds.debts, name="debts"),
     path("payment/<uuid:payment_id>/ask", payments.ask, name="ask-provider"),
     path("document/<uuid:document_id>", documents.document, name="document"),
     path("document/<uuid:document_id>/pdf", documents.pdf, name="document-pdf"),

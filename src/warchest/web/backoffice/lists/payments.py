@@ -33,9 +33,14 @@ EXCHANGES = {
     "inquiry": pgettext_lazy("message of a payment", "question"),
     "return": pgettext_lazy("message of a payment", "player's return"),
     "notice": pgettext_lazy("message of a payment", "notice"),
+    "capture": pgettext_lazy("message of a payment", "capture"),
+    "void": pgettext_lazy("message of a payment", "letting go"),
+    "refund": pgettext_lazy("message of a payment", "refund"),
+    "dispute": pgettext_lazy("message of a payment", "dispute"),
 }
 STANDINGS = {
     "pending": (_("pending"), "info"),
+    "authorised": (_("reserved, not taken"), "info"),
     "succeeded": (_("succeeded"), "success"),
     "failed": (_("failed"), "danger"),
     "cancelled": (_("cancelled"), "plain"),

@@ -13,9 +13,11 @@ from warchest.journeys.ask_provider import ask_provider
 from warchest.members.contract import Members, UnableToFindPlayer
 from warchest.payments.contract import Message, Payments, UnableToFindPayment
 from warchest.runtime.services import services
+from warchest.views.refund_page import money_back
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 from warchest.web.backoffice.lists.base import Text
 from warchest.web.backoffice.lists.payments import DIRECTIONS, EXCHANGES, STANDINGS, STATUSES
+from warchest.web.backoffice.pages.refunds import DISPUTE_STATES, REFUND_STATES
 from warchest.web.portal.templatetags.portal import money as written
 
 
@@ -31,6 +33,7 @@ def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     except UnableToFindPlayer:
         player = None
     label, colour = STATUSES[found.status]
+    back = money_back(payment=found)
     return page(
         request,
         "payment",
@@ -40,6 +43,9 @@ def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         status=label,
         colour=colour,
         said=[_in_words(message) for message in payments.messages(payment_id=payment_id)],
+        refunds=[(one, *REFUND_STATES[one.state]) for one in back.refunds],
+        disputes=[(one, *DISPUTE_STATES[one.state]) for one in back.disputes],
+        debts=back.debts,
     )
 
 
