@@ -13,8 +13,9 @@ from typing import Any
 
 from warchest_stripe.simulator import balance, forms, parameters
 from warchest_stripe.simulator.book import Book, Object
+from warchest_stripe.simulator.checkout import Checkout
+from warchest_stripe.simulator.intents import Intents
 from warchest_stripe.simulator.parameters import check, whole
-from warchest_stripe.simulator.paying import Paying
 from warchest_stripe.simulator.refusing import StripeSays, invalid, missing
 from warchest_stripe.simulator.returning import Returning
 
@@ -25,37 +26,39 @@ Handler = Callable[..., Any]
 
 
 class Api:
-    def __init__(self, book: Book, paying: Paying, returning: Returning, *, api_key: str) -> None:
+    def __init__(
+        self, book: Book, intents: Intents, checkout: Checkout, returning: Returning, *, api_key: str
+    ) -> None:
         self.book = book
-        self._paying = paying
+        self._intents = intents
         self._api_key = api_key
         p = parameters
         number = r"([\w-]+)"
         self._routes: list[tuple[str, re.Pattern[str], dict[str, Any], Handler]] = [
             (method, re.compile(f"/v1/{path}"), known, handler)
             for method, path, known, handler in (
-                ("POST", "checkout/sessions", p.CREATE_SESSION, paying.create_session),
+                ("POST", "checkout/sessions", p.CREATE_SESSION, checkout.create_session),
                 ("GET", "checkout/sessions", p.LIST_SESSIONS, self._list("checkout.session")),
-                ("GET", f"checkout/sessions/{number}", p.EXPAND, lambda given, n: paying.session(n)),
+                ("GET", f"checkout/sessions/{number}", p.EXPAND, lambda given, n: checkout.session(n)),
                 (
                     "POST",
                     f"checkout/sessions/{number}/expire",
                     p.EXPAND,
-                    lambda given, n: paying.expire_session(n),
+                    lambda given, n: checkout.expire_session(n),
                 ),
-                ("POST", "payment_intents", p.CREATE_INTENT, paying.create_intent),
+                ("POST", "payment_intents", p.CREATE_INTENT, intents.create_intent),
                 ("GET", "payment_intents", p.LIST_INTENTS, self._list("payment_intent")),
-                ("GET", f"payment_intents/{number}", p.EXPAND, lambda given, n: paying.intent(n)),
+                ("GET", f"payment_intents/{number}", p.EXPAND, lambda given, n: intents.intent(n)),
                 (
                     "POST",
                     f"payment_intents/{number}/capture",
                     p.CAPTURE,
-                    lambda given, n: paying.capture(n, given),
+                    lambda given, n: intents.capture(n, given),
                 ),
-                ("POST", f"payment_intents/{number}/cancel", p.CANCEL, lambda given, n: paying.cancel(n)),
-                ("GET", f"payment_methods/{number}", p.EXPAND, lambda given, n: paying.method(n)),
-                ("POST", f"payment_methods/{number}/detach", p.EXPAND, lambda given, n: paying.detach(n)),
-                ("POST", "customers", p.CREATE_CUSTOMER, paying.create_customer),
+                ("POST", f"payment_intents/{number}/cancel", p.CANCEL, lambda given, n: intents.cancel(n)),
+                ("GET", f"payment_methods/{number}", p.EXPAND, lambda given, n: intents.method(n)),
+                ("POST", f"payment_methods/{number}/detach", p.EXPAND, lambda given, n: intents.detach(n)),
+                ("POST", "customers", p.CREATE_CUSTOMER, intents.create_customer),
                 ("GET", "customers/search", p.SEARCH, self._search),
                 ("POST", "refunds", p.CREATE_REFUND, returning.create_refund),
                 ("GET", "refunds", p.LIST_REFUNDS, self._list("refund")),
@@ -121,7 +124,7 @@ class Api:
                 check(given, known)
                 expand = given.pop("expand", [])
                 answer = handler(given, *found.groups())
-                shown = self._paying.shown(answer) if "object" in answer else answer
+                shown = self._intents.shown(answer) if "object" in answer else answer
                 return self._expanded(shown, expand)
         raise invalid(f"Unrecognized request URL ({method}: {path}).", status=404)
 
@@ -163,7 +166,7 @@ class Api:
                 if not places:
                     raise invalid(f"No such object: {after}", param="starting_after")
                 found = found[places[0] + 1 :]
-            data = [self._paying.shown(each) for each in found[:limit]]
+            data = [self._intents.shown(each) for each in found[:limit]]
             return {"object": "list", "data": data, "has_more": len(found) > limit, "url": f"/v1/{kind}s"}
 
         return listed
@@ -206,7 +209,7 @@ class Api:
         if not isinstance(within, dict) or name not in within:
             raise invalid(f"This property cannot be expanded ({name}).", param="expand")
         if isinstance(within[name], str) and (found := self.book.find(within[name])):
-            within[name] = self._paying.shown(found)
+            within[name] = self._intents.shown(found)
         if rest and within[name] is not None:
             self._expand(within[name], rest)
 

@@ -9,18 +9,18 @@ from warchest_stripe import minor_units
 from warchest_stripe.simulator import balance
 from warchest_stripe.simulator.book import Book, Object
 from warchest_stripe.simulator.cards import CARD_ENDING
+from warchest_stripe.simulator.intents import Intents
 from warchest_stripe.simulator.parameters import required, whole
-from warchest_stripe.simulator.paying import Paying
 from warchest_stripe.simulator.refusing import invalid, missing
 
 _EVIDENCE_S = 7 * 86400
 
 
 class Returning:
-    def __init__(self, book: Book, paying: Paying) -> None:
+    def __init__(self, book: Book, intents: Intents) -> None:
         self.book = book
-        self._paying = paying
-        paying.open_dispute = self.open_dispute
+        self._intents = intents
+        intents.open_dispute = self.open_dispute
 
     # Refunds
 
@@ -72,10 +72,10 @@ class Returning:
         elif not self.book.switch("delay_refunds") and rule != "pending":
             refund["status"] = "succeeded"
         self.book.keep(refund)
-        self._paying.announce("refund.created", refund)
-        self._paying.announce("charge.refunded", charge)
+        self._intents.announce("refund.created", refund)
+        self._intents.announce("charge.refunded", charge)
         if refund["status"] == "failed":
-            self._paying.announce("refund.failed", refund)
+            self._intents.announce("refund.failed", refund)
         if rule == "fail_later":
             self.finish_refund(refund["id"], succeeded=False)
         return refund
@@ -94,9 +94,9 @@ class Returning:
         elif refund["status"] != "failed":
             self._fail(refund, "expired_or_canceled_card")
         self.book.keep(refund)
-        self._paying.announce("refund.updated", refund)
+        self._intents.announce("refund.updated", refund)
         if refund["status"] == "failed":
-            self._paying.announce("refund.failed", refund)
+            self._intents.announce("refund.failed", refund)
         return refund
 
     def _fail(self, refund: Object, reason: str) -> None:
@@ -148,12 +148,12 @@ class Returning:
         )
         self.book.keep(charge | {"disputed": True})
         if inquiry:
-            self._paying.announce("charge.dispute.created", dispute)
+            self._intents.announce("charge.dispute.created", dispute)
             return dispute
         fee = balance.DISPUTE_FEE[minor_units.decimals(code.upper())]
         self._move(dispute, -amount, fee, "dispute")
-        self._paying.announce("charge.dispute.created", dispute)
-        self._paying.announce("charge.dispute.funds_withdrawn", dispute)
+        self._intents.announce("charge.dispute.created", dispute)
+        self._intents.announce("charge.dispute.funds_withdrawn", dispute)
         return dispute
 
     def dispute(self, number: str) -> Object:
@@ -176,7 +176,7 @@ class Returning:
             dispute["status"] = f"{warning}under_review"
         dispute["evidence_details"] = details
         self.book.keep(dispute)
-        self._paying.announce("charge.dispute.updated", dispute)
+        self._intents.announce("charge.dispute.updated", dispute)
         # Stripe's test mode decides by these words.
         words = str(dispute["evidence"].get("uncategorized_text", ""))
         for word, won in (("winning_evidence", True), ("losing_evidence", False)):
@@ -188,9 +188,9 @@ class Returning:
         dispute["status"] = "won" if won else "lost"
         if won:
             self._move(dispute, dispute["amount"], 0, "dispute_reversal")
-            self._paying.announce("charge.dispute.funds_reinstated", dispute)
+            self._intents.announce("charge.dispute.funds_reinstated", dispute)
         self.book.keep(dispute)
-        self._paying.announce("charge.dispute.closed", dispute)
+        self._intents.announce("charge.dispute.closed", dispute)
         return dispute
 
     def _move(self, dispute: Object, amount: int, fee: int, category: str) -> None:

@@ -20,7 +20,8 @@ from warchest_stripe.simulator import balance, pages
 from warchest_stripe.simulator.api import Api
 from warchest_stripe.simulator.book import SWITCHES, Book, Object
 from warchest_stripe.simulator.cards import TEST_CARDS
-from warchest_stripe.simulator.paying import Paying
+from warchest_stripe.simulator.checkout import Checkout
+from warchest_stripe.simulator.intents import Intents
 from warchest_stripe.simulator.refusing import StripeSays, invalid
 from warchest_stripe.simulator.returning import Returning
 from warchest_stripe.simulator.sending import EventSender
@@ -45,9 +46,10 @@ class Simulator:
         self.book = book
         self._sender = sender
         self._api_key = api_key
-        self._paying = Paying(book, url=url)
-        self._returning = Returning(book, self._paying)
-        self._api = Api(book, self._paying, self._returning, api_key=api_key)
+        self._intents = Intents(book, url=url)
+        self._checkout = Checkout(book, self._intents)
+        self._returning = Returning(book, self._intents)
+        self._api = Api(book, self._intents, self._checkout, self._returning, api_key=api_key)
 
     def answer(self, method: str, target: str, body: str, headers: dict[str, str]) -> Answer:
         address = urlsplit(target)
@@ -66,17 +68,17 @@ class Simulator:
     def _page(self, method: str, path: str, query: str, body: str) -> Answer:
         form = {name: values[0] for name, values in parse_qs(body, max_num_fields=20).items()}
         if found := re.fullmatch(r"/c/pay/(\w+)", path):
-            return self._checkout(method, found[1], query, form)
+            return self._checkout_page(method, found[1], query, form)
         if found := re.fullmatch(r"/3d_secure/(\w+)", path):
-            intent = self._paying.intent(found[1])
+            intent = self._intents.intent(found[1])
             if method == "POST":
-                return _redirect(self._paying.prove(found[1], succeeded=form.get("action") == "complete"))
+                return _redirect(self._intents.prove(found[1], succeeded=form.get("action") == "complete"))
             return 200, pages.prove(intent), _PAGE_HEADERS
         return 404, pages.over("Not found"), _PAGE_HEADERS
 
-    def _checkout(self, method: str, number: str, query: str, form: dict[str, str]) -> Answer:
+    def _checkout_page(self, method: str, number: str, query: str, form: dict[str, str]) -> Answer:
         try:
-            session = self._paying.session(number)
+            session = self._checkout.session(number)
         except StripeSays:
             return 404, pages.over("Not found"), _PAGE_HEADERS
         if session["status"] != "open":
@@ -85,16 +87,16 @@ class Simulator:
             prefilled = parse_qs(query).get("card", [""])[0]
             return 200, pages.pay(session, number=prefilled), _PAGE_HEADERS
         if form.get("action") == "debit":
-            self._paying.pay_session_by_debit(session, re.sub(r"\s", "", form.get("iban", "")))
+            self._checkout.pay_session_by_debit(session, re.sub(r"\s", "", form.get("iban", "")))
             return _redirect(session["success_url"])
         card = TEST_CARDS.get(re.sub(r"[\s-]", "", form.get("number", "")))
         if card is None:
             return 422, pages.pay(session, alert="Only Stripe's test cards are accepted here."), _PAGE_HEADERS
-        intent = self._paying.pay_session(session, card)
+        intent = self._checkout.pay_session(session, card)
         if intent["status"] == "requires_action":
             return _redirect(intent["next_action"]["redirect_to_url"]["url"])
         if intent["last_payment_error"]:
-            return 402, pages.pay(self._paying.session(number)), _PAGE_HEADERS
+            return 402, pages.pay(self._checkout.session(number)), _PAGE_HEADERS
         return _redirect(session["success_url"])
 
     # The control
@@ -128,7 +130,7 @@ class Simulator:
                 self.book.forget_keys()
                 return {}
             case "POST", "decide":
-                return self._paying.decide(self._intent(given)["id"], succeeded=bool(given["succeeded"]))
+                return self._checkout.decide(self._intent(given)["id"], succeeded=bool(given["succeeded"]))
             case "POST", "refund":
                 return self._returning.finish_refund(given["refund"], succeeded=bool(given["succeeded"]))
             case "POST", "dispute":
@@ -143,7 +145,7 @@ class Simulator:
                 self.book.send_again(given["event"])
                 return {}
             case "POST", "expire":
-                return self._paying.expire_session(given["session"])
+                return self._checkout.expire_session(given["session"])
             case _:
                 raise invalid(f"No such control: {method} {what}", status=404)
 

@@ -1,4 +1,4 @@
-"""Taking money: Checkout Sessions, PaymentIntents, charges, and the methods and customers that they leave behind."""
+"""Taking money: PaymentIntents, their charges, and the methods and customers that they leave behind."""
 
 from __future__ import annotations
 
@@ -15,190 +15,27 @@ from warchest_stripe.simulator.parameters import required, whole
 from warchest_stripe.simulator.refusing import StripeSays, declined, invalid, missing
 
 _AMOUNT_MOST = 99_999_999
-_SESSION_S_LEAST, _SESSION_S_MOST = 30 * 60, 24 * 3600
 _LEAST = {"eur": 50, "usd": 50, "gbp": 30, "jpy": 50}
-_OPEN = {"requires_payment_method", "requires_confirmation", "requires_action"}
+OPEN = {"requires_payment_method", "requires_confirmation", "requires_action"}
 
 
-class Paying:
-    """``url`` is where browsers find the pages."""
+class Intents:
+    """``url`` is where browsers find the pages. ``follow`` lets a session stand as its PaymentIntent does."""
 
     def __init__(self, book: Book, *, url: str) -> None:
         self.book = book
         self.url = url
+        self.follow: Callable[[Object], Object] = lambda intent: intent
         self.open_dispute: Callable[[Object, str], Object] | None = None
 
-    # Sessions
-
-    def create_session(self, given: dict[str, Any]) -> Object:
-        if required(given, "mode") != "payment":
-            raise invalid("Only payments are simulated.", param="mode")
-        if given.get("ui_mode", "hosted_page") != "hosted_page":
-            raise invalid("Only Stripe's own page is simulated.", param="ui_mode")
-        reference = given.get("client_reference_id")
-        if reference is not None and not 0 < len(reference) <= 200:
-            raise invalid("Invalid client_reference_id.", param="client_reference_id")
-        amount, code, name = self._items(required(given, "line_items"))
-        expires_at = self._expiry(given.get("expires_at"))
-        kinds = given.get("allowed_payment_method_types") or ["card"]
-        about = given.get("payment_intent_data") or {}
-        customer = self._customer(given.get("customer"))
-        if about.get("setup_future_usage") and not customer:
-            raise invalid("A customer is simulated only where one is given.", param="customer")
-        session = self.book.new(
-            "checkout.session",
-            "cs_live" if self.book.is_live else "cs_test",
-            amount_subtotal=amount,
-            amount_total=amount,
-            cancel_url=given.get("cancel_url"),
-            client_reference_id=reference,
-            currency=code,
-            customer=customer,
-            customer_details=None,
-            expires_at=expires_at,
-            locale=given.get("locale"),
-            metadata=given.get("metadata") or {},
-            mode="payment",
-            payment_intent=None,
-            payment_method_types=kinds,
-            payment_status="unpaid",
-            status="open",
-            success_url=required(given, "success_url"),
-            ui_mode="hosted_page",
-            _about=about,
-            _name=name,
-            _alert="",
-        )
-        session["url"] = f"{self.url}/c/pay/{session['id']}"
-        return self.book.keep(session)
-
-    def session(self, number: str) -> Object:
-        found = self.book.find(number, "checkout.session")
-        if found is None:
-            raise missing("checkout.session", number, param="session")
-        if found["status"] == "open" and found["expires_at"] <= time.time():
-            return self._end(found)
-        return found
-
-    def expire_session(self, number: str) -> Object:
-        session = self.session(number)
-        if session["status"] != "open":
-            raise invalid(
-                f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status '
-                f"of {session['status']}.",
-                keeps=True,
-            )
-        return self._end(session)
-
-    def _end(self, session: Object) -> Object:
-        session |= {"status": "expired", "url": None}
-        self.book.keep(session)
-        if session["payment_intent"]:
-            intent = self.intent(session["payment_intent"])
-            # Left as it is where the bank said no, so that the reason stays to be read.
-            if intent["status"] in _OPEN and not intent["last_payment_error"]:
-                self._cancel(intent)
-        self.announce("checkout.session.expired", session)
-        return session
-
-    def pay_session(self, session: Object, card: TestCard) -> Object:
-        """What the player entered on the page. Answers the PaymentIntent: succeeded, declined, or to be proved."""
-        intent = self._intent_of(session)
-        challenged = card.proves != "never"
-        self._try(intent, self._card(card), card, challenge=challenged, when_saved=False)
-        return self._follow(intent)
-
-    def pay_session_by_debit(self, session: Object, iban: str) -> Object:
-        """A SEPA debit: under way until ``decide``."""
-        intent = self._intent_of(session)
-        method = self.book.new(
-            "payment_method",
-            "pm",
-            billing_details={"address": None, "email": None, "name": None, "phone": None},
-            customer=intent["customer"],
-            metadata={},
-            sepa_debit={
-                "bank_code": "19043",
-                "country": iban[:2],
-                "fingerprint": "sepa" + iban[-6:],
-                "last4": iban[-4:],
-            },
-            type="sepa_debit",
-        )
-        intent |= {
-            "payment_method": method["id"],
-            "payment_method_types": ["sepa_debit"],
-            "last_payment_error": None,
-            "status": "processing",
-        }
-        self.book.keep(intent)
-        self.announce("payment_intent.processing", intent)
-        return self._follow(intent)
-
-    def decide(self, number: str, *, succeeded: bool) -> Object:
-        """The debit's end."""
-        intent = self.intent(number)
-        if intent["status"] != "processing":
-            raise invalid("This payment is not under way.")
-        method = self.book.find(intent["payment_method"]) or {}
-        if succeeded:
-            self._take(intent, method)
-        else:
-            self._fail(intent, method, "payment_method_provider_decline", "")
-        self._follow(intent, decided=True)
-        return intent
-
-    def _intent_of(self, session: Object) -> Object:
-        if session["payment_intent"]:
-            return self.intent(session["payment_intent"])
-        about = session["_about"]
-        intent = self._new_intent(
-            session["amount_total"],
-            session["currency"],
-            capture_method=about.get("capture_method", "automatic_async"),
-            customer=session["customer"],
-            description=about.get("description"),
-            metadata=about.get("metadata") or {},
-            setup_future_usage=about.get("setup_future_usage"),
-            _session=session["id"],
-        )
-        session["payment_intent"] = intent["id"]
-        self.book.keep(session)
-        return intent
-
-    def _follow(self, intent: Object, *, decided: bool = False) -> Object:
-        """The session stands as its PaymentIntent does."""
-        session = self.book.find(intent["_session"]) if intent.get("_session") else None
-        if session is None:
-            return intent
-        done = {"succeeded", "requires_capture", "processing"}
-        if intent["status"] in done and session["status"] == "open":
-            session |= {"status": "complete", "url": None}
-            session["customer_details"] = {"address": None, "email": "player@example.com", "name": None}
-        if intent["status"] == "succeeded":
-            session["payment_status"] = "paid"
-            if intent["capture_method"] != "manual":
-                session |= {"amount_total": intent["amount_received"], "currency": intent["currency"]}
-        error = intent["last_payment_error"]
-        session["_alert"] = error["message"] if error else ""
-        self.book.keep(session)
-        if decided:
-            end = "succeeded" if intent["status"] == "succeeded" else "failed"
-            self.announce(f"checkout.session.async_payment_{end}", session)
-        elif intent["status"] in done and session["status"] == "complete":
-            self.announce("checkout.session.completed", session)
-        return intent
-
-    # PaymentIntents
-
     def create_intent(self, given: dict[str, Any]) -> Object:
-        amount = self._amount(required(given, "amount"), required(given, "currency"))
+        amount = self.checked_amount(required(given, "amount"), required(given, "currency"))
         if given.get("confirm") != "true":
             raise invalid("Only PaymentIntents that are confirmed at once are simulated.", param="confirm")
         method = self.book.find(required(given, "payment_method"), "payment_method")
         if method is None:
             raise missing("PaymentMethod", given["payment_method"], param="payment_method")
-        customer = self._customer(given.get("customer"))
+        customer = self.known_customer(given.get("customer"))
         if method["customer"] is None or method["customer"] != customer:
             raise invalid(
                 "The provided PaymentMethod cannot be attached, or belongs to another customer.",
@@ -207,7 +44,7 @@ class Paying:
         off_session = given.get("off_session") == "true"
         if not given.get("return_url") and not off_session:
             raise invalid("A `return_url` must be specified.", param="return_url")
-        intent = self._new_intent(
+        intent = self.new_intent(
             amount,
             given["currency"],
             capture_method=given.get("capture_method", "automatic_async"),
@@ -220,9 +57,9 @@ class Paying:
         card = CARD_ENDING[method["card"]["last4"]]
         challenged = card.proves == "always" or bool(self.book.switch("challenge"))
         if challenged and off_session:
-            self._fail(intent, method, "authentication_required", "authentication_required")
+            self.fail(intent, method, "authentication_required", "authentication_required")
         else:
-            self._try(intent, method, card, challenge=challenged, when_saved=True)
+            self.attempt(intent, method, card, challenge=challenged, when_saved=True)
         if intent["last_payment_error"]:
             error = intent["last_payment_error"]
             raise declined(error["code"], self.shown(intent), decline_code=error.get("decline_code") or "")
@@ -247,15 +84,15 @@ class Paying:
             )
         charge = self.book.find(intent["latest_charge"]) or {}
         self._book_charge(intent, charge, amount)
-        self._follow(intent)
+        self.follow(intent)
         return intent
 
     def cancel(self, number: str) -> Object:
         intent = self.intent(number)
         session = self.book.find(intent["_session"]) if intent.get("_session") else None
-        if intent["status"] not in _OPEN | {"requires_capture"} or (session and session["status"] == "open"):
+        if intent["status"] not in OPEN | {"requires_capture"} or (session and session["status"] == "open"):
             raise self._unexpected(intent, "canceled")
-        return self._cancel(intent)
+        return self.let_go(intent)
 
     def prove(self, number: str, *, succeeded: bool) -> str:
         """The player proved who they are at the bank, or did not. Answers where the browser goes."""
@@ -265,10 +102,10 @@ class Paying:
             card = CARD_ENDING[method["card"]["last4"]]
             intent["next_action"] = None
             if succeeded:
-                self._try(intent, method, card, challenge=False, when_saved=not intent.get("_session"))
+                self.attempt(intent, method, card, challenge=False, when_saved=not intent.get("_session"))
             else:
-                self._fail(intent, method, "payment_intent_authentication_failure", "")
-            self._follow(intent)
+                self.fail(intent, method, "payment_intent_authentication_failure", "")
+            self.follow(intent)
         session = self.book.find(intent["_session"]) if intent.get("_session") else None
         if session is not None:
             return str(session["url"] or session["success_url"])
@@ -280,7 +117,7 @@ class Paying:
         }
         return with_query(intent["_return_url"], query)
 
-    def _new_intent(self, amount: int, code: str, **fields: Any) -> Object:
+    def new_intent(self, amount: int, code: str, **fields: Any) -> Object:
         intent = self.book.new(
             "payment_intent",
             "pi",
@@ -304,7 +141,7 @@ class Paying:
         intent["client_secret"] = f"{intent['id']}_secret_{intent['id'][-8:]}"
         return self.book.keep(intent)
 
-    def _try(
+    def attempt(
         self, intent: Object, method: Object, card: TestCard, *, challenge: bool, when_saved: bool
     ) -> None:
         intent |= {"payment_method": method["id"], "last_payment_error": None}
@@ -318,15 +155,15 @@ class Paying:
             self.book.keep(intent)
             self.announce("payment_intent.requires_action", intent)
         elif card.fails_with:
-            self._fail(intent, method, card.fails_with, card.declined_as)
+            self.fail(intent, method, card.fails_with, card.declined_as)
         elif card.fails_once_saved and when_saved:
-            self._fail(intent, method, "card_declined", "generic_decline")
+            self.fail(intent, method, "card_declined", "generic_decline")
         else:
-            self._take(intent, method)
+            self.take(intent, method)
             if card.disputed_as and intent["status"] == "succeeded" and self.open_dispute:
                 self.open_dispute(intent, card.disputed_as)
 
-    def _take(self, intent: Object, method: Object) -> None:
+    def take(self, intent: Object, method: Object) -> None:
         kind = method["type"]
         details = {
             name: method[kind][name]
@@ -402,7 +239,7 @@ class Paying:
         )
         self.announce("payment_intent.succeeded", intent)
 
-    def _fail(self, intent: Object, method: Object, code: str, decline_code: str) -> None:
+    def fail(self, intent: Object, method: Object, code: str, decline_code: str) -> None:
         error = {"code": code, "message": "Your card was declined.", "type": "card_error"}
         if decline_code:
             error["decline_code"] = decline_code
@@ -415,7 +252,7 @@ class Paying:
         self.book.keep(intent)
         self.announce("payment_intent.payment_failed", intent)
 
-    def _cancel(self, intent: Object) -> Object:
+    def let_go(self, intent: Object) -> Object:
         intent |= {
             "amount_capturable": 0,
             "canceled_at": int(time.time()),
@@ -431,26 +268,6 @@ class Paying:
             f"This PaymentIntent could not be {wanted} because it has a status of {intent['status']}.",
             code="payment_intent_unexpected_state",
             keeps=True,
-        )
-
-    # Methods and customers
-
-    def _card(self, card: TestCard) -> Object:
-        return self.book.new(
-            "payment_method",
-            "pm",
-            billing_details={"address": None, "email": None, "name": None, "phone": None},
-            card={
-                "brand": card.brand,
-                "country": card.country,
-                "exp_month": 12,
-                "exp_year": 2034,
-                "fingerprint": card.fingerprint,
-                "last4": card.number[-4:],
-            },
-            customer=None,
-            metadata={},
-            type="card",
         )
 
     def method(self, number: str) -> Object:
@@ -471,25 +288,12 @@ class Paying:
     def create_customer(self, given: dict[str, Any]) -> Object:
         return self.book.new("customer", "cus", email=None, metadata=given.get("metadata") or {}, name=None)
 
-    def _customer(self, number: str | None) -> str | None:
+    def known_customer(self, number: str | None) -> str | None:
         if number is not None and self.book.find(number, "customer") is None:
             raise missing("customer", number, param="customer")
         return number
 
-    # Checks
-
-    def _items(self, items: Any) -> tuple[int, str, str]:
-        if not isinstance(items, list) or len(items) != 1:
-            raise invalid("One line item is simulated.", param="line_items")
-        price = items[0].get("price_data") or {}
-        code = required(price, "currency")
-        amount = self._amount(required(price, "unit_amount"), code)
-        if whole(items[0].get("quantity"), "line_items[0][quantity]") != 1:
-            raise invalid("One of each is simulated.", param="line_items[0][quantity]")
-        name = required(price.get("product_data") or {}, "name")
-        return amount, code, name
-
-    def _amount(self, given: Any, code: str) -> int:
+    def checked_amount(self, given: Any, code: str) -> int:
         amount = whole(given, "amount")
         if code != code.lower() or code.upper() not in minor_units.CURRENCIES:
             raise invalid(f"Invalid currency: {code}.", param="currency")
@@ -503,20 +307,6 @@ class Paying:
         if whole_units or (code in {"isk", "ugx"} and amount % 100):
             raise invalid("Invalid amount for this currency.", param="amount")
         return amount
-
-    def _expiry(self, given: Any) -> int:
-        now = int(time.time())
-        if given is None:
-            return now + _SESSION_S_MOST
-        expires_at = whole(given, "expires_at")
-        if not now + _SESSION_S_LEAST - 5 <= expires_at <= now + _SESSION_S_MOST + 5:
-            raise invalid(
-                "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.",
-                param="expires_at",
-            )
-        return expires_at
-
-    # Showing
 
     def announce(self, kind: str, about: Object) -> None:
         self.book.announce(kind, self.shown(about))
