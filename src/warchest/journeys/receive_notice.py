@@ -34,7 +34,9 @@ def act_on_notice(notice: KeptNotice, *, at: datetime) -> bool:
     """Let a stored notice take effect. A failure leaves it to the job; answers whether it is done."""
     payments = services.get(Payments)
     try:
-        outcome = _settle(notice)
+        # A refusal is kept under its key, so each try has one of its own: the payment's status, and not the key, sees to it
+        # that nothing happens twice.
+        outcome = settle_notice(notice, key=f"heard:{notice.message}:{notice.tries}")
     except Exception as error:
         log.exception("notice_postponed", provider=notice.provider, notice=str(notice.id))
         payments.postpone_notice(notice_id=notice.id, problem=f"{type(error).__name__}: {error}", at=at)
@@ -43,7 +45,8 @@ def act_on_notice(notice: KeptNotice, *, at: datetime) -> bool:
     return True
 
 
-def _settle(notice: KeptNotice) -> str:
+def settle_notice(notice: KeptNotice, *, key: str) -> str:
+    """Let a stored notice take effect under this key; answers how what it is about stands then."""
     if notice.subject is Subject.NOTHING:
         return "nothing"
     if notice.payment is None:
@@ -51,9 +54,7 @@ def _settle(notice: KeptNotice) -> str:
         return "payment_unknown"
     command = Command(
         actor=Actor(ActorKind.PROVIDER, notice.provider),
-        # A refusal is kept under its key, so each try has one of its own: the payment's status, and not the key, sees
-        # to it that nothing happens twice.
-        key=f"heard:{notice.message}:{notice.tries}",
+        key=key,
         at=notice.received_at,
         channel=Channel.API,
     )

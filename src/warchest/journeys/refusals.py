@@ -229,6 +229,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "no_provider": (422, _("Nobody takes this payment: choose another amount, currency or way to pay.")),
     "no_provider_now": (503, _("Nobody takes payments right now. Try again in some minutes.")),
     "payment_blocked": (403, _("We can't take this payment. Write to us if you think that we should.")),
+    "payment_too_old": (409, _("Its rate holds no longer. Begin a new payment.")),
     "payment_not_open": (409, _("This payment is over already.")),
     "payment_not_over": (409, _("This payment is still under way. Cancel it first.")),
     "payment_not_voidable": (

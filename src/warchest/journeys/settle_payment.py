@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from fractions import Fraction
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import Charging, DebtKind, LotTerms, Source
+from warchest.journeys.steps.taking_back import BONUS_REFERENCE
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import EntryDraft, Ledger
@@ -31,9 +33,9 @@ def settle(tx: Transaction, *, payment_id: UUID, report: Report, attempt: int = 
     payment = weighed.payment
     tx.about("payment", payment.id, standing=report.standing, status=payment.status, reason=payment.reason)
     if weighed.verdict is Verdict.CREDIT:
-        return _credit(tx, payment=payment, report=report, attempt=attempt or payment.attempt)
+        return credit(tx, payment=payment, report=report, attempt=attempt or payment.attempt)
     if weighed.verdict is Verdict.SURPLUS:
-        return _give_back_surplus(tx, payment=payment, report=report, attempt=attempt)
+        return give_back(tx, payment=payment, report=report, attempt=attempt or payment.attempt)
     if weighed.verdict is Verdict.NOTED and payment.status is Status.REVIEW:
         tx.announce(
             "payments.review_needed", key=str(payment.player), payment=payment.id, reason=payment.reason
@@ -41,7 +43,7 @@ def settle(tx: Transaction, *, payment_id: UUID, report: Report, attempt: int = 
     return payment
 
 
-def _credit(tx: Transaction, *, payment: Payment, report: Report, attempt: int) -> Payment:
+def credit(tx: Transaction, *, payment: Payment, report: Report, attempt: int) -> Payment:
     key = f"top-up:{payment.id}"
     provider = _provider(tx, payment, attempt)
     set_off = _set_off(tx, payment=payment, key=key)
@@ -81,6 +83,7 @@ def _credit(tx: Transaction, *, payment: Payment, report: Report, attempt: int) 
         set_off=set_off,
     )
     tx.get(Ledger).post(entry=entry)
+    _give_bonus(tx, payment=payment)
     tx.about("payment", payment.id, status=succeeded.status, units_minor=units.minor)
     tx.announce(
         "payments.succeeded",
@@ -95,6 +98,35 @@ def _credit(tx: Transaction, *, payment: Payment, report: Report, attempt: int) 
         journal_entry=entry.id,
     )
     return succeeded
+
+
+def _give_bonus(tx: Transaction, *, payment: Payment) -> None:
+    """The units on top that were promised when the payment was opened: a gift, which goes back with what it came with."""
+    promised = tx.get(Payments).promised_bonus(payment_id=payment.id)
+    if promised is None:
+        return
+    units, days = promised
+    key = BONUS_REFERENCE.format(payment=payment.id)
+    tx.get(Charging).fund(
+        lot_id=new_id(),
+        player=payment.player,
+        units=units,
+        consideration=Money.zero(payment.amount.currency),
+        source=Source.PROMOTION,
+        reference=key,
+        terms=LotTerms(refundable=False, expires_at=tx.command.at + timedelta(days=days) if days else None),
+        at=tx.command.at,
+    )
+    tx.get(Ledger).post(
+        entry=EntryDraft(
+            id=new_id(),
+            key=key,
+            kind="top_up_bonus",
+            occurred_at=tx.command.at,
+            legs=tx.get(Accounting).promotion_legs(player=payment.player, units=units),
+            reference=str(payment.id),
+        )
+    )
 
 
 def _provider(tx: Transaction, payment: Payment, attempt: int) -> str:
@@ -124,8 +156,11 @@ def _set_off(tx: Transaction, *, payment: Payment, key: str) -> Money:
     return settled
 
 
-def _give_back_surplus(tx: Transaction, *, payment: Payment, report: Report, attempt: int) -> Payment:
-    """Paid a second time, by an attempt that was given up: it is booked as owed to the payer, and goes back."""
+def give_back(
+    tx: Transaction, *, payment: Payment, report: Report, attempt: int, reason: str = "paid twice"
+) -> Payment:
+    """Paid a second time, by an attempt that was given up, or refused by a person: it is booked as owed to the payer, and goes
+    back."""
     amount = report.amount or payment.amount
     provider = _provider(tx, payment, attempt)
     refund = tx.get(Payments).open_refund(
@@ -133,7 +168,7 @@ def _give_back_surplus(tx: Transaction, *, payment: Payment, report: Report, att
         payment_id=payment.id,
         amount=amount,
         kind=RefundKind.SURPLUS,
-        reason="paid twice",
+        reason=reason,
         asked_by="house",
         attempt=attempt,
         at=tx.command.at,
@@ -150,7 +185,7 @@ def _give_back_surplus(tx: Transaction, *, payment: Payment, report: Report, att
         )
     )
     tx.announce(
-        "payments.paid_twice",
+        "payments.paid_twice" if payment.credited_at else "payments.not_accepted",
         key=str(payment.player),
         payment=payment.id,
         refund=refund.id,

@@ -1,7 +1,7 @@
 """What keeps a provider that hangs from taking this process's threads away from all others.
 
 Each call to a provider runs in one of a few threads of that provider's own, and its caller waits for a bounded time. When all
-of them are busy, further callers are told so at once, before anything was said to the provider. A provider that was silent
+of them are busy, further callers are told so in a moment, before anything was said to the provider. A provider that was silent
 several times in a row is left alone for a while; then one caller tries whether it is back.
 """
 
@@ -24,6 +24,10 @@ T = TypeVar("T")
 
 SILENT_MAX = 5
 """After so many silences in a row the provider counts as down."""
+
+WAIT_S_MAX = 0.25
+"""So long a caller waits for a place: several who come in the same moment pass, and nobody stands in line behind one that
+hangs."""
 
 LEFT_ALONE_S = 30.0
 """For so long nobody asks it then; afterwards one does, and by its answer it is up again or left alone once more."""
@@ -49,7 +53,7 @@ class Bulkhead:
         self.provider = provider
         self.calls_max = calls_max
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._under_way = 0
         self._silent = 0
         self._down_since: float | None = None
@@ -72,7 +76,7 @@ class Bulkhead:
                 if self._trial or self._clock() - self._down_since < LEFT_ALONE_S:
                     raise UnableToUseProvider("provider_down", provider=self.provider)
                 trial = True
-            if self._under_way >= self.calls_max:
+            if not self._lock.wait_for(lambda: self._under_way < self.calls_max, timeout=WAIT_S_MAX):
                 raise UnableToUseProvider("provider_busy", provider=self.provider)
             self._under_way += 1
             self._trial = self._trial or trial
@@ -81,6 +85,7 @@ class Bulkhead:
     def _leave(self) -> None:
         with self._lock:
             self._under_way -= 1
+            self._lock.notify()
 
     def _heard(self, *, silent: bool, trial: bool) -> None:
         with self._lock:

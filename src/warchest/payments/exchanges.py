@@ -26,13 +26,13 @@ log = structlog.get_logger(__name__)
 
 
 def start(*, payment_id: UUID, at: datetime) -> Heard:
-    return _exchange(
+    return exchange(
         payment_id, Exchange.START, at, ask=lambda provider, request, known: provider.start(request)
     )
 
 
 def inquire(*, payment_id: UUID, at: datetime) -> Heard:
-    return _exchange(
+    return exchange(
         payment_id,
         Exchange.INQUIRY,
         at,
@@ -43,7 +43,7 @@ def inquire(*, payment_id: UUID, at: datetime) -> Heard:
 
 
 def resume(*, payment_id: UUID, query: Mapping[str, str], at: datetime) -> Heard:
-    return _exchange(
+    return exchange(
         payment_id,
         Exchange.RETURN,
         at,
@@ -69,9 +69,9 @@ def health(*, provider: str) -> Health:
         return Health(False, f"{type(error).__name__}: {error}"[:300])
 
 
-def _exchange(
+def exchange(
     payment_id: UUID,
-    exchange: Exchange,
+    occasion: Exchange,
     at: datetime,
     *,
     ask: Callable[[PaymentProvider, PaymentRequest, Payment], Report],
@@ -85,14 +85,16 @@ def _exchange(
     # Before anything is written down: who finds no place has said nothing to the provider.
     with _bulkhead(payment.provider).place() as place:
         with technical_transaction("payments"):
-            if exchange is Exchange.INQUIRY:
+            if occasion is Exchange.START:
+                operations.begin_telling(payment_id=payment_id, attempt=attempt.number)
+            if occasion is Exchange.INQUIRY:
                 operations.schedule_inquiry(payment_id=payment_id, at=at)
-            operations.keep_request(payment=payment, exchange=exchange, text=said or told(request), at=at)
-        report = _said(place, payment.provider, exchange, lambda: ask(provider, request, payment))
+            operations.keep_request(payment=payment, exchange=occasion, text=said or told(request), at=at)
+        report = _said(place, payment.provider, occasion, lambda: ask(provider, request, payment))
     with technical_transaction("payments"):
         attempts.keep(payment_id=payment_id, number=attempt.number, what=report.keep)
         message = operations.keep_answer(
-            payment_id=payment_id, provider=payment.provider, exchange=exchange, report=report, at=at
+            payment_id=payment_id, provider=payment.provider, exchange=occasion, report=report, at=at
         )
     return Heard(message, payment, report, attempt.number)
 

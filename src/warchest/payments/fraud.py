@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import IntegrityError, transaction
 
 from warchest.kernel.money import Money
 from warchest.payments import address_countries, fraud_rules, house_rules
@@ -33,7 +32,6 @@ from warchest.payments.models import RiskAssessment as AssessmentRow
 from warchest.runtime import wire
 from warchest.runtime.secrets import secret
 from warchest.runtime.services import services
-from warchest.runtime.transactions import technical_transaction
 from warchest.sdk.payments import Instrument
 
 _HASH_BYTES = 16
@@ -76,28 +74,6 @@ def assess_instrument(*, payment_id: UUID, instrument: Instrument, at: datetime)
         at=at,
     )
     return _assess(row, Stage.INSTRUMENT)
-
-
-def note_blocked(
-    *,
-    payment_id: UUID,
-    player: UUID,
-    units: Money,
-    country: str,
-    address: str,
-    findings: tuple[Finding, ...],
-    at: datetime,
-) -> None:
-    row = _row(payment_id=payment_id, player=player, units=units, country=country, address=address, at=at)
-    row.stage, row.verdict = Stage.OPENING, FraudVerdict.BLOCK
-    row.findings = wire.encode(findings).decode()
-    with technical_transaction("payments"):
-        try:
-            with transaction.atomic(using=services.alias("payments")):
-                row.save(force_insert=True)
-        except IntegrityError as error:
-            if error.__cause__.diag.constraint_name != "risk_assessed_once":  # type: ignore[union-attr]
-                raise
 
 
 def assessments(*, payment_id: UUID) -> tuple[Assessment, ...]:
@@ -208,11 +184,10 @@ _QUERIES = {
     FraudTest.CARDS: f"SELECT count(DISTINCT seen.card_hash) {_WITHIN}"
     " AND seen.card_hash <> '' AND seen.card_hash <> %(card)s",
 }
-# A blocked payment has no row of its own; one that failed may yet succeed.
 _FAILED = {
     Counting.ALL: "",
-    Counting.FAILED: "AND (seen.verdict = 'block' OR EXISTS (SELECT FROM payments_payment AS payment"
-    " WHERE payment.id = seen.payment AND payment.status = 'failed'))",
+    Counting.FAILED: "AND EXISTS (SELECT FROM payments_payment AS payment"
+    " WHERE payment.id = seen.payment AND payment.status = 'failed')",
 }
 
 

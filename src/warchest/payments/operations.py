@@ -6,9 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from warchest.accounting.contract import Quote
+from warchest.kernel.errors import TryAgain
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.payments import attempts, providers, queries, rules
+from warchest.payments import attempts, doubts, providers, queries, rules
 from warchest.payments.contract import (
     NOTICE_PATH,
     RETURN_PATH,
@@ -47,7 +48,7 @@ def open_payment(
     at: datetime,
     options: AttemptOptions = _AS_USUAL,
 ) -> Payment:
-    providers.open_for(provider, amount=quote.paid)
+    providers.open_for(provider, amount=quote.paid, method=options.method, at=at)
     here = configuration()
     comes_back_to = return_url or here.public_url + RETURN_PATH.format(payment=payment_id)
     if not rules.is_plain_address(comes_back_to):
@@ -80,7 +81,7 @@ def open_attempt(*, payment_id: UUID, provider: str, options: AttemptOptions, at
     assert last is not None
     if last.number >= rules.ATTEMPTS_MAX:
         raise UnableToTryAgain("attempts_too_many", attempts_max=rules.ATTEMPTS_MAX)
-    providers.open_for(provider, amount=payment.amount)
+    providers.open_for(provider, amount=payment.amount, method=options.method, at=at)
     row.provider, row.attempt = provider, last.number + 1
     row.provider_reference = row.redirect_url = row.reason = ""
     row.status, row.changed_at = Status.CREATED, at
@@ -119,6 +120,13 @@ def weigh(*, payment_id: UUID, report: Report, at: datetime, attempt: int = 0) -
     if not _is_free(row, report.provider_reference):
         # One payment at the provider must never pay for two of ours.
         verdict, status, doubt = Verdict.NOTED, Status.REVIEW, "provider_reference_reused"
+    elif verdict is Verdict.CREDIT or (
+        report.standing is Standing.AUTHORISED and before.status in rules.OPEN
+    ):
+        if verdict is Verdict.CREDIT and doubts.was_refused(payment_id=payment_id, attempt=number):
+            return _surplus(row, number=number)
+        if found := doubts.of(payment_id=payment_id, report=report, at=at):
+            verdict, status, doubt = Verdict.NOTED, Status.REVIEW, found
     if verdict is Verdict.CREDIT:
         return Weighed(verdict, before)
     _note(row, report=report, status=status, doubt=doubt, at=at)
@@ -130,16 +138,23 @@ def _weigh_earlier(row: PaymentRow, *, number: int, report: Report, at: datetime
     before = queries.frozen(row)
     if report.standing is not Standing.SUCCEEDED:
         return Weighed(Verdict.NOTHING, before)
-    if before.credited_at is not None:
-        known = RefundRow.objects.filter(payment=row, attempt=number, kind=RefundKind.SURPLUS).exists()
-        return Weighed(Verdict.NOTHING if known else Verdict.SURPLUS, before)
+    if before.credited_at is not None or doubts.was_refused(payment_id=before.id, attempt=number):
+        return _surplus(row, number=number)
     if before.status is Status.REVIEW:
         return Weighed(Verdict.NOTHING, before)
     if doubt := rules.difference(asked=before.amount, taken=report.amount):
         _note(row, report=report, status=Status.REVIEW, doubt=doubt, at=at)
         return Weighed(Verdict.NOTED, queries.frozen(row))
+    if doubt := doubts.of(payment_id=before.id, report=report, at=at):
+        _note(row, report=report, status=Status.REVIEW, doubt=doubt, at=at)
+        return Weighed(Verdict.NOTED, queries.frozen(row))
     # What the attempt that counts now may still bring is surplus when it comes.
     return Weighed(Verdict.CREDIT, before)
+
+
+def _surplus(row: PaymentRow, *, number: int) -> Weighed:
+    known = RefundRow.objects.filter(payment=row, attempt=number, kind=RefundKind.SURPLUS).exists()
+    return Weighed(Verdict.NOTHING if known else Verdict.SURPLUS, queries.frozen(row))
 
 
 def _note(row: PaymentRow, *, report: Report, status: Status, doubt: str, at: datetime) -> None:
@@ -236,6 +251,14 @@ def keep_answer(
         at=at,
     )
     return row.id
+
+
+def begin_telling(*, payment_id: UUID, attempt: int) -> None:
+    """Before a provider is told to open an attempt: whether it is still the one to be opened. Who gives an attempt up because
+    nobody told its provider takes the same lock. Raises TryAgain."""
+    row = locked(payment_id)
+    if row.attempt != attempt or row.status not in rules.OPEN:
+        raise TryAgain("busy")
 
 
 def schedule_inquiry(*, payment_id: UUID, at: datetime) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from warchest.payments import bulkhead, exchanges, providers
-from warchest.payments.contract.configuring import CallFigures, ProviderState
+from warchest.payments import bulkhead, exchanges, providers, queries
+from warchest.payments.contract.configuring import CallFigures, ProviderState, UnableToReplay
+from warchest.payments.contract.notices import KeptNotice
 from warchest.payments.models import ProviderHealth, ReceivedNotice
 from warchest.runtime import statements
 from warchest.runtime.transactions import technical_transaction
@@ -74,6 +75,13 @@ def check_provider(*, provider: str, at: datetime) -> Health:
                 provider=provider, defaults={"well": said.well, "detail": said.detail[:300], "at": at}
             )
     return said
+
+
+def notice(*, notice_id: UUID) -> KeptNotice:
+    row = ReceivedNotice.objects.filter(id=notice_id).select_related("message").first()
+    if row is None:
+        raise UnableToReplay("notice_unknown")
+    return queries.frozen_notice(row, payment=row.message.payment_id, repeated=True)
 
 
 def replayable(*, payment_id: UUID) -> tuple[tuple[UUID, datetime, str], ...]:

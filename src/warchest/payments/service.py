@@ -11,6 +11,7 @@ from warchest.payments import (
     provider_figures,
     providers,
     queries,
+    reviews,
     routing,
 )
 from warchest.payments import disputes as disputed
@@ -101,9 +102,24 @@ class LocalPayments:
     bounds = staticmethod(routing.bounds)
     bonus_for = staticmethod(routing.bonus_for)
     assess_opening = staticmethod(fraud.assess_opening)
-    note_blocked = staticmethod(fraud.note_blocked)
     assessments = staticmethod(fraud.assessments)
+    notice = staticmethod(provider_figures.notice)
+    vote = staticmethod(reviews.vote)
+    lock_review = staticmethod(reviews.lock_review)
+    accept_taken = staticmethod(reviews.accept_taken)
+    close_review = staticmethod(reviews.close_review)
+    give_up_unsent = staticmethod(reviews.give_up_unsent)
+    promise_bonus = staticmethod(reviews.promise_bonus)
+    promised_bonus = staticmethod(reviews.promised_bonus)
+    check_retry = staticmethod(reviews.check_retry)
+    capture = staticmethod(reviews.capture)
+    void = staticmethod(reviews.void)
+    can_capture = staticmethod(reviews.can_capture)
+    can_void = staticmethod(reviews.can_void)
+    review = staticmethod(reviews.review)
+    overdue = staticmethod(reviews.overdue)
     house_rules = staticmethod(house_rules.house_rules)
+    reviews = staticmethod(reviews.reviews)
 
     # Last, since from here on the class's names hide the modules'.
     payouts = staticmethod(bank_queries.payouts)

@@ -151,6 +151,9 @@ class Report:
     provider keeps for it, where it says so. ``keep`` is what the plug-in will need of this payment later: it replaces what
     was kept under the same names. ``raw`` is the provider's message with secrets and card numbers masked; it is stored as
     it is.
+
+    ``never_sent`` with ``UNKNOWN`` says that the provider certainly never heard of it, since no connection was made
+    (``NoAnswer.was_sent`` is False): the player may be sent to another provider at once.
     """
 
     standing: Standing
@@ -163,6 +166,7 @@ class Report:
     instructions: Mapping[str, str] = field(default_factory=dict)
     fee: Money | None = None
     keep: Mapping[str, str] = field(default_factory=dict)
+    never_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

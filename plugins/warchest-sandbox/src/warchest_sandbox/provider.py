@@ -294,7 +294,7 @@ class SandboxProvider(PaymentProvider):
                 headers=None if asked is None else {"content-type": "application/json"},
             )
         except NoAnswer as silence:
-            raise Unclear(silence.reason) from None
+            raise Unclear(silence.reason, never_sent=not silence.was_sent) from None
         raw = self._masked(answer)
         match answer.status:
             case 200 | 201:

@@ -29,8 +29,8 @@ from warchest_sandbox.wire import (
 class Unclear(Exception):
     """Nothing that says how the payment stands: no answer, none that can be read, or one about something else."""
 
-    def __init__(self, reason: str, raw: str = "") -> None:
-        self.report = Report(Standing.UNKNOWN, reason=reason, raw=raw)
+    def __init__(self, reason: str, raw: str = "", *, never_sent: bool = False) -> None:
+        self.report = Report(Standing.UNKNOWN, reason=reason, raw=raw, never_sent=never_sent)
         super().__init__(reason)
 
 

@@ -35,6 +35,7 @@ from warchest.payments.contract.configuring import (
     SettingField,
     SettingsVersion,
     UnableToConfigureProvider,
+    UnableToReplay,
 )
 from warchest.payments.contract.fraud import (
     Assessment,
@@ -110,6 +111,14 @@ from warchest.payments.contract.refunds import (
     UnableToRefund,
     WeighedRefund,
 )
+from warchest.payments.contract.reviews import (
+    Decision,
+    Review,
+    Reviews,
+    UnableToCancel,
+    UnableToDecideReview,
+    Vote,
+)
 from warchest.payments.contract.routing import (
     RouteChoice,
     Routing,
@@ -133,6 +142,7 @@ __all__ = [
     "Configuring",
     "Counting",
     "Countries",
+    "Decision",
     "Direction",
     "Dispute",
     "DisputeState",
@@ -177,7 +187,9 @@ __all__ = [
     "Refunds",
     "RefusedNotices",
     "Resolution",
+    "Review",
     "ReviewTerms",
+    "Reviews",
     "Route",
     "RouteChoice",
     "Routing",
@@ -192,13 +204,16 @@ __all__ = [
     "Terms",
     "TopUpBonus",
     "UnableToAnswerDispute",
+    "UnableToCancel",
     "UnableToConfigureProvider",
+    "UnableToDecideReview",
     "UnableToFindBankEntry",
     "UnableToFindPayment",
     "UnableToImportStatement",
     "UnableToOrderPayouts",
     "UnableToReceiveNotice",
     "UnableToRefund",
+    "UnableToReplay",
     "UnableToResolveBankEntry",
     "UnableToRoute",
     "UnableToSetRule",
@@ -206,6 +221,7 @@ __all__ = [
     "UnableToTryAgain",
     "UnableToUseProvider",
     "Verdict",
+    "Vote",
     "WaitReason",
     "Waiting",
     "Weighed",
@@ -225,6 +241,7 @@ class Payments(
     HouseRules,
     Routing,
     Fraud,
+    Reviews,
     Protocol,
 ):
     """Everything that payments are asked."""

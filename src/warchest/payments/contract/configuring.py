@@ -11,6 +11,7 @@ from uuid import UUID
 
 from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
+from warchest.payments.contract.notices import KeptNotice
 from warchest.sdk.payments import Health
 
 OVERLAP_HOURS_MAX = 30 * 24
@@ -29,6 +30,10 @@ class UnableToConfigureProvider(UnableTo):
             "overlap_too_long",
         }
     )
+
+
+class UnableToReplay(UnableTo):
+    reasons = frozenset({"notice_unknown"})
 
 
 class Mode(StrEnum):
@@ -161,6 +166,10 @@ class Configuring(Protocol):
     @at_most_once
     def check_provider(self, *, provider: str, at: datetime) -> Health:
         """Ask a provider whether it is well, and keep what it said. Outside any transaction; never raises for that."""
+        ...
+
+    def notice(self, *, notice_id: UUID) -> KeptNotice:
+        """A stored notice. Raises UnableToReplay."""
         ...
 
     def replayable(self, *, payment_id: UUID) -> tuple[tuple[UUID, datetime, str], ...]:

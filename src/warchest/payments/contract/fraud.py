@@ -58,21 +58,6 @@ class Fraud(Protocol):
         """
         ...
 
-    def note_blocked(
-        self,
-        *,
-        payment_id: UUID,
-        player: UUID,
-        units: Money,
-        country: str,
-        address: str,
-        findings: tuple[Finding, ...],
-        at: datetime,
-    ) -> None:
-        """Keep, after its transaction was rolled back, that a payment was blocked: it counts as a failed one. In a
-        technical transaction of its own."""
-        ...
-
     def assessments(self, *, payment_id: UUID) -> tuple[Assessment, ...]:
         """Oldest first."""
         ...

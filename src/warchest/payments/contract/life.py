@@ -27,6 +27,7 @@ class UnableToTopUp(UnableTo):
             "player_not_active",  # frozen or closed
             "return_url_malformed",  # no absolute http or https address, or one that hides where it leads
             "quote_changed",  # the amount brings other units than the player was shown
+            "payment_blocked",  # by the fraud rules
         }
     )
 
@@ -39,6 +40,7 @@ class UnableToTryAgain(UnableTo):
             "attempt_open",  # the one before may still succeed: nobody pays twice
             "payment_over",  # it was credited, or is under review
             "attempts_too_many",
+            "payment_too_old",  # the rate that was fixed for it holds no longer
         }
     )
 

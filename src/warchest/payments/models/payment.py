@@ -46,6 +46,9 @@ class Payment(models.Model):
     opened_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     credited_at = models.DateTimeField(null=True)
+    # What was asked, where a person has accepted what was taken instead: that is the amount from then on.
+    asked_minor = models.BigIntegerField(null=True)
+    asked_currency = models.CharField(max_length=3, blank=True, default="", db_default="")
     next_inquiry_at = models.DateTimeField(null=True)
     inquiries = models.IntegerField(default=0)
     journal_entry = models.UUIDField(null=True, unique=True)

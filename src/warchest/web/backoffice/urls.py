@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from warchest.web.backoffice import urls_payment_control
 from warchest.web.backoffice.pages import (
     accounts,
     administrators,
@@ -29,6 +30,7 @@ from warchest.web.backoffice.pages import (
 
 app_name = "backoffice"
 urlpatterns = [
+    *urls_payment_control.urlpatterns,
     path("sign-in", sign_in.sign_in, name="sign-in"),
     path("find", search.find, name="find"),
     path("services", services.live_services, name="services"),

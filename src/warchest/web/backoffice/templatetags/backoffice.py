@@ -51,6 +51,14 @@ def language(code: str | None) -> str:
     return str(reader().languages.get(code, code)) if code else ""
 
 
+@register.filter
+def occasion(exchange: str) -> str:
+    """On what occasion a provider was asked: "opening"."""
+    from warchest.web.backoffice.lists.payments import EXCHANGES
+
+    return str(EXCHANGES.get(exchange, exchange))
+
+
 def _stamp(at: datetime | None, clock: str) -> str:
     if not at:
         return ""
