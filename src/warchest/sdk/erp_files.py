@@ -15,7 +15,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from warchest.sdk.erp import Health, Parcel
@@ -51,11 +51,14 @@ class FileDrop:
 
     def answers(self) -> Sequence[tuple[str, bool, str]]:
         self._make_folders()
-        return [
-            (file.stem, _ANSWERS[file.suffix], file.read_bytes().decode(errors="replace"))
-            for file in sorted(self._out.iterdir())
-            if file.suffix in _ANSWERS and _NAME.fullmatch(file.stem)
-        ]
+        found = []
+        for file in sorted(self._out.iterdir()):
+            if file.suffix in _ANSWERS and _NAME.fullmatch(file.stem):
+                # Another worker may keep and discard it just now.
+                with suppress(FileNotFoundError):
+                    text = file.read_bytes().decode(errors="replace")
+                    found.append((file.stem, _ANSWERS[file.suffix], text))
+        return found
 
     def discard(self, parcel: str) -> None:
         """The note that the parcel was begun stays: it is what keeps the parcel from being handed over a second time."""

@@ -10,6 +10,7 @@ state file with the answer, in one commit. A parcel that comes again, byte for b
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -66,17 +67,20 @@ class Simulator:
             state.executescript(_TABLES)
 
     def work(self) -> int:
-        """Take and answer what lies there; answers how many. What an earlier one was killed over comes first."""
+        """Take and answer what lies there; answers how many. What an earlier one was killed over comes first. One works at a
+        time, as there is one company."""
+        with (self.folder / "gp.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._work()
+
+    def _work(self) -> int:
         took = 0
         for parcel in sorted((self.folder / "work").glob("*.xml")):
             self._process(parcel)
             took += 1
         for waiting in sorted((self.folder / "in").glob("*.xml")):
             taken = self.folder / "work" / waiting.name
-            try:
-                waiting.rename(taken)
-            except FileNotFoundError:
-                continue  # another simulator was quicker
+            waiting.rename(taken)
             self._process(taken)
             took += 1
         return took
