@@ -30,6 +30,7 @@ from warchest.sdk.payments import (
     PaymentProvider,
     RawNotice,
     Report,
+    Standing,
     Subject,
     UnableToTrustNotice,
 )
@@ -77,6 +78,8 @@ def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:
                     at=at,
                 )
                 if attempt is not None:
+                    if notice.subject is Subject.PAYMENT and notice.report.standing is Standing.PENDING:
+                        operations.hasten_inquiry(payment_id=attempt.payment_id, at=at)
                     attempts.keep(
                         payment_id=attempt.payment_id, number=attempt.number, what=notice.report.keep
                     )

@@ -268,3 +268,8 @@ def schedule_inquiry(*, payment_id: UUID, at: datetime) -> None:
         row.inquiries += 1
         row.next_inquiry_at = rules.next_inquiry_at(inquiries=row.inquiries, at=at)
         row.save(update_fields=["inquiries", "next_inquiry_at"])
+
+
+def hasten_inquiry(*, payment_id: UUID, at: datetime) -> None:
+    """Something goes on at the provider, and asking will tell what, or end it: let the job ask in its next round."""
+    PaymentRow.objects.filter(id=payment_id, next_inquiry_at__gt=at).update(next_inquiry_at=at)
