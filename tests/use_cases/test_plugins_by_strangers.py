@@ -164,6 +164,8 @@ def in_the_house(
 
 
 def _told(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    # What the process logged is shown where the test fails.
+    print(done.stderr)
     assert done.returncode == 0, done.stderr[-4000:]
     told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return told
