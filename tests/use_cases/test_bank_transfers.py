@@ -20,6 +20,7 @@ from warchest.jobs.bank import match_bank_entries
 from warchest.journeys import import_statement as importing
 from warchest.journeys.import_statement import Imported, import_statement
 from warchest.journeys.order_payouts import order_payouts
+from warchest.journeys.refund_payment import refund_payment
 from warchest.journeys.resolve_entry import (
     book_entry_as,
     credit_arrived,
@@ -38,6 +39,7 @@ from warchest.payments.contract import (
     EntryState,
     Payment,
     Payments,
+    RefundState,
     Resolution,
     Status,
     UnableToImportStatement,
@@ -560,6 +562,66 @@ class TestSendBack:
 
         with pytest.raises(UnableToResolveBankEntry, match="bank_account_unknown"):
             send_back(acting_as(accountant), entry_id=entry.id, note="x")
+
+
+@pytest.mark.use_case("PAY-12")
+class TestRefund:
+    def test_goes_to_where_the_money_came_from_and_is_done_when_the_bank_says_so(
+        self, bank: PretendedBank, accountant
+    ) -> None:
+        payment = asked("20.00")
+        bank.receive("20.00", reference=payment.provider_reference, iban="NO9386011117947", name="Åse Li")
+        take_in(bank)
+        owner = an_administrator(Role.OWNER)
+
+        refund = refund_payment(
+            acting_as(owner), payment_id=payment.id, amount=Money.parse("5.00", "EUR"), reason="asked for"
+        ).answer
+        assert refund.state is RefundState.INSTRUCTED
+        assert units_of(payment.player) == "2000.00", "set apart, and not gone"
+        made = order_payouts(acting_as(accountant), provider=PROVIDER, execute_on=date(2026, 3, 16)).answer
+        file = services.get(Payments).payout_file(file_id=made.id)
+        assert b"NO9386011117947" in file and b"<CtrlSum>5.00</CtrlSum>" in file
+        assert_books_prove()
+        bank.carry_out(file)
+        assert take_in(bank).matched == 1
+
+        assert services.get(Payments).refund(refund_id=refund.id).state is RefundState.CONFIRMED
+        assert stands(payment).status is Status.PARTIALLY_REFUNDED
+        assert units_of(payment.player) == "1500.00"
+        assert (at_bank(), owed_by_provider()) == ("15.00", "0.00")
+        assert_books_prove()
+
+    def test_of_two_at_once_orders_each_once(self, bank: PretendedBank, accountant) -> None:
+        payment = asked("20.00")
+        bank.receive("20.00", reference=payment.provider_reference)
+        take_in(bank)
+        for _ in range(2):
+            refund_payment(
+                acting_as(an_administrator(Role.OWNER)),
+                payment_id=payment.id,
+                amount=Money.parse("10.00", "EUR"),
+                reason="asked for",
+            )
+
+        def order(_: int) -> int:
+            try:
+                return order_payouts(
+                    acting_as(accountant), provider=PROVIDER, execute_on=date(2026, 3, 16)
+                ).answer.count
+            except UnableToOrderPayouts:
+                return 0
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(6) as threads:
+            assert sum(threads.map(order, range(6))) == 2
+        for made in services.get(Payments).payout_files():
+            bank.carry_out(services.get(Payments).payout_file(file_id=made.id))
+        take_in(bank)
+        assert stands(payment).status is Status.REFUNDED
+        assert (at_bank(), owed_by_provider()) == ("0.00", "0.00")
+        assert_books_prove()
 
 
 @pytest.mark.use_case("PAY-13")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from warchest.sdk import store_conformance
 from warchest.sdk.conformance import BANK_STEPS, STEPS
 from warchest.sdk.conformance.session import (
     PROVIDERS,
@@ -72,6 +73,9 @@ def list_plugins(context: click.Context) -> None:
         for problem in problems:
             click.echo(f"{'':16} {click.style('problem:', fg='red')} {problem}")
         broken |= bool(problems)
+    for point in sorted(entry_points(group=store_conformance.STORES), key=lambda point: point.name):
+        made_by = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown distribution"
+        click.echo(f"{point.name:16} {made_by}\n{'':16} a store that sells codes")
     if not found:
         click.echo("No plug-in is installed. Install one with pip, for example warchest-sandbox.")
     if broken:
@@ -85,6 +89,9 @@ def list_steps() -> None:
     click.echo("\nOf plug-ins that deal with a bank by files, too:\n")
     for step in BANK_STEPS:
         click.echo(f"{step.name:{_NAME_WIDTH}}  {step.about}")
+    click.echo("\nOf plug-ins for stores that sell codes, with each dialect:\n")
+    for name, (about, _try) in store_conformance.STEPS.items():
+        click.echo(f"{name:{_NAME_WIDTH}}  {about}")
 
 
 @command.command("test")
@@ -102,8 +109,8 @@ def try_plugin(
 ) -> None:
     """Try a plug-in against its protocol's simulator, step by step.
 
-    NAME is the provider's, such as "sandbox". No running system and no database are needed. Ends with 1 when a step
-    failed, with 2 when nothing could be tried.
+    NAME is the provider's, such as "sandbox", or that of a plug-in for stores, such as "softkey". No running system and no
+    database are needed. Ends with 1 when a step failed, with 2 when nothing could be tried.
     """
     name = name.removeprefix("warchest-")
     results: list[Result] = []
@@ -126,6 +133,11 @@ def try_plugin(
 
 
 def _tried(name: str, only: tuple[str, ...]) -> Iterator[Result]:
+    if not entry_points(group=PROVIDERS, name=name) and entry_points(
+        group=store_conformance.STORES, name=name
+    ):
+        yield from store_conformance.tried(*store_conformance.installed(name), only=only)
+        return
     rig, factory = installed(name)
     steps = steps_named(only, rig)
     if not only:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from warchest.journeys.refund_payment import confirm
 from warchest.journeys.settle_payment import settle
 from warchest.journeys.steps.bank import book_bank_entry, clearing_of
 from warchest.ledger.contract import AccountRef
@@ -13,12 +14,14 @@ from warchest.payments.contract import (
     Meant,
     Payments,
     PayoutWanted,
+    RefundVerdict,
     Resolution,
     Status,
     WaitReason,
 )
 from warchest.runtime.journey import journey
 from warchest.runtime.transactions import Transaction
+from warchest.sdk.payments import Report, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,13 @@ def credit_by_entry(tx: Transaction, meant: Meant, *, note: str = "") -> None:
 
 
 def _finish_order(tx: Transaction, meant: Meant, order: PayoutWanted) -> None:
+    """What we ordered went out; a refund among it is confirmed by that, and everything that the money had brought goes."""
     payments, entry, at = tx.get(Payments), meant.entry, tx.command.at
-    payments.finish_payout(payout_id=order.id, at=at)
     is_refund = order.purpose == "refund"
+    if is_refund and not _confirmed(tx, meant, order):
+        payments.leave_entry(entry_id=entry.id, reason=WaitReason.OUTGOING, payment_id=None, at=at)
+        return
+    payments.finish_payout(payout_id=order.id, at=at)
     returned = AccountRef("transfers_to_return", entry.amount.currency.code)
     payments.settle_entry(
         entry_id=entry.id,
@@ -88,3 +95,19 @@ def _finish_order(tx: Transaction, meant: Meant, order: PayoutWanted) -> None:
         payout_id=order.id,
     )
     tx.about("bank_entry", entry.id, payout=str(order.id))
+
+
+def _confirmed(tx: Transaction, meant: Meant, order: PayoutWanted) -> bool:
+    entry = meant.entry
+    report = Report(
+        Standing.SUCCEEDED,
+        provider_reference=order.reference,
+        amount=entry.amount,
+        raw=f"Entry {entry.reference} of {entry.booked_on}: {entry.amount} went back",
+    )
+    weighed = tx.get(Payments).weigh_refund(refund_id=order.id, report=report, at=tx.command.at)
+    if weighed.verdict is not RefundVerdict.CONFIRM:
+        # Somebody has decided otherwise since it was ordered: a person has to look.
+        return False
+    confirm(tx, refund=weighed.refund, report=report)
+    return True
