@@ -197,11 +197,11 @@ def nonsense_is_refused(trial: Trial) -> None:
     chance = random.Random(11)
     right = trial.call()
     for _ in range(300):
-        body, query = bytearray(right.body), bytearray(right.query.encode())
-        for text in filter(None, (body, query)):
+        wrong_body, wrong_query = bytearray(right.body), bytearray(right.query.encode())
+        for text in filter(None, (wrong_body, wrong_query)):
             for _ in range(chance.randint(1, 5)):
                 text[chance.randrange(len(text))] = chance.randrange(256)
-        damaged = replace(right, body=bytes(body), query=bytes(query).decode("latin-1"))
+        damaged = replace(right, body=bytes(wrong_body), query=bytes(wrong_query).decode("latin-1"))
         try:
             read = trial.store.read(damaged)
         except UnableToTrustCall:
