@@ -496,6 +496,38 @@ class TestStandings:
         assert len(customer_reference(reference)) == 12 and customer_reference(reference).isalnum()
 
 
+class TestAGatewayThatTellsLess:
+    """The guide does not say that an inquiry answers with our reference and the currency."""
+
+    def test_is_believed_about_a_page_of_ours(
+        self, payflow: RunningPayflow, provider: PayflowProvider, clock: FixedClock
+    ) -> None:
+        payflow.control(terse=True)
+        payment, report = paid(provider, payflow)
+        assert (report.standing, report.amount) == (Standing.SUCCEEDED, payment.amount)
+        refund = provider.refund(a_refund(payment, report.provider_reference, "5.00"))
+        assert (refund.standing, refund.amount) == (Standing.SUCCEEDED, Money.parse("5.00", "EUR"))
+
+    def test_ends_a_declined_payment_too(
+        self, payflow: RunningPayflow, provider: PayflowProvider, clock: FixedClock
+    ) -> None:
+        payflow.control(terse=True)
+        payment, _ = opened(provider)
+        payflow.pay(payment.reference, card=UNKNOWN_CARD)
+        clock.advance(timedelta(minutes=36))
+        report = provider.inquire(payment, provider_reference="")
+        assert (report.standing, report.reason) == (Standing.FAILED, "payflow_23")
+
+    def test_is_not_believed_about_what_might_be_anothers(
+        self, payflow: RunningPayflow, provider: PayflowProvider
+    ) -> None:
+        payflow.control(terse=True)
+        payment, _ = opened(provider)
+        payflow.pay(payment.reference)
+        forgotten = provider.inquire(replace(payment, kept={}), provider_reference="")
+        assert (forgotten.standing, forgotten.reason) == (Standing.UNKNOWN, "reference_not_stated")
+
+
 class TestAuthorisations:
     def test_are_captured_in_part_and_only_so_much_goes_back(
         self, payflow: RunningPayflow, provider: PayflowProvider

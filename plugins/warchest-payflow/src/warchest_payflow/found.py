@@ -36,12 +36,20 @@ class Found:
 
 
 def transaction(
-    reply: Reply, *, reference: str, currency: str, authorised_only: bool = False, must_name_us: bool = False
+    reply: Reply,
+    *,
+    reference: str,
+    currency: str,
+    authorised_only: bool = False,
+    must_name_us: bool = False,
+    ours: str = "",
 ) -> Found | None:
     """The transaction that was asked about, None where the gateway has none.
 
     ``reference`` is what must stand in ``INVNUM``, where that is told; ``must_name_us`` wants it told, for inquiries by
-    something that might be another's, too. Raises Unclear.
+    something that might be another's, too. ``ours`` is the number of a transaction that is known to be ours anyway.
+
+    Raises Unclear.
     """
     meaning = reply.result.meaning
     if meaning in _NOT_THERE or reply.result.code == _FIELD_FORMAT_ERROR:
@@ -51,10 +59,10 @@ def transaction(
     if meaning is not Meaning.APPROVED:
         raise Unclear(reply.result.reason, reply.raw)
     told = reply.fields.get("INVNUM", "")
-    if told != reference and (told or must_name_us):
-        raise Unclear("reference_differs" if told else "reference_not_stated", reply.raw)
     code = reply.number("ORIGRESULT")
     pnref = reply.fields.get("ORIGPNREF", "")
+    if told != reference and (told or (must_name_us and pnref != ours)):
+        raise Unclear("reference_differs" if told else "reference_not_stated", reply.raw)
     if code is None or not pnref:
         raise Unclear("unreadable", reply.raw)
     return _found(pnref, code, reply, amount=reply.amount(currency=currency), authorised_only=authorised_only)

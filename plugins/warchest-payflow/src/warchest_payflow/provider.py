@@ -261,7 +261,13 @@ class PayflowProvider(PaymentProvider):
             url = self._address(payment, pages[-1]) if is_open else ""
             return Report(Standing.PENDING, redirect_url=url, reason=reason, raw=raw)
         # Nobody can pay on it any more. Before that is said, the gateway is asked in a second way.
-        last = self._ask(talk, payment, must_name_us=True, CUSTREF=customer_reference(payment.reference))
+        last = self._ask(
+            talk,
+            payment,
+            must_name_us=True,
+            ours=found.pnref if found else "",
+            CUSTREF=customer_reference(payment.reference),
+        )
         if last is not None and not last.declined:
             return self._told(talk, payment, last)
         if found := last or found:
@@ -269,7 +275,13 @@ class PayflowProvider(PaymentProvider):
         return Report(Standing.CANCELLED, reason="page_expired")
 
     def _ask(
-        self, talk: Talk, payment: PaymentRequest, *, must_name_us: bool = False, **by: str
+        self,
+        talk: Talk,
+        payment: PaymentRequest,
+        *,
+        must_name_us: bool = False,
+        ours: str = "",
+        **by: str,
     ) -> Found | None:
         return transaction(
             talk.inquire(**by),
@@ -277,6 +289,7 @@ class PayflowProvider(PaymentProvider):
             currency=payment.amount.currency.code,
             authorised_only=payment.capture_later,
             must_name_us=must_name_us,
+            ours=ours,
         )
 
     def _told(self, talk: Talk, payment: PaymentRequest, found: Found) -> Report:

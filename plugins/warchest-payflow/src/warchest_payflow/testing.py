@@ -116,6 +116,7 @@ class RunningPayflow:
             charge_less_minor=0,
             charge_in="",
             amount_told=None,
+            terse=False,
             refuse_credits=False,
             credits_unguarded=False,
         )

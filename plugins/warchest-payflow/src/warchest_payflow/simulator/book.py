@@ -44,6 +44,7 @@ class Switches(Struct, kw_only=True):
     charge_less_minor: int = 0
     charge_in: str = ""
     amount_told: str | None = None  # AMT in the answers to inquiries: "negative", "zero"
+    terse: bool = False  # INVNUM, CUSTREF and CURRENCY are not told in answers to inquiries
     refuse_credits: bool = False
     credits_unguarded: bool = False  # as the vendor's test mode has it: every credit is approved
     page_lifetime_s: float = 1800

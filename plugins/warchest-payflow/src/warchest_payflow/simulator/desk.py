@@ -12,6 +12,8 @@ from warchest_payflow.simulator.book import Book, Refused, Transaction
 
 _QUESTION = "I"
 _REQUEST_ID_CHARACTERS_MAX = 32
+_NOT_ALWAYS_TOLD = frozenset({"INVNUM", "CUSTREF", "CURRENCY"})
+"""The guide lists them nowhere among what an inquiry answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,10 @@ class Desk:
             }
             if found.state == 6:
                 answer["DATE_TO_SETTLE"] = f"{found.at + timedelta(hours=12):%Y-%m-%d %H:%M:%S}"
-        return namevalue.encode({name: value for name, value in answer.items() if value})
+        hidden = _NOT_ALWAYS_TOLD if switches.terse else frozenset()
+        return namevalue.encode(
+            {name: value for name, value in answer.items() if value and name not in hidden}
+        )
 
 
 def _done(made: Transaction) -> bytes:
