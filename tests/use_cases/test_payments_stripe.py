@@ -19,9 +19,11 @@ from tests.builders.configuration import changed_configuration
 from tests.builders.people import a_command, a_player
 from warchest.charging.contract import Charging
 from warchest.jobs.payments import settle_open_payments
+from warchest.journeys.refund_payment import refund_payment
 from warchest.journeys.return_from_provider import return_from_provider
 from warchest.kernel.money import Money
-from warchest.payments.contract import Payment, Payments, Status
+from warchest.ledger.contract import AccountRef, Ledger
+from warchest.payments.contract import DisputeState, Payment, Payments, RefundState, Status
 from warchest.payments.models import Message
 from warchest.runtime.services import services
 from warchest_stripe.testing import RunningSimulator, query_of
@@ -221,3 +223,67 @@ def test_no_message_holds_a_card_number_a_secret_or_a_name(stripe: RunningSimula
 
 def _secrets(stripe: RunningSimulator) -> list[Any]:
     return [stripe.settings["api_key"], stripe.settings["webhook_secret"]]
+
+
+def paid_through(stripe: RunningSimulator, player: UUID, card: str = "4242424242424242") -> dict[str, Any]:
+    opened = top_up(player)
+    stripe.pay(opened["redirect_url"], card)
+    stripe.wait_until_sent(opened["id"])
+    assert units_of(player) == THOUSAND_UNITS
+    return opened
+
+
+def booked(book: str) -> str:
+    return services.get(Ledger).balance(account=AccountRef(book, "EUR", "stripe")).posted.major
+
+
+@pytest.mark.use_case("PAY-02")
+@pytest.mark.parametrize(
+    ("succeeded", "state", "left"),
+    [(True, RefundState.CONFIRMED, "600.00"), (False, RefundState.REFUSED, "1000.00")],
+)
+def test_a_refund_that_takes_its_time_ends_by_its_event(
+    stripe: RunningSimulator, succeeded: bool, state: RefundState, left: str
+) -> None:
+    player = a_player()
+    opened = paid_through(stripe, player.id)
+    stripe.control(delay_refunds=True)
+    asked = refund_payment(
+        a_command(), payment_id=UUID(opened["id"]), amount=Money.parse("4.00", "EUR"), reason="changed mind"
+    ).answer
+    assert asked.state is RefundState.INSTRUCTED
+
+    (told,) = stripe.ask("GET", "/v1/refunds")["data"]
+    assert (told["metadata"]["refund_reference"], told["amount"]) == (str(asked.id), 400)
+    stripe.finish_refund(told["id"], succeeded=succeeded)
+    stripe.wait_until_sent(str(asked.id))
+
+    assert services.get(Payments).refund(refund_id=asked.id).state is state
+    assert units_of(player.id).major == left
+    assert_books_prove()
+
+
+@pytest.mark.use_case("PAY-04")
+@pytest.mark.parametrize(
+    ("decided", "state", "left"),
+    [("won", DisputeState.WON, "1000.00"), ("lost", DisputeState.LOST, "0.00")],
+)
+def test_a_dispute_is_heard_by_the_payments_number_and_decided(
+    stripe: RunningSimulator, decided: str, state: DisputeState, left: str
+) -> None:
+    player = a_player()
+    opened = paid_through(stripe, player.id)
+    number = the_payment(opened).provider_reference
+    stripe.dispute(opened["id"], "needs_response")
+    stripe.wait_until_sent(number)
+    assert the_payment(opened).status is Status.DISPUTED
+    assert services.get(Charging).wallet(player=player.id).available == Money.units(0)
+    assert booked("disputed_funds") == "10.00"
+
+    stripe.dispute(opened["id"], decided)
+    stripe.wait_until_sent(number)
+    (dispute,) = services.get(Payments).disputes(payment_id=UUID(opened["id"]))
+    assert dispute.state is state
+    assert units_of(player.id).major == left
+    assert booked("disputed_funds") == "0.00"
+    assert_books_prove()
