@@ -103,13 +103,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _share_out(items: list[pytest.Item]) -> None:
-    """Among several processes (``-n``): a file is one's, since its tests share servers, and what drives the browser is one's.
-    What takes long comes first, so that nobody waits for the last at the end."""
+    """Among several processes (``-n``) what takes long comes first, so that nobody waits for the last at the end."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
-    for item in items:
-        together = item.path.parent if item.path.parent.name == "browser" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
 
 
 SERVER: pytest.StashKey[EmbeddedPostgres] = pytest.StashKey()
