@@ -42,7 +42,8 @@ def _running(
                 superuser.execute(f"ALTER ROLE {role} IN DATABASE {database} SET log_statement = 'all'")
         account = {"iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "beneficiary": "Nova e. V."}
         providers = {"sandbox": sandbox.settings, "banktransfer": account}
-        with back_office(database=database, folder=folder, providers=providers) as office:
+        store = '[stores.softkey]\nsecret = "a secret that the store knows too"\n'
+        with back_office(database=database, folder=folder, providers=providers, more=store) as office:
             yield _Running(office, sandbox)
 
 

@@ -26,6 +26,7 @@ from warchest.web.backoffice.pages import (
     search,
     services,
     sign_in,
+    stores,
 )
 
 app_name = "backoffice"
@@ -51,14 +52,13 @@ urlpatterns = [
     path("batches/<uuid:batch_id>/refuse", batches.refuse, name="refuse-batch"),
     path("batches/<uuid:batch_id>/generate", batches.generate, name="generate-batch"),
     path("batches/<uuid:batch_id>/hand-over", batches.hand_over, name="hand-over-batch"),
+    path("stores", stores.stores, name="stores"),
     path("card", cards.look_up, name="look-up-card"),
     path("card/<str:serial>", cards.card, name="card"),
     path("block-cards", cards.block, name="block-cards"),
     path("payment/<uuid:payment_id>", payments.payment, name="payment"),
     path("payment/<uuid:payment_id>/refund", refunds.refund, name="refund"),
-    path(
-        "payment/<uuid:payment_id>/dispute/<uuid:dispute_id>/answer", refunds.answer, name="answer-dispute"
-    ),
+    path("payment/<uuid:payment_id>/dispute/<uuid:dispute_id>/answer", refunds.answer, name="answer-dispute"),
     path("debts", refunds.debts, name="debts"),
     path("payment/<uuid:payment_id>/ask", payments.ask, name="ask-provider"),
     path("document/<uuid:document_id>", documents.document, name="document"),

@@ -104,6 +104,14 @@ class OrderForm(forms.Form):
         required=False,
         initial=0,
     )
+    product = forms.CharField(
+        label=gettext_lazy("Sold one by one by a store, as"),
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy(
+            "The product's name in the store. Then no cards are made together: each is issued when the store sells it."
+        ),
+    )
     code_length = forms.TypedChoiceField(label=gettext_lazy("Codes"), coerce=int, initial=16)
     serial_prefix = forms.RegexField(
         r"^[A-Z][A-Z0-9]{0,5}$",
@@ -158,6 +166,8 @@ class OrderForm(forms.Form):
             regions=tuple(said["regions"]),
             reseller=said["reseller"].strip(),
             margin_bps=int((said["margin_percent"] or Decimal(0)) * 100),
+            virtual=bool(said["product"].strip()),
+            product=said["product"].strip(),
         )
 
     def clean(self) -> dict[str, Any]:
@@ -188,6 +198,7 @@ def _as_before(terms: BatchTerms) -> dict[str, Any]:
         "face_amount": terms.face.major,
         "face_currency": terms.face.currency.code,
         "reseller": terms.reseller,
+        "product": terms.product,
         "margin_percent": Decimal(terms.margin_bps) / 100,
         "code_length": terms.code_length,
         "serial_prefix": terms.serial_prefix,
@@ -265,15 +276,17 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         outstanding=_outstanding(found),
         is_own=own,
         can_decide=waiting and not own and may(me, "batch.approve"),
-        can_generate=found.state is BatchState.APPROVED and may(me, "batch.generate"),
+        can_generate=found.state is BatchState.APPROVED
+        and not found.terms.virtual
+        and may(me, "batch.generate"),
         can_hand_over=found.state is BatchState.GENERATED and may(me, "batch.hand_over"),
-        can_block=found.generated_at is not None and may(me, "card.block"),
+        can_block=(found.generated_at is not None or found.terms.virtual) and may(me, "card.block"),
     )
 
 
 def _outstanding(found: Batch) -> Money | None:
     """What the books still owe for the batch's cards; None before it was delivered to somebody who pays."""
-    if not found.terms.reseller or found.handed_over_at is None:
+    if not found.terms.reseller or (found.handed_over_at is None and not found.terms.virtual):
         return None
     account = AccountRef(book=LIABILITY_BOOK, currency=found.terms.face.currency.code, owner=str(found.id))
     return services.get(Ledger).balance(account=account).posted
