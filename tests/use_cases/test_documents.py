@@ -141,6 +141,7 @@ class TestDocuments:
 
 @pytest.mark.use_case("PAY-14")
 class TestNumbers:
+    @pytest.mark.in_process("it rolls the transactions of its own threads back")
     def test_have_no_gap_when_sixteen_issue_at_once_and_half_of_them_fail(self) -> None:
         """Sixteen connections, each in and out of transactions that are rolled back half of the time."""
         from warchest.accounting.contract import DocumentDraft
