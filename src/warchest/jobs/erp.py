@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from warchest.accounting.contract import Accounting
-from warchest.journeys.exchange_with_erp import exchange_with_erp
+from warchest.journeys.exchange_with_erp import SENT_MAX, exchange_with_erp
 from warchest.journeys.make_erp_batch import make_erp_batch, take_entries
 from warchest.kernel.ids import new_id
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 _ACTOR = Actor(ActorKind.JOB, "export_to_erps")
 _STEPS_MAX = 20
-"""So many thousand entries one pulse takes for an exporter, so that a stop is heard."""
+"""So many thousand entries one pulse takes for an exporter, and so many times it sends, so that a stop is heard."""
 
 
 def export_to_erps(*, at: datetime) -> int:
@@ -43,4 +43,6 @@ def _round(exporter: str, at: datetime) -> None:
     command = Command(actor=_ACTOR, key=str(new_id()), at=at, channel=Channel.JOB)
     if services.get(Accounting).is_batch_due(exporter=exporter, at=at):
         make_erp_batch(command, exporter=exporter)
-    exchange_with_erp(command, exporter=exporter)
+    for _ in range(_STEPS_MAX):
+        if exchange_with_erp(command, exporter=exporter).handed_over < SENT_MAX:
+            break

@@ -12,7 +12,7 @@ from warchest.runtime.services import services
 from warchest.runtime.transactions import Transaction
 from warchest.sdk.erp import Answer
 
-_SENT_MAX = 100
+SENT_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def exchange_with_erp(command: Command, *, exporter: str) -> Round:
     accounting = services.get(Accounting)
     answers = list(accounting.fetch_answers(exporter=exporter))
     noted = [_take(command, exporter, answer) for answer in answers]
-    sent = accounting.send_documents(exporter=exporter, at=command.at, limit=_SENT_MAX)
+    sent = accounting.send_documents(exporter=exporter, at=command.at, limit=SENT_MAX)
     noted += [_take(command, exporter, answer) for answer in sent.answers]
     return Round(sent.handed_over, sent.failed, answered=sum(noted), unreadable=noted.count(False))
 

@@ -80,18 +80,24 @@ def take_entries(*, exporter: str, limit: int = 1000) -> int:
 def _take(export: ErpExport, entries: Sequence[Entry]) -> None:
     description = exporters.configured(export.exporter).description
     in_force = mapping.rules_in_force(export.exporter)
-    ErpEntry.objects.bulk_create(
-        ErpEntry(
-            export=export,
-            entry_id=entry.id,
-            position=entry.position,
-            day=rules.day_of(entry),
-            treatment=rules.treatment_of(
-                entry, rules=in_force, receipt_currencies=description.receipt_currencies
-            ),
+    with services.database("accounting").cursor() as cursor:
+        # One statement of columns: models would take most of the time in which a long history is taken.
+        cursor.execute(
+            "INSERT INTO accounting_erpentry (export_id, entry_id, position, day, treatment)"
+            " SELECT %s, t.* FROM unnest(%s::uuid[], %s::bigint[], %s::date[], %s::text[]) AS t",
+            [
+                export.exporter,
+                [entry.id for entry in entries],
+                [entry.position for entry in entries],
+                [rules.day_of(entry) for entry in entries],
+                [
+                    rules.treatment_of(
+                        entry, rules=in_force, receipt_currencies=description.receipt_currencies
+                    ).value
+                    for entry in entries
+                ],
+            ],
         )
-        for entry in entries
-    )
     export.position = entries[-1].position
     export.save(update_fields=["position"])
 
