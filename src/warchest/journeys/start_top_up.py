@@ -52,9 +52,9 @@ def start_top_up(
     """Open a payment of ``amount`` (real currency) and answer where the player's browser goes: ``redirect_url``.
 
     ``return_url`` is where it comes back to, an absolute http or https address; empty: our own page. ``units_shown``
-    are the units that the player was shown for it: where the rate has changed since, nothing is opened. ``provider`` empty:
-    the first of the routes; ``method`` is one of its ways to pay, empty for any. ``address`` is the player's, where the
-    command does not come from the player's own browser.
+    are the units that the player was shown for it, bonus included: where they have changed since, nothing is opened.
+    ``provider`` empty: the first of the routes; ``method`` is one of its ways to pay, empty for any. ``address`` is the
+    player's, where the command does not come from the player's own browser.
 
     Two transactions with the provider between them, which is never spoken with inside one. Repeated with the same key
     it is the same payment and the same answer; where the first call was cut off, or heard nothing, the provider is
@@ -151,9 +151,10 @@ def open_payment(
     if found.state is not PlayerState.ACTIVE:
         raise UnableToTopUp("player_not_active", state=found.state.value)
     quote = tx.get(Accounting).quote(paid=amount, at=tx.command.at)
-    if units_shown is not None and units_shown != quote.units:
-        raise UnableToTopUp("quote_changed", units=quote.units.major)
     payments, payment_id = tx.get(Payments), new_id()
+    shown = quote.units + payments.bonus_for(paid=amount, units=quote.units, at=tx.command.at)
+    if units_shown is not None and units_shown != shown:
+        raise UnableToTopUp("quote_changed", units=shown.major)
     choice = chosen(tx, Wish(amount=amount, country=found.country, method=method, provider=provider))
     assessment = payments.assess_opening(
         payment_id=payment_id,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from warchest.ledger.contract import Ledger
-from warchest.payments.contract import Payments
+from warchest.payments.contract import Payments, Status
 from warchest.runtime.command import now
 from warchest.runtime.metrics import Figure
 from warchest.runtime.services import services
@@ -35,8 +36,24 @@ def books() -> Iterable[Figure]:
 
 
 def payments() -> Iterable[Figure]:
-    """Payments whose end nobody told us, by how they stand."""
+    """Payments whose end nobody told us, by how they stand; those that wait too long; which providers answer."""
     moment = now()
+    overdue = Counter(payment.status for payment in services.local(Payments).overdue(at=moment))
+    for status in (Status.REVIEW, Status.UNKNOWN, Status.CREATED):
+        yield Figure(
+            "warchest_payments_overdue",
+            "Payments of unknown outcome, or under review, for longer than the house bears",
+            overdue[status],
+            (("status", status.value),),
+        )
+    for state in services.local(Payments).provider_states(at=moment):
+        if state.well is not None or state.circuit_open:
+            yield Figure(
+                "warchest_provider_up",
+                "Whether a provider answered when it was last asked",
+                int(bool(state.well) and not state.circuit_open),
+                (("provider", state.provider),),
+            )
     for status, waiting in services.local(Payments).waiting().items():
         labels = (("status", status.value),)
         age_s = max((moment - waiting.since).total_seconds(), 0) if waiting.since else 0

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from warchest.journeys.ask_provider import ask_provider
 from warchest.members.contract import Members, UnableToFindPlayer
-from warchest.payments.contract import Message, Payments, UnableToFindPayment
+from warchest.payments.contract import Message, Payments, Status, UnableToFindPayment
 from warchest.runtime.services import services
 from warchest.views.refund_page import money_back
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
@@ -46,6 +46,9 @@ def payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         refunds=[(one, *REFUND_STATES[one.state]) for one in back.refunds],
         disputes=[(one, *DISPUTE_STATES[one.state]) for one in back.disputes],
         debts=back.debts,
+        is_open=found.status in (Status.CREATED, Status.PENDING, Status.UNKNOWN),
+        in_review=found.status is Status.REVIEW,
+        notices=payments.replayable(payment_id=payment_id),
     )
 
 

@@ -6,32 +6,39 @@ back, or looks again.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import Charging
+from warchest.journeys.cancel_payment import cancel_payment
 from warchest.journeys.return_from_provider import return_from_provider
-from warchest.kernel.errors import TryAgain
+from warchest.journeys.try_payment_again import try_payment_again
+from warchest.kernel.errors import TryAgain, UnableTo
+from warchest.kernel.money import Money
 from warchest.members.contract import Player
-from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment
+from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment, Wish
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.portal.commands import a_key, player_command
 from warchest.web.portal.lines import CREDITED
 from warchest.web.portal.offers import label_of
 from warchest.web.portal.players import for_players
+from warchest.web.portal.telling import tell
 from warchest.web.portal.views.top_up import GOES_ON_AT
 
 _ASKED_EVERY_S = 5
+_AGAIN_WITHIN = timedelta(hours=24)
 _OPEN = frozenset({Status.CREATED, Status.PENDING, Status.UNKNOWN})
 
 
@@ -65,6 +72,49 @@ def payment(request: HttpRequest, player: Player, payment_id: UUID) -> HttpRespo
     return render(request, template, _context(request, player, found))
 
 
+@require_POST
+@for_players
+def cancel(request: HttpRequest, player: Player, payment_id: UUID) -> HttpResponse:
+    """The player gives it up. Where it is too late the page says how it stands."""
+    _own_payment(player, payment_id)
+    try:
+        cancel_payment(
+            player_command(request, player, key=request.POST.get("key", "")), payment_id=payment_id
+        )
+    except (UnableTo, TryAgain) as refusal:
+        messages.error(request, tell(refusal).text)
+    return redirect("portal:payment", payment_id)
+
+
+@require_POST
+@for_players
+def again(request: HttpRequest, player: Player, payment_id: UUID) -> HttpResponse:
+    """The same payment once more, by another way to pay."""
+    _own_payment(player, payment_id)
+    try:
+        payment = try_payment_again(
+            player_command(request, player, key=request.POST.get("key", "")),
+            payment_id=payment_id,
+            provider=request.POST.get("provider", "")[:40],
+        ).answer
+    except (UnableTo, TryAgain) as refusal:
+        messages.error(request, tell(refusal).text)
+        return redirect("portal:payment", payment_id)
+    return redirect(payment.redirect_url) if payment.redirect_url else redirect("portal:payment", payment_id)
+
+
+def _ways(found: Payment) -> list[dict[str, str]]:
+    """By whom the player may try again."""
+    if found.status not in (Status.FAILED, Status.CANCELLED) or now() - found.opened_at > _AGAIN_WITHIN:
+        return []
+    wish = Wish(amount=found.amount, country=found.country)
+    return [
+        {"code": choice.provider, "name": label_of(choice.provider)}
+        for choice in services.get(Payments).routes(wish=wish, at=now())
+        if choice.takes_it
+    ]
+
+
 def _ask(request: HttpRequest, player: Player, found: Payment, *, query: dict[str, str]) -> Payment:
     try:
         return return_from_provider(
@@ -86,6 +136,7 @@ def _own_payment(player: Player, payment_id: UUID) -> Payment:
 
 def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, Any]:
     state = _state(found.status)
+    promised = services.get(Payments).promised_bonus(payment_id=found.id)
     going_on = request.session.pop(GOES_ON_AT, None) if state == "succeeded" else None
     return {
         "payment": {
@@ -93,13 +144,15 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
             "number": str(found.id),
             "state": state,
             "pay": found.amount,
-            "get": found.units,
+            "get": found.units + (promised[0] if promised else Money.units(0)),
             "at": found.opened_at,
             "provider_name": label_of(found.provider),
             "why": _why(found.reason) if state == "refused" else None,
             "receipt_url": _receipt_url(found) if state == "succeeded" else None,
             "transfer": _transfer(found) if state == "pending" else None,
         },
+        "key": a_key(),
+        "ways": _ways(found),
         "wallet": services.get(Charging).wallet(player=player.id, at=now()) if state == "succeeded" else None,
         "next_url": going_on,
         "next_label": _("Go on where you were") if going_on else None,

@@ -83,7 +83,9 @@ class Wish:
         if self.provider is None:
             return None
         try:
-            return services.get(Payments).limits(provider=self.provider.name, currency=self.currency)
+            return services.get(Payments).limits(
+                provider=self.provider.name, currency=self.currency, at=self.at
+            )
         except UnableToUseProvider:
             return None
 
@@ -177,15 +179,16 @@ def _quote(wish: Wish) -> dict[str, Any]:
         return {"quote_error": tell(refusal).text}
     if (limits := wish.limits) and not limits.least <= wish.amount <= limits.most:
         return {"quote_error": _hint(limits)}
+    bonus = services.get(Payments).bonus_for(paid=quote.paid, units=quote.units, at=wish.at)
     one = Money(currency(wish.currency).minor_per_major, currency(wish.currency))
     rate = services.get(Accounting).quote(paid=one, at=wish.at).units
     return {
         "quote": {
             # The units that the player sees; where the rate changes before paying, nothing is opened.
-            "id": quote.units.minor,
+            "id": (quote.units + bonus).minor,
             "pay": quote.paid,
-            "get": quote.units,
-            "bonus": None,
+            "get": quote.units + bonus,
+            "bonus": bonus or None,
             "rate": _("%(one)s is %(units)s") % {"one": money(one, "short"), "units": money(rate)},
         }
     }
