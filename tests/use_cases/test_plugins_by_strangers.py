@@ -92,10 +92,8 @@ def printed_files() -> dict[str, str]:
     return dict(_FILE.findall(PAGE.read_text()))
 
 
-@pytest.fixture(scope="module")
-def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written_into(folder: Path) -> Path:
     """The folder of the plug-in, as the page prints it."""
-    folder = tmp_path_factory.mktemp("stranger")
     files = printed_files()
     assert len(files) >= 5, "the page prints a whole distribution"
     for name, text in files.items():
@@ -103,6 +101,21 @@ def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return folder / "warchest-acme"
+
+
+def changed(folder: Path, right: str, wrong: str) -> Path:
+    """The same with the last of some words in the plug-in changed."""
+    distribution = written_into(folder)
+    plugin = distribution / "src" / "warchest_acme" / "provider.py"
+    before, found, after = plugin.read_text().rpartition(right)
+    assert found
+    plugin.write_text(f"{before}{wrong}{after}")
+    return distribution
+
+
+@pytest.fixture(scope="module")
+def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written_into(tmp_path_factory.mktemp("stranger"))
 
 
 class Environment:
@@ -227,24 +240,27 @@ class TestTheConformanceSuite:
         assert own.returncode == 0, own.stdout
         assert f"{counts['passed'] + 1} passed, {counts['skipped']} skipped" in own.stdout
 
-    def test_finds_what_a_change_broke(
-        self, environment: Environment, distribution: Path, tmp_path: Path
-    ) -> None:
+    def test_finds_what_a_change_broke(self, environment: Environment, tmp_path: Path) -> None:
         """The mistake that the page shows the kit's words for: a status that nobody has heard of is taken for a refusal."""
-        broken = tmp_path / distribution.name
-        for name, text in printed_files().items():
-            file = tmp_path / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        plugin = broken / "src" / "warchest_acme" / "provider.py"
-        before, right, after = plugin.read_text().rpartition("standing = Standing.PENDING")
-        assert right
-        plugin.write_text(f"{before}standing = Standing.FAILED{after}")
+        broken = changed(tmp_path, "standing = Standing.PENDING", "standing = Standing.FAILED")
         with environment.installed(broken):
             done = environment.warchest("plugin", "test", "acme", "--only", "unlisted_status_is_pending")
         assert done.returncode == 1
         failed = "But a status that nobody has heard of is failed."
         assert failed in done.stdout and failed in PAGE.read_text()
+
+    def test_says_which_plugin_does_not_load(self, environment: Environment, tmp_path: Path) -> None:
+        broken = changed(
+            tmp_path, "class AcmeProvider(PaymentProvider)", "class AnotherProvider(PaymentProvider)"
+        )
+        with environment.installed(broken):
+            listed = environment.warchest("plugin", "list")
+            tried = environment.warchest("plugin", "test", "acme")
+        assert listed.returncode == 1
+        assert "problem: it does not load: AttributeError" in listed.stdout
+        assert "warchest-sandbox 0.1.0" in listed.stdout
+        assert tried.returncode == 2
+        assert 'The plug-in "acme", or its rig, does not load.' in tried.stderr
 
     def test_names_what_cannot_be_tried(self, environment: Environment) -> None:
         done = environment.warchest("plugin", "test", "acme")
