@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail as outgoing
+from django.db import connections
 
 from tests.builders.documents import (
     a_paid_payment,
@@ -124,6 +126,21 @@ class TestPdf:
 
         assert other.stdout.split()[-1] == sha256(first.content).hexdigest()
 
+    def test_is_set_for_many_at_once(self) -> None:
+        ann = a_player().id
+        a_paid_payment(ann)
+        issue()
+        (receipt,) = documents_of(ann)
+
+        def render(_: int) -> bytes:
+            try:
+                return delivery().render_document(document_id=receipt.id).content
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(render, range(64)))) == 1
+
     def test_tells_programs_its_title_its_language_and_its_parts(self) -> None:
         from pypdf import PdfReader
 
@@ -231,7 +248,11 @@ class TestKilled:
             "print('begins', flush=True)\n"
             "documents.issue_due_documents(at=NOW)\n"
         )
-        environment = {**os.environ, "WARCHEST_DATABASE_NAME": database_of("accounting"), "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
+        environment = {
+            **os.environ,
+            "WARCHEST_DATABASE_NAME": database_of("accounting"),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
         reached = []
         for round_ in range(6):
             process = subprocess.Popen(

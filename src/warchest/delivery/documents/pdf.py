@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC
 from functools import cache
 from importlib.util import find_spec
@@ -43,12 +44,29 @@ def render(document: Document) -> RenderedDocument:
     return RenderedDocument(filename=f"{document.number}.pdf", content=bytes(content))
 
 
+class _OfThread(threading.local):
+    """A compiler works for one thread at a time; the fonts, which are what it takes long to read, are for all."""
+
+    def __init__(self) -> None:
+        import typst
+
+        self.compiler = typst.Compiler(root=str(_FOLDER), font_paths=_fonts())
+
+
 @cache
+def _of_threads() -> _OfThread:
+    return _OfThread()
+
+
 def _compiler() -> Any:
+    return _of_threads().compiler
+
+
+@cache
+def _fonts() -> Any:
     import typst
 
     folders = [str(_FOLDER / "fonts")]
     if wanted := configuration().documents.fonts:
         folders.append(str(home() / wanted))
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=folders)
-    return typst.Compiler(root=str(_FOLDER), font_paths=fonts)
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=folders)
