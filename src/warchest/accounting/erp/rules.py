@@ -107,7 +107,7 @@ def missing(taken: Taken, mappings: Mapping[AccountKey, MappedAccount]) -> list[
     for leg in money_legs(taken.entry):
         target = mapped(leg.account, mappings)
         if taken.treatment is Treatment.RECEIPT:
-            # What comes in is told by its customer; GP knows itself where that customer's money goes.
+            # What comes in is told by its customer; the ERP knows itself where that customer's money goes.
             is_there = leg.side is Side.CREDIT or bool(target and target.customer)
         else:
             is_there = target is not None
