@@ -148,7 +148,7 @@ class _Writer:
         seller = self._document.seller
         facts = (
             (gettext("VAT number"), seller.vat_number),
-            (gettext("Registered"), seller.registration),
+            (pgettext("where a company is registered", "Registered"), seller.registration),
             (gettext("E-mail"), seller.email),
         )
         return tuple((label, self._apart(value)) for label, value in facts if value)
