@@ -125,9 +125,14 @@ def as_operator():
 
 @contextmanager
 def back_office(
-    *, database: str, folder: Path, providers: Mapping[str, Mapping[str, str]], more: str = ""
+    *,
+    database: str,
+    folder: Path,
+    providers: Mapping[str, Mapping[str, str]],
+    more: str = "",
+    python: Path | None = None,
 ) -> Iterator[BackOffice]:
-    """``providers``: their tables in the configuration; ``more``: other text of it."""
+    """``providers``: their tables in the configuration; ``more``: other text of it; ``python``: that of another environment."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log, configuration = folder / "backoffice.log", folder / "warchest.toml"
@@ -145,7 +150,7 @@ def back_office(
     environment.pop("DJANGO_SETTINGS_MODULE")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "warchest.config.serve_backoffice"],
+            [str(python or sys.executable), "-m", "warchest.config.serve_backoffice"],
             env=environment,
             stdout=output,
             stderr=output,
