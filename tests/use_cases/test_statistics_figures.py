@@ -11,11 +11,11 @@ from django.db import connections
 
 from tests.builders.books import assert_books_prove
 from tests.builders.feed import publish
+from tests.builders.paying import a_test_provider
 from tests.builders.people import a_command, a_player
-from warchest.accounting.contract import Accounting
+from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.ledger.contract import EntryDraft, Ledger
 from warchest.runtime import invariants
 from warchest.runtime.journey import journey
 from warchest.runtime.services import services
@@ -214,43 +214,39 @@ class TestRebuild:
         assert figures()[Measure.TOP_UPS] == (1, ["10.00 EUR"])
 
 
-class TestAgreementWithTheBooks:
-    def test_holds_when_what_was_booked_was_announced(self) -> None:
-        _top_up_in_books(announced=True)
-        statistics().catch_up()
-        assert_books_prove_but_wallets()
+class TestAgreementWithPayments:
+    def test_holds_when_what_was_credited_was_announced(self) -> None:
+        with a_test_provider():
+            start_top_up(
+                a_command(), player=a_player().id, amount=Money.parse("10.00", "EUR"), provider="bank"
+            )
+            statistics().catch_up()
+            assert figures()[Measure.TOP_UPS] == (1, ["10.00 EUR"])
+            assert_books_prove()
 
     def test_waits_until_all_events_are_counted(self) -> None:
-        _top_up_in_books(announced=True)
-        assert_books_prove_but_wallets()
+        with a_test_provider():
+            start_top_up(
+                a_command(), player=a_player().id, amount=Money.parse("10.00", "EUR"), provider="bank"
+            )
+            assert not list(_agreement().violations())
 
     def test_names_the_currency_that_differs(self) -> None:
-        _top_up_in_books(announced=False)
-        assert [place for place in _clearing().violations() if place.startswith("EUR")]
+        _announced_alone(a_command())
+        assert not list(_agreement().violations())
+        statistics().catch_up()
+        assert [place for place in _agreement().violations() if place.startswith("EUR")]
 
 
-@journey("tests.top_up_in_books")
-def _in_books(tx: Transaction, *, announced: bool) -> None:
-    paid, units = Money.parse("10.00", "EUR"), Money.units(100_000)
-    player = new_id()
-    legs = tx.get(Accounting).top_up_legs(player=player, provider="sandbox", paid=paid, units=units)
-    entry = EntryDraft(id=new_id(), key=f"test:{player}", kind="top_up", occurred_at=tx.command.at, legs=legs)
-    tx.get(Ledger).post(entry=entry)
-    if announced:
-        tx.announce("payments.succeeded", key=str(player), amount_minor=paid.minor, currency="EUR")
+@journey("tests.announce_alone")
+def _announced_alone(tx: Transaction) -> None:
+    tx.announce(
+        "payments.succeeded", key=str(new_id()), provider="sandbox", amount_minor=1000, currency="EUR"
+    )
 
 
-def _top_up_in_books(*, announced: bool) -> None:
-    _in_books(a_command(), announced=announced)
-
-
-def _clearing() -> invariants.Invariant:
-    return next(check for check in invariants.kept() if check.name == "top_ups_equal_clearing")
-
-
-def assert_books_prove_but_wallets() -> None:
-    """The entries of these tests have no lots behind them."""
-    assert not list(_clearing().violations())
+def _agreement() -> invariants.Invariant:
+    return next(check for check in invariants.kept() if check.name == "top_ups_equal_payments")
 
 
 def test_the_house_proves_with_real_players() -> None:

@@ -14,6 +14,9 @@ CHART = (
     Book("disputed_funds", BookKind.ASSET, Side.DEBIT),
     # What players owe whose payments went back after they had spent the units: an account for each.
     Book("player_debt", BookKind.ASSET, Side.DEBIT),
+    # What providers keep back for a time, and what they have sent to our bank and is not there yet.
+    Book("provider_reserve", BookKind.ASSET, Side.DEBIT),
+    Book("payouts_under_way", BookKind.ASSET, Side.DEBIT),
     Book("reseller_receivable", BookKind.ASSET, Side.DEBIT),
     Book("bank", BookKind.ASSET, Side.DEBIT),
     # What was given for other currencies against what was got, a pair an owner (``EUR-USD``): each entry balances in each
@@ -40,6 +43,7 @@ CHART = (
     Book("commission_cost", BookKind.EXPENSE, Side.DEBIT),
     Book("provider_fees", BookKind.EXPENSE, Side.DEBIT),
     Book("bad_debts", BookKind.EXPENSE, Side.DEBIT),
+    Book("settlement_differences", BookKind.EXPENSE, Side.DEBIT),
 )
 
 # Money to be received or paid in a fixed number of units of a currency (IAS 21.8 and 21.16): revalued at the closing rate.
@@ -50,6 +54,8 @@ MONETARY_BOOKS = frozenset(
         "bank",
         "provider_clearing",
         "disputed_funds",
+        "provider_reserve",
+        "payouts_under_way",
         "player_debt",
         "payer_surplus",
         "settlement_receivable",

@@ -8,7 +8,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from warchest.accounting.chart import BANK_COUNTERPARTS
-from warchest.accounting.contract import OwedCommission, TakenBack, Taxed
+from warchest.accounting.contract import OwedCommission, TakenBack, Taxed, UnableToBookDifference
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Leg, credit, debit
 
@@ -67,6 +67,35 @@ def dispute_won_legs(*, provider: str, amount: Money) -> tuple[Leg, ...]:
 
 def provider_fee_legs(*, provider: str, fee: Money) -> tuple[Leg, ...]:
     return _between("provider_fees", "provider_clearing", fee, provider, provider)
+
+
+DIFFERENCE_BOOKS = ("settlement_differences", "provider_fees", "provider_reserve", "bad_debts")
+
+
+def settlement_legs(*, provider: str, fees: Money, reserved: Money, paid_out: Money) -> tuple[Leg, ...]:
+    return (
+        *_signed("provider_fees", "provider_clearing", fees, provider, provider),
+        *_signed("provider_reserve", "provider_clearing", reserved, provider, provider),
+        *_signed("payouts_under_way", "provider_clearing", paid_out, provider, provider),
+    )
+
+
+def settlement_difference_legs(*, provider: str, book: str, difference: Money) -> tuple[Leg, ...]:
+    if book not in DIFFERENCE_BOOKS:
+        raise UnableToBookDifference("book_not_for_differences", book=book[:40])
+    owner = provider if book in {"provider_fees", "provider_reserve"} else ""
+    return _signed("provider_clearing", book, difference, provider, owner)
+
+
+def difference_books() -> tuple[str, ...]:
+    return DIFFERENCE_BOOKS
+
+
+def _signed(to: str, source: str, amount: Money, to_owner: object, source_owner: object) -> tuple[Leg, ...]:
+    """As ``_between``; the other way round where the amount is negative."""
+    if amount.minor < 0:
+        return _between(source, to, -amount, source_owner, to_owner)
+    return _between(to, source, amount, to_owner, source_owner)
 
 
 def debt_written_off_legs(*, player: UUID, amount: Money) -> tuple[Leg, ...]:

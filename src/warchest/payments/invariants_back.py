@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 
 from warchest.ledger.contract import Entry, Kept, Ledger
 from warchest.payments.contract import RefundKind, RefundState
@@ -15,6 +15,8 @@ from warchest.payments.models import Attempt as AttemptRow
 from warchest.payments.models import Dispute as DisputeRow
 from warchest.payments.models import Payment as PaymentRow
 from warchest.payments.models import Refund as RefundRow
+from warchest.payments.models import Settlement as SettlementRow
+from warchest.payments.models import SettlementLine as LineRow
 from warchest.runtime.invariants import Invariant
 from warchest.runtime.services import services
 
@@ -36,6 +38,16 @@ def clearing() -> Mapping[tuple[str, str], int]:
     fees = DisputeRow.objects.filter(fee_minor__gt=0).values_list("provider", "fee_currency")
     for provider, code, minor in fees.annotate(minor=Sum("fee_minor")).order_by():
         moved[provider, code] -= int(minor)
+    settled = SettlementRow.objects.values_list("provider", "currency").annotate(
+        out=Sum("paid_out_minor"), kept=Sum("reserved_minor")
+    )
+    for provider, code, out, kept in settled.order_by():
+        moved[provider, code] -= int(out) + int(kept)
+    lines = LineRow.objects.values_list("provider", "currency").annotate(
+        fees=Sum("booked_fee_minor"), found=Sum("difference_minor", filter=Q(state="resolved"), default=0)
+    )
+    for provider, code, booked, found in lines.order_by():
+        moved[provider, code] += int(found) - int(booked)
     return moved
 
 
@@ -53,7 +65,7 @@ def _with_provider(refunds: QuerySet[Any]) -> QuerySet[Any]:
 def kept_of_clearing(provider: str, code: str, entries: Sequence[Entry] | None) -> Iterator[Kept]:
     """The same, entry by entry; of all entries or of these."""
     keys = None if entries is None else {entry.key for entry in entries}
-    for key, minor, record in _moved(provider, code):
+    for key, minor, record in (*_moved(provider, code), *_settled(provider, code)):
         if keys is None or key in keys:
             yield Kept(entry=key, minor=minor, record=record)
 
@@ -74,6 +86,15 @@ def _moved(provider: str, code: str) -> Iterator[tuple[str, int, str]]:
         if row.fee_currency == code and row.fee_minor:
             # A fee that grew was booked in steps, the last of which this key names.
             yield f"{key}:fee:{row.fee_minor}", -row.fee_minor, record
+
+
+def _settled(provider: str, code: str) -> Iterator[tuple[str, int, str]]:
+    rows = SettlementRow.objects.filter(provider=provider, currency=code, journal_entry__isnull=False)
+    for row in rows.annotate(fees=Sum("lines__booked_fee_minor")).order_by("id").iterator():
+        minor = row.paid_out_minor + row.reserved_minor + (row.fees or 0)
+        yield f"settlement:{row.id}", -minor, f"settlement {row.number}"
+    for line in LineRow.objects.filter(provider=provider, currency=code, state="resolved").iterator():
+        yield f"settlement-line:{line.id}", line.difference_minor, f"settlement line {line.line}"
 
 
 def _disputed_funds() -> Iterator[str]:

@@ -16,6 +16,7 @@ from warchest.payments import (
 )
 from warchest.payments import disputes as disputed
 from warchest.payments import refunds as going_back
+from warchest.payments import settlements as settled
 from warchest.payments.bank import entries, keeping, payouts
 from warchest.payments.bank import queries as bank_queries
 
@@ -65,6 +66,16 @@ class LocalPayments:
     dispute = staticmethod(disputed.dispute)
     disputes = staticmethod(disputed.disputes)
     instructions = staticmethod(tried.instructions)
+    fetch_settlements = staticmethod(settled.fetch_settlements)
+    read_settlement_file = staticmethod(settled.read_settlement_file)
+    take_settlement = staticmethod(settled.take_settlement)
+    resolve_line = staticmethod(settled.resolve_line)
+    settlements = staticmethod(settled.settlements)
+    settlement = staticmethod(settled.settlement)
+    settlement_lines = staticmethod(settled.settlement_lines)
+    settlement_line = staticmethod(settled.settlement_line)
+    unsettled = staticmethod(settled.unsettled)
+    provider_balances = staticmethod(settled.provider_balances)
     limits = staticmethod(providers.limits)
     health = staticmethod(exchanges.health)
     read_statement = staticmethod(keeping.read_statement)

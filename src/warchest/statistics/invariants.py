@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from warchest.ledger.contract import Ledger
+from warchest.payments.contract import Payments
 from warchest.runtime import feed
 from warchest.runtime.invariants import Invariant
 from warchest.runtime.services import services
 from warchest.statistics.operations import CONSUMER
-from warchest.statistics.queries import paid_minor_by_currency
+from warchest.statistics.queries import paid_minor
 
 _TRIES_MAX = 5
 
@@ -19,26 +19,25 @@ def _every_event_counted() -> Iterator[str]:
         yield f"{parked} events could not be counted and are set aside: correct the rule, then rebuild"
 
 
-def _top_ups_equal_clearing() -> Iterator[str]:
-    """Compared only at a moment when every event was counted: before that the figures may lag behind the books."""
+def _top_ups_equal_payments() -> Iterator[str]:
+    """Compared only at a moment when every event was counted: before that the figures may lag behind the payments."""
+    payments = services.get(Payments)
     for _ in range(_TRIES_MAX):
         before = feed.standing(CONSUMER)
-        counted = paid_minor_by_currency()
-        booked = {
-            line.currency: line.debit_minor
-            for line in services.get(Ledger).trial_balance()
-            if line.book == "provider_clearing" and line.debit_minor
+        counted = paid_minor()
+        credited = {
+            (balance.provider, balance.collected.currency.code): balance.collected.minor
+            for balance in payments.provider_balances()
         }
         if not before.behind and feed.standing(CONSUMER) == before:
             break
     else:
         return
-    for code in sorted(counted.keys() | booked.keys()):
-        if counted.get(code, 0) != booked.get(code, 0):
-            yield (
-                f"{code}: top-ups sum to {counted.get(code, 0)} minor units,"
-                f" the books debited {booked.get(code, 0)} to the providers' clearing accounts"
-            )
+    known = {provider.name for provider in payments.providers()} | {provider for provider, _ in credited}
+    for provider, code in sorted(counted.keys() | credited.keys()):
+        said, paid = counted.get((provider, code), 0), credited.get((provider, code), 0)
+        if provider in known and said != paid:
+            yield f"{code} by {provider}: top-ups sum to {said} minor units, the credited payments to {paid}"
 
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -48,8 +47,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         violations=_every_event_counted,
     ),
     Invariant(
-        name="top_ups_equal_clearing",
-        says="Per currency, what statistics count as paid is what the ledger debited to provider clearing.",
-        violations=_top_ups_equal_clearing,
+        name="top_ups_equal_payments",
+        says="Per provider and currency, what statistics count as paid is what the credited payments sum to.",
+        violations=_top_ups_equal_payments,
     ),
 )

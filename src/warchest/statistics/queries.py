@@ -42,10 +42,11 @@ def behind() -> int:
     return feed.standing(CONSUMER).behind
 
 
-def paid_minor_by_currency() -> dict[str, int]:
-    """What all top-ups of all days brought, by currency, in minor units."""
-    rows = DayFact.objects.filter(measure=Measure.TOP_UPS).exclude(currency="").values_list("currency")
-    return {code: int(total) for code, total in rows.annotate(total=Sum("amount_minor"))}
+def paid_minor() -> dict[tuple[str, str], int]:
+    """What all top-ups of all days brought, by provider and currency, in minor units."""
+    rows = DayFact.objects.filter(measure=Measure.TOP_UPS).exclude(currency="")
+    sums = rows.values_list("provider", "currency").annotate(total=Sum("amount_minor")).order_by()
+    return {(provider, code): int(total) for provider, code, total in sums}
 
 
 def _facts(from_day: date, to_day: date) -> QuerySet[DayFact]:

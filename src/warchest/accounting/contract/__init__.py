@@ -70,6 +70,7 @@ from warchest.accounting.contract.posting import (
     PostingRules,
     TakenBack,
     Taxed,
+    UnableToBookDifference,
 )
 from warchest.accounting.contract.rates import (
     CurrencyRate,
@@ -142,6 +143,7 @@ __all__ = [
     "Taxed",
     "Treatment",
     "TreatmentRule",
+    "UnableToBookDifference",
     "UnableToConvert",
     "UnableToExchange",
     "UnableToExport",

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Leg
 
@@ -26,6 +27,10 @@ class Taxed:
 class OwedCommission:
     sponsor: UUID
     amount: Money
+
+
+class UnableToBookDifference(UnableTo):
+    reasons = frozenset({"book_not_for_differences"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,22 @@ class PostingRules(Protocol):
 
     def provider_fee_legs(self, *, provider: str, fee: Money) -> tuple[Leg, ...]:
         """Dr provider fees, Cr provider clearing."""
+        ...
+
+    def settlement_legs(
+        self, *, provider: str, fees: Money, reserved: Money, paid_out: Money
+    ) -> tuple[Leg, ...]:
+        """Dr provider fees, Dr provider reserve (Cr where it lets go), Dr payouts under way; Cr provider clearing. The bank's
+        statement takes the payout on: Dr bank, Cr payouts under way."""
+        ...
+
+    def settlement_difference_legs(self, *, provider: str, book: str, difference: Money) -> tuple[Leg, ...]:
+        """The provider owes ``difference`` more than our books say: Dr provider clearing, Cr ``book``; the other way round where
+        it owes less. Raises UnableToBookDifference."""
+        ...
+
+    def difference_books(self) -> tuple[str, ...]:
+        """The books that a settlement's difference may be booked against."""
         ...
 
     def debt_written_off_legs(self, *, player: UUID, amount: Money) -> tuple[Leg, ...]:

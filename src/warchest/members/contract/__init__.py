@@ -365,6 +365,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "payment.ask": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "payment.refund": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "payment.dispute": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),
+    "settlement.take": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "debt.write_off": frozenset({Role.ACCOUNTANT, Role.OWNER}),
     "document.read": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "document.send": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),

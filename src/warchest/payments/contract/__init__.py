@@ -126,6 +126,14 @@ from warchest.payments.contract.routing import (
     Why,
     Wish,
 )
+from warchest.payments.contract.settlements import (
+    LineState,
+    ProviderBalance,
+    Settlement,
+    SettlementLineRow,
+    Settlements,
+    UnableToSettle,
+)
 
 __all__ = [
     "NOTICE_BYTES_MAX",
@@ -162,6 +170,7 @@ __all__ = [
     "HouseRules",
     "Import",
     "KeptNotice",
+    "LineState",
     "Meant",
     "Message",
     "MethodSwitch",
@@ -177,6 +186,7 @@ __all__ = [
     "PayoutFileKept",
     "PayoutWanted",
     "Provider",
+    "ProviderBalance",
     "ProviderSettings",
     "ProviderState",
     "Providers",
@@ -197,6 +207,9 @@ __all__ = [
     "RuleKind",
     "SettingField",
     "SettingsVersion",
+    "Settlement",
+    "SettlementLineRow",
+    "Settlements",
     "Stage",
     "StatementKept",
     "Status",
@@ -217,6 +230,7 @@ __all__ = [
     "UnableToResolveBankEntry",
     "UnableToRoute",
     "UnableToSetRule",
+    "UnableToSettle",
     "UnableToTopUp",
     "UnableToTryAgain",
     "UnableToUseProvider",
@@ -242,6 +256,7 @@ class Payments(
     Routing,
     Fraud,
     Reviews,
+    Settlements,
     Protocol,
 ):
     """Everything that payments are asked."""

@@ -12,6 +12,7 @@ from warchest.payments.models.control import (
 )
 from warchest.payments.models.payment import Attempt, Message, NoticeRefusal, Payment, ReceivedNotice
 from warchest.payments.models.refund import Dispute, Part, Refund
+from warchest.payments.models.settlement import Settlement, SettlementLine
 
 __all__ = [
     "Attempt",
@@ -33,4 +34,6 @@ __all__ = [
     "Refund",
     "ReviewVote",
     "RiskAssessment",
+    "Settlement",
+    "SettlementLine",
 ]
