@@ -149,7 +149,8 @@ class TestReconciling:
         assert (booked("provider_clearing"), booked("settlement_differences", "")) == ("7.00", "-1.50")
         assert_books_prove()
 
-    def test_a_disputes_fee_is_booked_once_whoever_tells_it_first(self):
+    @pytest.mark.parametrize("told_as", ["d-1", "b-{}"])
+    def test_a_disputes_fee_is_booked_once_whoever_tells_it_first(self, told_as: str):
         one = paid("10.00")
         hear_dispute(
             a_command(),
@@ -160,7 +161,7 @@ class TestReconciling:
         told = report(
             "s-1",
             line("1", LineKind.PAYMENT, "10.00", reference=str(one.id)),
-            line("2", LineKind.DISPUTE, "-10.00", "15.00", provider_reference="d-1"),
+            line("2", LineKind.DISPUTE, "-10.00", "15.00", provider_reference=told_as.format(one.id)),
             paid_out="-15.00",
         )
         take(told)

@@ -198,7 +198,12 @@ def _refund(provider: str, line: SettlementLine) -> RefundRow | None:
 
 def _dispute(provider: str, line: SettlementLine) -> DisputeRow | None:
     numbers = [number for number in (line.provider_reference, line.reference) if number]
-    return DisputeRow.objects.filter(provider=provider, provider_dispute__in=numbers).first()
+    if found := DisputeRow.objects.filter(provider=provider, provider_dispute__in=numbers).first():
+        return found
+    # Some providers name the payment only; that tells which dispute it is as long as there is one.
+    attempt = _attempt(provider, line)
+    of_payment = list(DisputeRow.objects.filter(payment=attempt.payment_id)[:2]) if attempt else []
+    return of_payment[0] if len(of_payment) == 1 else None
 
 
 def resolve_line(*, line_id: UUID, journal_entry: UUID, at: datetime) -> SettlementLineRow:
