@@ -41,8 +41,17 @@ def contract_of(name: str) -> type:
 # What stays where it is called, and why. A method that joins them had better be a decision.
 STAYING = {
     "audit": {"export_csv": "answers an iterator: the record may be longer than the memory"},
-    "cards": {"fetch_print_file": "answers hundreds of megabytes"},
+    "cards": {
+        "codes_of": "codes that need not leave the process that a store called",
+        "fetch_print_file": "answers hundreds of megabytes",
+        "read_store_call": "a store's call has its secret in it",
+        "store_reply": "its answer has codes in it",
+    },
     "ledger": {"first_difference": "asks its caller back, entry by entry"},
+    "payments": {
+        "payout_file": "whom money goes to need not leave the process that is asked for the file",
+        "read_statement": "the bank's file may be twenty megabytes, and tells of people",
+    },
     "members": {
         "draw_api_key": "a secret that need not leave the process that shows it",
         "hash_password": "a secret that need not leave the process that hears it",

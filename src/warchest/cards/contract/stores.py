@@ -59,12 +59,10 @@ class Stores(Protocol):
         """Raises UnableToUseStore."""
         ...
 
-    @runs_here
     def store_terms(self, *, name: str) -> StoreTerms:
         """Raises UnableToUseStore."""
         ...
 
-    @runs_here
     def stores(self) -> tuple[StoreInstalled, ...]:
         """All stores of the configuration, by name; asks nobody."""
         ...
