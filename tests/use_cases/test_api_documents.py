@@ -27,9 +27,9 @@ class TestDocumentsOverTheApi:
         player = a_player().id
         payment = a_paid_payment(player)
         key = an_api_client(Scope.PAYMENTS_READ)
-        assert call(key, "GET", f"/payments/{payment.id}/documents").json() == []
+        assert call(key, "GET", f"/payments/{payment.id}/documents").json()["items"] == []
         issue()
-        (receipt,) = call(key, "GET", f"/payments/{payment.id}/documents").json()
+        (receipt,) = call(key, "GET", f"/payments/{payment.id}/documents").json()["items"]
         assert receipt["kind"] == "receipt" and receipt["number"] == "R-2026-000001"
         assert receipt["gross"] == {"amount": "20.00", "currency": "EUR"}
         assert receipt["journal_entry"] == str(payment.journal_entry)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from warchest.accounting.contract import Accounting, Document, DocumentKind, UnableToFindDocument
 from warchest.api.authentication import needs
-from warchest.api.pages import LIMIT, Cursor, Limit, Page, UnableToTurnPage, cut
+from warchest.api.pages import LIMIT, Cursor, Limit, Page, UnableToTurnPage, cut, page_of
 from warchest.api.players import player_identity
 from warchest.api.shapes import Amount, Id, Moment, identity, identity_or_none
 from warchest.delivery.contract import Delivery
@@ -79,13 +79,16 @@ class DocumentShape(BaseModel):
         )
 
 
-@router.get("/payments/{payment_id}/documents", auth=needs(Scope.PAYMENTS_READ), response=list[DocumentShape])
-def list_documents_of_payment(request: HttpRequest, payment_id: Id) -> list[DocumentShape]:
-    """Its receipt and its credit notes, oldest first. They come a moment after the money."""
+@router.get("/payments/{payment_id}/documents", auth=needs(Scope.PAYMENTS_READ), response=Page[DocumentShape])
+def list_documents_of_payment(
+    request: HttpRequest, payment_id: Id, cursor: Cursor = "", limit: Limit = LIMIT
+) -> dict[str, Any]:
+    """Its receipt and its credit notes. They come a moment after the money."""
     unknown = UnableToFindPayment("payment_unknown")
     payment = services.get(Payments).payment(payment_id=identity(payment_id, unknown=unknown))
     found = services.get(Accounting).documents_of_payment(payment=payment.id)
-    return list(map(DocumentShape.of, found))
+    page, next_cursor = page_of(found[::-1], cursor=cursor, limit=limit, cursor_of=lambda one: one.id)
+    return {"items": list(map(DocumentShape.of, page)), "next_cursor": next_cursor}
 
 
 @router.get("/players/{player_id}/documents", auth=needs(Scope.PAYMENTS_READ), response=Page[DocumentShape])
