@@ -12,6 +12,7 @@ from tests.builders.configuration import changed_configuration
 from tests.builders.paying import Till, a_test_provider
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.accounting.contract import UnableToBookDifference
+from warchest.jobs.payments import fetch_settlements as fetch_in_the_background
 from warchest.journeys.ask_provider import inquire_and_settle
 from warchest.journeys.dispute_payment import hear_dispute
 from warchest.journeys.reconcile_settlement import (
@@ -220,5 +221,6 @@ def test_of_a_real_provider_by_its_report_and_by_its_file(tmp_path):
                 a_command(), provider="sandbox", data=sandbox.settlement_file(today)
             )
             assert again.id == settled.id
+            assert fetch_in_the_background(at=now() + timedelta(days=1)) == 1
             assert booked("provider_clearing", "sandbox") == "0.00"
             assert_books_prove()

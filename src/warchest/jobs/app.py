@@ -71,6 +71,11 @@ def ready(app: procrastinate.App) -> None:
     def recognise_revenue(timestamp: int) -> None:
         observed.pulse("recognise_revenue", lambda: housekeeping.recognise_yesterday(at=now()))
 
+    @app.periodic(cron="35 * * * *")
+    @app.task(name="fetch_settlements", queueing_lock="fetch_settlements")
+    def fetch_settlements(timestamp: int) -> None:
+        observed.pulse("fetch_settlements", lambda: payments.fetch_settlements(at=now()))
+
     @app.periodic(cron="17 3 * * *")
     @app.task(name="forget_old_keys", queueing_lock="forget_old_keys")
     def forget_old_keys(timestamp: int) -> None:

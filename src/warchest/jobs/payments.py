@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
+from warchest.journeys import reconcile_settlement
 from warchest.journeys.ask_provider import inquire_and_settle
 from warchest.journeys.receive_notice import act_on_notice
 from warchest.journeys.refund_payment import instruct_refund
+from warchest.kernel.errors import TryAgain, UnableTo
+from warchest.kernel.ids import new_id
 from warchest.payments.contract import Payments
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
 from warchest.runtime.services import services
+from warchest.sdk.payments import Ability
 
 log = structlog.get_logger(__name__)
 
 _ACTOR = Actor(ActorKind.JOB, "settle_open_payments")
+
+
+_SETTLED_DAYS = 3
+"""So many days back providers are asked what they settled: some tell a day's settlement late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +64,32 @@ def settle_open_payments(*, at: datetime, limit: int = 100) -> Round:
             log.exception("refund_failed", refund=str(refund_id))
             failed += 1
     return Round(notices=sum(notices), asked=asked, failed=failed + notices.count(False), refunds=refunds)
+
+
+def fetch_settlements(*, at: datetime) -> int:
+    """Ask every provider that tells its settlements for those of the last days; answers how many there were.
+
+    What was taken in before stays as it is, so it may run as often as anybody likes.
+    """
+    found = 0
+    for provider in services.get(Payments).providers():
+        if provider.problem or Ability.SETTLEMENT_REPORT not in provider.abilities:
+            continue
+        for back in range(1, _SETTLED_DAYS + 1):
+            day = (at - timedelta(days=back)).date()
+            # A key of its own each time: what a provider could not tell an hour ago it may tell now.
+            command = Command(
+                actor=Actor(ActorKind.JOB, "fetch_settlements"),
+                key=f"settled:{provider.name[:12]}:{new_id().hex[-12:]}",
+                at=at,
+                channel=Channel.JOB,
+            )
+            try:
+                found += len(reconcile_settlement.fetch_settlements(command, provider=provider.name, day=day))
+            except (UnableTo, TryAgain) as refusal:
+                log.warning(
+                    "settlement_not_fetched", provider=provider.name, day=str(day), reason=refusal.reason
+                )
+            except Exception:
+                log.exception("settlement_failed", provider=provider.name, day=str(day))
+    return found
