@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from warchest.charging.contract import Charging, UnableToSpend
 from warchest.journeys.cancel_payment import cancel_payment
@@ -40,7 +40,10 @@ REASONS = {
     "fraud_review": gettext_lazy("Fraud rules want a person to look."),
     "fraud_block": gettext_lazy("Fraud rules say no, now that the card is known."),
 }
-DECISIONS = {Decision.APPROVE: gettext_lazy("approved"), Decision.REFUSE: gettext_lazy("refused")}
+DECISIONS = {
+    Decision.APPROVE: pgettext_lazy("of a payment under review", "approved"),
+    Decision.REFUSE: pgettext_lazy("of a payment under review", "refused"),
+}
 
 
 @needs("payment.ask")
