@@ -24,6 +24,7 @@ from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.journeys.recognise_revenue import recognise_revenue
 from warchest.journeys.refund_found import take_refund_from_outside
 from warchest.journeys.refund_payment import refund_payment
+from warchest.journeys.settle_payment import settle_payment
 from warchest.journeys.start_top_up import start_top_up
 from warchest.journeys.transfer_units import transfer_units
 from warchest.journeys.write_off_debt import write_off_debt
@@ -31,8 +32,19 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Ledger
 from warchest.members.contract import Role
-from warchest.payments.contract import Payment, Payments, RefundState, Status, UnableToRefund
+from warchest.payments.contract import (
+    AttemptOptions,
+    Exchange,
+    Payment,
+    Payments,
+    RefundState,
+    Status,
+    UnableToRefund,
+)
+from warchest.payments.operations import keep_answer
+from warchest.runtime.journey import journey
 from warchest.runtime.services import services
+from warchest.runtime.transactions import Transaction, technical_transaction
 from warchest.sdk.payments import DisputeReport, DisputeStanding, Report, Standing
 from warchest.subscriptions.contract import Subscriptions
 
@@ -265,6 +277,71 @@ class TestFoundAtTheProvider:
         assert payment(top_up.id).refunded.major == "3.00"
         assert wallet(player).posted.major == "700.00"
         assert_books_prove()
+
+
+@pytest.mark.use_case("PAY-09")
+class TestPaidTwice:
+    """The first attempt was given up for certain, or so its provider had said; then both bring money."""
+
+    def given_up_and_tried_again(self, bank: Till) -> Payment:
+        bank.starts = [Standing.FAILED]
+        failed = start_top_up(
+            a_command(), player=a_player().id, amount=Money.parse("10.00", "EUR"), provider="bank"
+        ).answer
+        assert failed.status is Status.FAILED
+        again = _tried_again(a_command(), payment_id=failed.id).answer
+        assert (again.attempt, again.status) == (2, Status.CREATED)
+        return again
+
+    def late(self, payment: Payment) -> Report:
+        return Report(Standing.SUCCEEDED, provider_reference="late-1", amount=payment.amount)
+
+    def heard(self, top_up: Payment, attempt: int, report: Report) -> Payment:
+        with technical_transaction("payments"):
+            keep_answer(
+                payment_id=top_up.id,
+                provider="bank",
+                exchange=Exchange.NOTICE,
+                report=report,
+                at=a_command().at,
+            )
+        return settle_payment(a_command(), payment_id=top_up.id, report=report, attempt=attempt).answer
+
+    def test_what_comes_second_goes_back(self, bank: Till):
+        again = self.given_up_and_tried_again(bank)
+        now_paid = Report(Standing.SUCCEEDED, provider_reference="b-2", amount=again.amount)
+        assert self.heard(again, 2, now_paid).status is Status.SUCCEEDED
+        for _ in range(2):
+            self.heard(again, 1, self.late(again))
+        (surplus,) = services.get(Payments).refunds(payment_id=again.id)
+        assert (surplus.kind, surplus.attempt, surplus.amount.major) == ("surplus", 1, "10.00")
+        assert booked("payer_surplus", owner=str(again.player)) == "10.00"
+        assert_books_prove()
+        settle_open_payments(at=a_command().at + timedelta(hours=30))
+        assert services.get(Payments).refund(refund_id=surplus.id).state is RefundState.CONFIRMED
+        assert bank.refunds[-1].payment_reference == f"b-{again.id}"
+        assert (booked("payer_surplus", owner=str(again.player)), wallet(again.player).posted.major) == (
+            "0.00",
+            "1000.00",
+        )
+        assert_books_prove()
+
+    def test_whichever_comes_first_is_credited(self, bank: Till):
+        again = self.given_up_and_tried_again(bank)
+        credited = self.heard(again, 1, self.late(again))
+        assert (credited.status, credited.attempt) == (Status.SUCCEEDED, 1)
+        self.heard(again, 2, Report(Standing.SUCCEEDED, provider_reference="b-2", amount=again.amount))
+        (surplus,) = services.get(Payments).refunds(payment_id=again.id)
+        assert surplus.attempt == 2
+        assert wallet(again.player).posted.major == "1000.00"
+        assert_books_prove()
+
+
+@journey("tests.try_again")
+def _tried_again(tx: Transaction, *, payment_id: UUID) -> Payment:
+    return tx.get(Payments).open_attempt(
+        payment_id=payment_id, provider="bank", options=AttemptOptions(), at=tx.command.at
+    )
 
 
 @pytest.mark.use_case("PAY-04")
