@@ -130,3 +130,30 @@ class TestNotices:
         answer = call(None, "POST", "/notices/nobody", "{}", key="")
         assert 400 <= answer.status_code < 500
         assert answer.json()["code"] == "provider_unknown"
+
+
+class TestFurtherSteps:
+    @pytest.mark.use_case("PAY-16")
+    def test_a_payment_is_given_up(self, configured: RunningSandbox):
+        client, player = an_api_client(), a_player()
+        payment = top_up(client, player.id).json()["id"]
+        for _ in range(2):
+            answer = call(client, "POST", f"/payments/{payment}/cancel", {}, key="enough")
+            assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+        again = call(client, "POST", f"/payments/{payment}/cancel", {})
+        assert (again.status_code, again.json()["code"]) == (409, "payment_not_open")
+
+    @pytest.mark.use_case("PAY-17")
+    @pytest.mark.use_case("PAY-09")
+    def test_without_a_provider_one_is_chosen_and_a_failed_payment_is_tried_again(
+        self, configured: RunningSandbox
+    ):
+        client, player = an_api_client(), a_player()
+        first = top_up(client, player.id, provider="", player_address="203.0.113.9").json()
+        assert first["provider"] == "sandbox"
+        open_still = call(client, "POST", f"/payments/{first['id']}/attempts", {})
+        assert (open_still.status_code, open_still.json()["code"]) == (409, "attempt_open")
+        call(client, "POST", f"/payments/{first['id']}/cancel", {})
+        answer = call(client, "POST", f"/payments/{first['id']}/attempts", {"provider": "sandbox"})
+        assert (answer.status_code, answer.json()["status"]) == (201, "pending")
+        assert answer.json()["id"] == first["id"] and answer.json()["redirect_url"] != first["redirect_url"]

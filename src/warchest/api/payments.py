@@ -19,10 +19,17 @@ router = Router(tags=["payments"])
 
 
 class NewTopUp(Asked):
-    """``return_url`` is where the player's browser comes back to; left out, it is the community's own page."""
+    """``return_url`` is where the player's browser comes back to; left out, it is the community's own page.
+
+    ``provider`` left out: the house's routes choose one, and the next takes its place when it proves never to have opened
+    anything. ``method`` is a way to pay, as providers name it. ``player_address`` is the player's own address (IPv4 or IPv6),
+    for the house's fraud rules.
+    """
 
     amount: AskedAmount
-    provider: Text = Field(max_length=60)
+    provider: Text = Field(default="", max_length=60)
+    method: Text = Field(default="", max_length=40)
+    player_address: Text = Field(default="", max_length=45)
     return_url: Text = Field(default="", max_length=2000)
 
 
@@ -90,6 +97,8 @@ def top_up(request: HttpRequest, player_id: Id, body: NewTopUp) -> PaymentShape:
         amount=body.amount.money(),
         provider=body.provider,
         return_url=body.return_url,
+        method=body.method,
+        address=body.player_address,
     )
     return PaymentShape.of(answer_of(request, done))
 

@@ -16,6 +16,7 @@ from warchest.api import (
     entitlements,
     holds,
     notices,
+    payment_steps,
     payments,
     players,
     referrals,
@@ -75,8 +76,8 @@ api = Specification(
     urls_namespace="api",
 )
 for _resource in (
-    players, wallets, payments, documents, notices, catalogue, subscriptions, entitlements, cards, holds, transfers,
-    referrals, stores,
+    players, wallets, payments, payment_steps, documents, notices, catalogue, subscriptions, entitlements, cards, holds,
+    transfers, referrals, stores,
 ):  # fmt: skip
     api.add_router("", _resource.router)
 for _error in (Exception, HttpError, AuthenticationError, ValidationError):

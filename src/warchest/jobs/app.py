@@ -49,6 +49,7 @@ PULSES = (
     Pulse("make_barrier", 60, barriers.make_one),
     Pulse("export_to_erps", 15, lambda: erp.export_to_erps(at=now())),
     Pulse("match_bank_entries", 30, lambda: bank.match_bank_entries(at=now())),
+    Pulse("check_providers", 60, lambda: payments.check_providers(at=now())),
     Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
 )
 

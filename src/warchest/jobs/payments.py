@@ -93,3 +93,11 @@ def fetch_settlements(*, at: datetime) -> int:
             except Exception:
                 log.exception("settlement_failed", provider=provider.name, day=str(day))
     return found
+
+
+def check_providers(*, at: datetime) -> int:
+    """Ask those providers that take payments whether they are well, so that routing passes by who does not answer; answers how
+    many do not."""
+    payments = services.get(Payments)
+    taking = [provider.name for provider in payments.providers() if provider.enabled]
+    return sum(not payments.check_provider(provider=name, at=at).well for name in taking)
