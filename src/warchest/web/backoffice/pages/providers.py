@@ -34,8 +34,8 @@ from warchest.runtime.services import services
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 
 MODES = {
-    Mode.SANDBOX: (gettext_lazy("sandbox"), "warning"),
-    Mode.LIVE: (gettext_lazy("live"), "success"),
+    Mode.SANDBOX: (gettext_lazy("play money"), "warning"),
+    Mode.LIVE: (gettext_lazy("real money"), "success"),
 }
 ORIGINS = {
     Origin.NOWHERE: gettext_lazy("not configured"),
