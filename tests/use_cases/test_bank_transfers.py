@@ -18,6 +18,7 @@ from tests.builders.portal import a_browser
 from warchest.charging.contract import Charging
 from warchest.jobs.bank import match_bank_entries
 from warchest.journeys import import_statement as importing
+from warchest.journeys.decide_review import approve_payment, refuse_payment
 from warchest.journeys.import_statement import Imported, import_statement
 from warchest.journeys.order_payouts import order_payouts
 from warchest.journeys.refund_payment import refund_payment
@@ -28,6 +29,7 @@ from warchest.journeys.resolve_entry import (
     pay_by_entry,
     send_back,
 )
+from warchest.journeys.set_payment_rule import set_payment_rule
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.ids import new_id
@@ -37,10 +39,15 @@ from warchest.members.contract import Role, UnableToAdminister
 from warchest.payments.contract import (
     EntryKept,
     EntryState,
+    FraudKey,
+    FraudRule,
+    FraudTest,
+    FraudVerdict,
     Payment,
     Payments,
     RefundState,
     Resolution,
+    RuleDraft,
     Status,
     UnableToImportStatement,
     UnableToOrderPayouts,
@@ -372,6 +379,54 @@ class TestWhatWaits:
         made = services.get(Payments).payment(payment_id=done.payment)
         assert (made.status, made.amount.major) == (Status.SUCCEEDED, "19.00")
         assert (at_bank(), owed_by_provider()) == ("19.00", "0.00")
+        assert_books_prove()
+
+    def test_decided_among_the_reviews_the_money_only_arrives(self, bank: PretendedBank, accountant) -> None:
+        credited, refused = asked("20.00"), asked("20.00")
+        bank.receive("19.00", reference=credited.provider_reference)
+        bank.receive("21.00", reference=refused.provider_reference)
+        take_in(bank)
+        owner = an_administrator(Role.OWNER)
+        approve_payment(acting_as(owner), payment_id=credited.id, note="a bank's fee")
+        refuse_payment(acting_as(owner), payment_id=refused.id, note="not what was asked")
+        assert units_of(credited.player) == "1900.00"
+
+        # Who looks at the entry now, and not among the reviews, credits nothing a second time.
+        by_amount = {one.amount.major: one for one in waiting()}
+        credit_arrived(acting_as(accountant), entry_id=by_amount["19.00"].id, player=None, note="seen")
+        with pytest.raises(UnableToResolveBankEntry, match="bank_payment_settled"):
+            send_back(acting_as(accountant), entry_id=by_amount["21.00"].id, note="seen")
+        assert match_bank_entries(at=NOW) == 1
+
+        assert units_of(credited.player) == "1900.00"
+        assert waiting() == ()
+        assert (at_bank(), owed_by_provider()) == ("40.00", "0.00")
+        made = order_payouts(acting_as(accountant), provider=PROVIDER, execute_on=date(2026, 3, 16)).answer
+        assert made.total.major == "21.00"
+        bank.carry_out(services.get(Payments).payout_file(file_id=made.id))
+        take_in(bank)
+        assert (at_bank(), owed_by_provider()) == ("19.00", "0.00")
+        assert_books_prove()
+
+    def test_what_fraud_rules_want_looked_at_arrives_when_it_was_looked_at(
+        self, bank: PretendedBank, accountant
+    ) -> None:
+        rule = FraudRule(FraudTest.COUNT, FraudVerdict.REVIEW, by=FraudKey.PLAYER, limit=0)
+        set_payment_rule(acting_as(an_administrator(Role.OWNER)), draft=RuleDraft("all", rule))
+        payment = asked("20.00")
+        bank.receive("20.00", reference=payment.provider_reference)
+        take_in(bank)
+        assert stands(payment).status is Status.REVIEW
+        (entry,) = waiting()
+        assert entry.reason is WaitReason.UNDER_REVIEW
+        with pytest.raises(UnableToResolveBankEntry, match="bank_two_people"):
+            credit_arrived(acting_as(accountant), entry_id=entry.id, player=None, note="I know her")
+
+        approve_payment(acting_as(an_administrator(Role.OWNER)), payment_id=payment.id, note="known")
+        assert match_bank_entries(at=NOW) == 1
+
+        assert units_of(payment.player) == "2000.00"
+        assert (at_bank(), owed_by_provider()) == ("20.00", "0.00")
         assert_books_prove()
 
     def test_a_slip_of_the_pen_is_suggested_and_not_taken(self, bank: PretendedBank, accountant) -> None:

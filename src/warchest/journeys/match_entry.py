@@ -48,6 +48,36 @@ def match_entry(tx: Transaction, *, entry_id: UUID) -> Matched:
     return Matched(entry=entry.id, state=entry.state, reason=entry.reason, payment=entry.payment)
 
 
+@journey("bank.follow_review")
+def follow_review(tx: Transaction, *, entry_id: UUID) -> bool:
+    """Book an entry whose payment was under review for its amount, and was decided there; answers whether it was that.
+
+    The review has credited what came, or owes it to the payer: here it only arrives at the bank. Raises
+    UnableToFindBankEntry.
+    """
+    tx.about("bank_entry", entry_id)
+    return is_settled_by_review(tx, entry_id=entry_id)
+
+
+def is_settled_by_review(tx: Transaction, *, entry_id: UUID, note: str = "") -> bool:
+    """``follow_review``, within another journey's transaction."""
+    payments = tx.get(Payments)
+    payment = payments.reviewed_entry(entry_id=entry_id)
+    if payment is None:
+        return False
+    entry = payments.bank_entry(entry_id=entry_id)
+    payments.settle_entry(
+        entry_id=entry_id,
+        resolution=Resolution.PAYMENT,
+        journal_entry=book_bank_entry(tx, entry, against=clearing_of(entry)),
+        actor=str(tx.command.actor),
+        at=tx.command.at,
+        payment_id=payment,
+        note=note,
+    )
+    return True
+
+
 def credit_by_entry(tx: Transaction, meant: Meant, *, note: str = "") -> None:
     """The payment hears that its money came. If that credits it, the entry is booked as its money; if not, it waits.
 
@@ -60,7 +90,8 @@ def credit_by_entry(tx: Transaction, meant: Meant, *, note: str = "") -> None:
     if meant.reason is not None or payment.status is not Status.SUCCEEDED:
         payments.leave_entry(
             entry_id=entry.id,
-            reason=meant.reason or WaitReason.PAYMENT_SETTLED,
+            reason=meant.reason
+            or (WaitReason.UNDER_REVIEW if payment.status is Status.REVIEW else WaitReason.PAYMENT_SETTLED),
             payment_id=payment.id,
             at=at,
         )

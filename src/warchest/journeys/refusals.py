@@ -321,6 +321,10 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
         422,
         _("That journal entry does not move this amount at the bank."),
     ),
+    "bank_two_people": (
+        409,
+        _("This payment is decided among the reviews."),
+    ),
     "bank_note_missing": (422, _("Say in a few words why.")),
     "payouts_missing": (409, _("Nothing waits to be transferred.")),
     "payout_file_unknown": (404, _("There is no such file of orders.")),

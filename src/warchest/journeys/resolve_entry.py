@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting
-from warchest.journeys.match_entry import credit_by_entry
+from warchest.journeys.match_entry import credit_by_entry, is_settled_by_review
 from warchest.journeys.settle_payment import settle
 from warchest.journeys.steps.bank import book_bank_entry, clearing_of
 from warchest.kernel.ids import new_id
@@ -20,12 +20,14 @@ from warchest.payments.contract import (
     Resolution,
     Status,
     UnableToResolveBankEntry,
+    WaitReason,
 )
 from warchest.runtime.journey import journey
 from warchest.runtime.transactions import Transaction
 from warchest.sdk.bank import is_iban
 
 _RETURN_BOOK = "transfers_to_return"
+_REVIEWED = (WaitReason.LESS, WaitReason.MORE, WaitReason.UNDER_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ def credit_arrived(tx: Transaction, *, entry_id: UUID, player: UUID | None, note
     _clerk(tx, entry_id, note)
     payments, at = tx.get(Payments), tx.command.at
     entry = _incoming(payments.waiting_entry(entry_id=entry_id))
+    if is_settled_by_review(tx, entry_id=entry_id, note=note):
+        return _answer(tx, entry_id)
+    _check_not_decided(tx, entry)
     if player is None:
         if entry.payment is None:
             raise UnableToResolveBankEntry("bank_amount_differs")
@@ -96,6 +101,7 @@ def send_back(tx: Transaction, *, entry_id: UUID, note: str) -> Resolved:
     _clerk(tx, entry_id, note)
     payments, at = tx.get(Payments), tx.command.at
     entry = _incoming(payments.waiting_entry(entry_id=entry_id))
+    _check_not_decided(tx, entry)
     if not is_iban(entry.iban):
         raise UnableToResolveBankEntry("bank_account_unknown")
     if entry.payment is not None:
@@ -149,6 +155,19 @@ def _clerk(tx: Transaction, entry_id: UUID, note: str) -> None:
     require(tx.get(Members).administrator(administrator_id=UUID(tx.command.actor.id)), "bank.resolve")
     if not note.strip():
         raise UnableToResolveBankEntry("bank_note_missing")
+
+
+def _check_not_decided(tx: Transaction, entry: EntryKept) -> None:
+    """Its payment was put under review. Decided there, the money is counted; and nobody decides here, alone, what two people
+    decide there, or what is not about the amount."""
+    if entry.payment is None or entry.reason not in _REVIEWED:
+        return
+    payments = tx.get(Payments)
+    if payments.payment(payment_id=entry.payment).status is not Status.REVIEW:
+        raise UnableToResolveBankEntry("bank_payment_settled")
+    needed = payments.review(payment_id=entry.payment, at=tx.command.at).votes_needed
+    if entry.reason is WaitReason.UNDER_REVIEW or needed > 1:
+        raise UnableToResolveBankEntry("bank_two_people")
 
 
 def _incoming(entry: EntryKept) -> EntryKept:

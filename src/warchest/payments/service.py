@@ -87,6 +87,8 @@ class LocalPayments:
     settle_entry = staticmethod(entries.settle_entry)
     waiting_entry = staticmethod(entries.waiting_entry)
     report_of = staticmethod(entries.report_of)
+    reviewed_entry = staticmethod(entries.reviewed_entry)
+    reviewed_entries = staticmethod(entries.reviewed_entries)
     end_review = staticmethod(entries.end_review)
     want_payout = staticmethod(payouts.want_payout)
     order_payouts = staticmethod(payouts.order_payouts)

@@ -11,7 +11,7 @@ from warchest.kernel.money import Money
 from warchest.payments import attempts, operations
 from warchest.payments import queries as payment_queries
 from warchest.payments.bank import queries, rules, sealed
-from warchest.payments.contract import Exchange, Payment, Status
+from warchest.payments.contract import Exchange, Payment, RefundKind, Status
 from warchest.payments.contract.bank import (
     EntryKept,
     EntryState,
@@ -25,6 +25,7 @@ from warchest.payments.models import Attempt as AttemptRow
 from warchest.payments.models import BankEntry as EntryRow
 from warchest.payments.models import Payment as PaymentRow
 from warchest.payments.models import Payout as PayoutRow
+from warchest.payments.models import Refund as RefundRow
 from warchest.payments.rules import OPEN
 from warchest.sdk.bank import PAYER_IBAN, PAYER_NAME
 from warchest.sdk.payments import Report, Standing
@@ -71,7 +72,7 @@ def _meant_for(row: EntryRow, payment: Payment) -> Meant:
     if payment.status not in _CREDITABLE:
         return _wait(row, WaitReason.PAYMENT_SETTLED, payment)
     if came.currency != payment.amount.currency:
-        return _wait(row, WaitReason.CURRENCY_DIFFERS, payment)
+        return _wait(row, WaitReason.CURRENCY_REVIEWED, payment)
     entry = queries.frozen(row)
     report = replace(report_of(entry=entry), provider_reference=payment.provider_reference)
     if came != payment.amount:
@@ -196,6 +197,34 @@ def report_of(*, entry: EntryKept) -> Report:
         raw=f"Entry {entry.reference} of {entry.booked_on}: {entry.amount}",
         keep={name: value for name, value in keep.items() if value},
     )
+
+
+_REVIEWED = (WaitReason.LESS, WaitReason.MORE, WaitReason.UNDER_REVIEW)
+_PAID_BY = (Resolution.PAYMENT, Resolution.PLAYER)
+
+
+def reviewed_entry(*, entry_id: UUID) -> UUID | None:
+    row = _locked(entry_id)
+    if row.state != EntryState.WAITING or row.reason not in _REVIEWED or row.payment_id is None:
+        return None
+    payment = _payment(row.payment_id)
+    if EntryRow.objects.filter(payment=payment.id, resolution__in=_PAID_BY).exists():
+        return None
+    came = Money(row.amount_minor, currency(row.currency))
+    goes_back = RefundRow.objects.filter(
+        payment=payment.id,
+        kind=RefundKind.SURPLUS,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+    )
+    counted = payment.amount == came if payment.credited_at else goes_back.exists()
+    return payment.id if counted and payment.status is not Status.REVIEW else None
+
+
+def reviewed_entries(*, limit: int = 1000) -> tuple[UUID, ...]:
+    rows = EntryRow.objects.filter(state=EntryState.WAITING, reason__in=_REVIEWED)
+    rows = rows.exclude(payment__status=Status.REVIEW).exclude(payment=None).order_by("id")
+    return tuple(rows.values_list("id", flat=True)[:limit])
 
 
 def end_review(*, payment_id: UUID, reason: str, at: datetime) -> Payment:

@@ -45,6 +45,7 @@ class UnableToResolveBankEntry(UnableTo):
             "bank_book_not_allowed",  # that book is kept by something else than an accountant's word
             "bank_entry_not_in_books",  # the entry named does not move this amount on the bank's account
             "bank_note_missing",
+            "bank_two_people",  # two people decide about a payment of this size, among the reviews
         }
     )
 
@@ -71,6 +72,7 @@ class WaitReason(StrEnum):
     PAYMENT_SETTLED = "payment_settled"  # the payment was paid before, or has ended otherwise
     LESS = "less"  # less came than was asked
     MORE = "more"
+    UNDER_REVIEW = "under_review"  # what came is right, and something else about the payment is not
     CURRENCY_DIFFERS = "currency_differs"
     TOLD_BEFORE = (
         "told_before"  # another statement has an entry with the same reference of the bank, day and amount
@@ -262,6 +264,15 @@ class BankStatements(Protocol):
 
     def report_of(self, *, entry: EntryKept) -> Report:
         """What the bank says by an entry, as a provider would: the money came, from that account (``Report.keep``)."""
+        ...
+
+    def reviewed_entry(self, *, entry_id: UUID) -> UUID | None:
+        """The payment that a waiting entry put under review for its amount, if that was decided since and counted exactly this
+        money: credited, or owed to the payer and on its way back. Locks both; None for every other entry."""
+        ...
+
+    def reviewed_entries(self, *, limit: int = 1000) -> tuple[UUID, ...]:
+        """Waiting entries whose payments are under review for their amounts no more."""
         ...
 
     def end_review(self, *, payment_id: UUID, reason: str, at: datetime) -> Payment:

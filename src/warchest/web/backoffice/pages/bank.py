@@ -57,6 +57,7 @@ REASONS: dict[WaitReason, Text] = {
     WaitReason.PAYMENT_SETTLED: gettext_lazy("The payment that it names is settled already."),
     WaitReason.LESS: gettext_lazy("Less came than was asked."),
     WaitReason.MORE: gettext_lazy("More came than was asked."),
+    WaitReason.UNDER_REVIEW: gettext_lazy("The payment that it paid is under review."),
     WaitReason.CURRENCY_DIFFERS: gettext_lazy("It came in another currency than was asked."),
     WaitReason.TOLD_BEFORE: gettext_lazy("Another statement told the same before: it may be the same money."),
     WaitReason.REVERSAL: gettext_lazy("The bank takes an earlier entry back."),
