@@ -381,6 +381,16 @@ class TestWhatWaits:
         assert (at_bank(), owed_by_provider()) == ("19.00", "0.00")
         assert_books_prove()
 
+    def test_another_currency_is_no_payment(self, bank: PretendedBank) -> None:
+        payment = asked("20.00")
+        bank.receive("20.00", reference=payment.provider_reference)
+
+        brought(bank.statement().replace(b'Ccy="EUR"', b'Ccy="USD"'))
+
+        (entry,) = waiting()
+        assert (entry.reason, str(entry.amount)) == (WaitReason.CURRENCY_DIFFERS, "20.00 USD")
+        assert stands(payment).status is Status.PENDING
+
     def test_decided_among_the_reviews_the_money_only_arrives(self, bank: PretendedBank, accountant) -> None:
         credited, refused = asked("20.00"), asked("20.00")
         bank.receive("19.00", reference=credited.provider_reference)

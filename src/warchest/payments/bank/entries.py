@@ -72,7 +72,7 @@ def _meant_for(row: EntryRow, payment: Payment) -> Meant:
     if payment.status not in _CREDITABLE:
         return _wait(row, WaitReason.PAYMENT_SETTLED, payment)
     if came.currency != payment.amount.currency:
-        return _wait(row, WaitReason.CURRENCY_REVIEWED, payment)
+        return _wait(row, WaitReason.CURRENCY_DIFFERS, payment)
     entry = queries.frozen(row)
     report = replace(report_of(entry=entry), provider_reference=payment.provider_reference)
     if came != payment.amount:
