@@ -23,12 +23,14 @@ def fetch_settlements(command: Command, *, provider: str, day: date) -> tuple[Se
 
     Raises UnableToAdminister, UnableToSettle, UnableToTellSettlement, UnableToUseProvider.
     """
+    _permit(command, services.get(Members))  # nobody else makes us ask
     told = services.get(Payments).fetch_settlements(provider=provider, day=day)
     return _taken(command, provider=provider, told=told)
 
 
 def import_settlements(command: Command, *, provider: str, data: bytes) -> tuple[Settlement, ...]:
     """Take in what a provider's file says. Raises UnableToAdminister, UnableToSettle, UnableToRead, UnableToUseProvider."""
+    _permit(command, services.get(Members))
     told = services.get(Payments).read_settlement_file(provider=provider, data=data)
     return _taken(command, provider=provider, told=told)
 
@@ -44,7 +46,7 @@ def _taken(command: Command, *, provider: str, told: tuple[SettlementReport, ...
 @journey("payments.take_settlement")
 def take_settlement(tx: Transaction, *, provider: str, report: SettlementReport) -> Settlement:
     """Keep it, and book what it says of fees, of the reserve and of the payout in one entry. Raises UnableToSettle."""
-    _require(tx)
+    _permit(tx.command, tx.get(Members))
     entry_id, settlement_id = new_id(), new_id()
     settlement, is_new = tx.get(Payments).take_settlement(
         settlement_id=settlement_id,
@@ -90,7 +92,7 @@ def resolve_difference(command: Command, *, line_id: UUID, book: str, reason: st
 
 @journey("payments.resolve_difference")
 def _resolve(tx: Transaction, *, line_id: UUID, book: str, reason: str) -> SettlementLineRow:
-    _require(tx)
+    _permit(tx.command, tx.get(Members))
     if not reason.strip():
         raise UnableToSettle("reason_missing")
     payments = tx.get(Payments)
@@ -116,6 +118,6 @@ def _resolve(tx: Transaction, *, line_id: UUID, book: str, reason: str) -> Settl
     return resolved
 
 
-def _require(tx: Transaction) -> None:
-    if tx.command.actor.kind is ActorKind.ADMINISTRATOR:
-        require(tx.get(Members).administrator(administrator_id=UUID(tx.command.actor.id)), "settlement.take")
+def _permit(command: Command, members: Members) -> None:
+    if command.actor.kind is ActorKind.ADMINISTRATOR:
+        require(members.administrator(administrator_id=UUID(command.actor.id)), "settlement.take")

@@ -104,6 +104,7 @@ NAVIGATION = [
         "items": [
             _listed(_("Payments"), "payments", "payments_payment"),
             _listed(_("Receipts and invoices"), "receipt_long", "accounting_document"),
+            _page(_("Settlements"), "fact_check", "settlements", "books.read"),
             _page(_("Bank"), "account_balance_wallet", "bank", "bank.read"),
             _page(_("What players owe"), "money_off", "debts", "payment.ask"),
             _page(_("Exchange rates"), "currency_exchange", "rates", "rate.set"),

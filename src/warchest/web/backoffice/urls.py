@@ -25,6 +25,7 @@ from warchest.web.backoffice.pages import (
     refunds,
     search,
     services,
+    settlements,
     sign_in,
     stores,
 )
@@ -95,6 +96,15 @@ urlpatterns = [
     path("bank/entry/<uuid:entry_id>/booked", bank.booked, name="note-entry-as-booked"),
     path("bank/orders", bank.order, name="order-payouts"),
     path("bank/orders/<uuid:file_id>", bank.orders, name="payout-file"),
+    path("settlements", settlements.settlements, name="settlements"),
+    path("settlements/fetch", settlements.fetch, name="fetch-settlement"),
+    path("settlements/import", settlements.bring, name="bring-settlement"),
+    path("settlements/<uuid:settlement_id>", settlements.settlement, name="settlement"),
+    path(
+        "settlements/<uuid:settlement_id>/lines/<uuid:line_id>/resolve",
+        settlements.resolve,
+        name="resolve-settlement-line",
+    ),
     path("rates", rates.rates, name="rates"),
     path("currency-rates", currency_rates.currency_rates, name="currency-rates"),
     path("exchange", exchange.exchange, name="exchange"),
