@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from django.db import connections
 
-from warchest.payments import attempts, bulkhead, operations, providers, queries
+from warchest.payments import attempts, bulkhead, operations, providers, queries, rules
 from warchest.payments.bulkhead import Bulkhead, NoAnswerInTime, Place
 from warchest.payments.contract import Exchange, Heard, Payment, UnableToUseProvider
 from warchest.runtime import observed, wire
@@ -120,7 +120,7 @@ def _said(place: Place, provider: str, exchange: Exchange, ask: Callable[[], Rep
         with observed.provider(provider, exchange.value) as stands:
             report = place.call(ask, within_s=_within_s(provider), silent=_is_silence)
             stands(report.standing.value)
-            return report
+            return rules.without_card_numbers(report)
     except NoAnswerInTime:
         return Report(Standing.UNKNOWN, reason="timeout")
     except Exception as error:

@@ -51,7 +51,7 @@ def take_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: d
     except UnableToTrustNotice as refusal:
         _count_refusal(provider, refusal.reason, at)
         raise
-    return _store(provider, notice, at)
+    return _store(provider, _without_card_numbers(notice), at)
 
 
 def _read(plugins: Sequence[PaymentProvider], notice: RawNotice) -> Notice:
@@ -144,6 +144,11 @@ def _refund(provider: str, notice: Notice) -> RefundRow | None:
             return None
         return of_provider.filter(provider_reference=notice.report.provider_reference).first()
     return of_provider.filter(id=known).first()
+
+
+def _without_card_numbers(notice: Notice) -> Notice:
+    dispute = notice.dispute and replace(notice.dispute, reason=rules.keepable(notice.dispute.reason))
+    return replace(notice, report=rules.without_card_numbers(notice.report), dispute=dispute)
 
 
 def _without_secrets(report: Report) -> Report:

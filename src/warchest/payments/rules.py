@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -138,3 +139,19 @@ def keepable(text: str) -> str:
     Too long a text is cut; NUL, which no text column holds, is replaced.
     """
     return mask_card_numbers(text[:_TEXT_CHARACTERS_MAX].replace("\x00", "\N{REPLACEMENT CHARACTER}"))
+
+
+def without_card_numbers(report: Report) -> Report:
+    """The report with every text of it that is kept or shown masked, whatever the plug-in let through.
+
+    Addresses and instructions stay: an account's number may add up as a card's does, and is what the player needs.
+    """
+    paid_with = report.instrument
+    if paid_with is not None:
+        paid_with = replace(
+            paid_with,
+            method=mask_card_numbers(paid_with.method),
+            label=mask_card_numbers(paid_with.label),
+            expires=mask_card_numbers(paid_with.expires),
+        )
+    return replace(report, reason=mask_card_numbers(report.reason), instrument=paid_with)
