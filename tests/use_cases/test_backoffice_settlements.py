@@ -125,7 +125,7 @@ def test_takes_no_file_in_that_is_too_large_or_not_the_providers(office: BackOff
     accountant = office.signed_in(Role.ACCOUNTANT)
     assert "The file is too large." in bring(accountant, b"x" * (5 * 1024 * 1024 + 1))
     told = bring(accountant, b"\x00\xff not a settlement")
-    assert "The file could not be read" in told
+    assert "This file can" in told
     assert services.get(Payments).settlements(limit=1000) == before
 
 
