@@ -51,6 +51,7 @@ class TestDoctor:
             ("[web]\nport = 'many'\n", "Expected `int`"),
             ("[providers.moon]\n", "no plug-in of this name is installed"),
             ("[erp.moon]\n", "no plug-in of this name is installed"),
+            ("[stores.moon]\n", "no plug-in of the name moon is installed"),
             ("[web]\nhost = '0.0.0.0'\n", "without https"),
             ("[community]\nfunctional_currency = 'Euro'\n", "no currency of ISO 4217"),
             ("[heads]\nfolder = '/nowhere'\n", "cannot be written to /nowhere"),
@@ -96,3 +97,35 @@ class TestAuthority:
 class TestPlugins:
     def test_are_named_with_their_versions(self, warchest) -> None:
         assert "warchest-sandbox 0.1.0" in warchest("plugin", "list").stdout
+
+
+@pytest.mark.use_case("PAY-12")
+class TestBank:
+    ACCOUNT = (
+        "[providers.banktransfer]\n"
+        'iban = "DE89370400440532013000"\nbic = "COBADEFFXXX"\nbeneficiary = "Nova e. V."\n'
+    )
+
+    def test_imports_a_statement_once_and_says_what_it_brought(self, warchest, tmp_path: Path) -> None:
+        from warchest_banktransfer.simulator import PretendedBank
+
+        bank = PretendedBank("DE89370400440532013000")
+        bank.receive("12.00", text="who knows")
+        (tmp_path / "statement.xml").write_bytes(bank.statement(keep=True))
+        (tmp_path / "damaged.xml").write_bytes(bank.damaged("does_not_add_up"))
+
+        first, again, damaged, nothing = (
+            warchest("bank", *words, configuration=self.ACCOUNT)
+            for words in (
+                ("import", "statement.xml"),
+                ("import", "statement.xml"),
+                ("import", "damaged.xml"),
+                ("order",),
+            )
+        )
+
+        assert "1 new entries (0 were known): 0 paid what they name, 1 wait for a person." in first.stdout
+        assert "0 new entries (1 were known)" in again.stdout
+        assert (damaged.returncode, nothing.returncode) == (1, 1)
+        assert "file_not_whole" in damaged.stderr and "Traceback" not in damaged.stderr
+        assert "payouts_missing" in nothing.stderr and "Traceback" not in nothing.stderr

@@ -184,6 +184,13 @@ def _plugins(found: Configuration) -> Iterator[Finding]:
             yield False, f"[providers.{name}] is configured, but no plug-in of this name is installed."
     if not found.providers:
         yield True, "Payment provider: none configured, so nobody can top up by card"
+    shops = {point.name for point in entry_points(group="warchest.stores")}
+    for name, table in found.stores.items():
+        plugin = str(table.get("plugin") or name)
+        if plugin in shops:
+            yield True, f"Store: {name}, by the plug-in {plugin}"
+        else:
+            yield False, f"[stores.{name}] is configured, but no plug-in of the name {plugin} is installed."
     exporters = {point.name for point in entry_points(group="warchest.erp_exporters")}
     for name in found.erp:
         if name in exporters:
