@@ -80,7 +80,7 @@ class StatementForm(forms.Form):
     file = forms.FileField(label=gettext_lazy("Statement of the bank (camt.053)"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="statement_%s", **kwargs)
         self.fields["provider"].choices = _able(Ability.BANK_STATEMENT)
 
     def clean_file(self) -> Any:
@@ -94,7 +94,7 @@ class OrdersForm(forms.Form):
     day = day_field(gettext_lazy("Day of the transfers"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="orders_%s", **kwargs)
         self.fields["provider"].choices = _able(Ability.PAYOUT_FILE)
         self.fields["day"].required = True
 

@@ -59,7 +59,7 @@ class FetchForm(forms.Form):
     day = day_field(gettext_lazy("Day (UTC)"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="fetch_%s", **kwargs)
         self.fields["provider"].choices = _able(Ability.SETTLEMENT_REPORT)
         self.fields["day"].required = True
         self.fields["day"].initial = (now() - timedelta(days=1)).date()
@@ -70,7 +70,7 @@ class FileForm(forms.Form):
     file = forms.FileField(label=gettext_lazy("The provider's file"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="file_%s", **kwargs)
         self.fields["provider"].choices = _able(Ability.SETTLEMENT_FILE)
 
     def clean_file(self) -> Any:
