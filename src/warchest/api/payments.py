@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpRequest
 from ninja import Router
 from pydantic import BaseModel, Field
@@ -10,9 +12,17 @@ from warchest.api.authentication import needs
 from warchest.api.idempotency import KEYED, answer_of, command_of
 from warchest.api.players import player_identity
 from warchest.api.shapes import Amount, Asked, AskedAmount, Id, Moment, Text, identity
+from warchest.journeys.refund_payment import refund_payment
 from warchest.journeys.start_top_up import start_top_up
 from warchest.members.contract import Scope
-from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment
+from warchest.payments.contract import (
+    Payment,
+    Payments,
+    Refund,
+    RefundState,
+    Status,
+    UnableToFindPayment,
+)
 from warchest.runtime.services import services
 
 router = Router(tags=["payments"])
@@ -56,6 +66,7 @@ class PaymentShape(BaseModel):
     changed_at: Moment
     credited_at: Moment | None
     journal_entry: str | None
+    refunded: Amount
 
     @classmethod
     def of(cls, payment: Payment) -> PaymentShape:
@@ -74,6 +85,47 @@ class PaymentShape(BaseModel):
             changed_at=payment.changed_at,
             credited_at=payment.credited_at,
             journal_entry=str(payment.journal_entry) if payment.journal_entry else None,
+            refunded=Amount.of(payment.refunded),
+        )
+
+
+class NewRefund(Asked):
+    """``amount`` is part of the payment, in its currency; left out, it is all that has not gone back yet."""
+
+    amount: AskedAmount | None = None
+    reason: Text = Field(max_length=300)
+
+
+class RefundShape(BaseModel):
+    """``held`` are units that are set apart until the provider has decided, ``debt`` is what the player owes for units that
+    were used, once it is ``confirmed``. ``refusal`` is the provider's code where it refused."""
+
+    id: str
+    payment: str
+    state: RefundState
+    amount: Amount
+    held: Amount
+    debt: Amount
+    reason: str
+    refusal: str | None
+    asked_at: Moment
+    decided_at: Moment | None
+    journal_entry: str | None
+
+    @classmethod
+    def of(cls, refund: Refund) -> RefundShape:
+        return cls(
+            id=str(refund.id),
+            payment=str(refund.payment),
+            state=refund.state,
+            amount=Amount.of(refund.amount),
+            held=Amount.of(refund.units),
+            debt=Amount.of(refund.debt),
+            reason=refund.reason,
+            refusal=refund.refusal or None,
+            asked_at=refund.asked_at,
+            decided_at=refund.decided_at,
+            journal_entry=str(refund.journal_entry) if refund.journal_entry else None,
         )
 
 
@@ -105,5 +157,32 @@ def top_up(request: HttpRequest, player_id: Id, body: NewTopUp) -> PaymentShape:
 
 @router.get("/payments/{payment_id}", auth=needs(Scope.PAYMENTS_READ), response=PaymentShape)
 def show_payment(request: HttpRequest, payment_id: Id) -> PaymentShape:
-    unknown = UnableToFindPayment("payment_unknown")
-    return PaymentShape.of(services.get(Payments).payment(payment_id=identity(payment_id, unknown=unknown)))
+    return PaymentShape.of(services.get(Payments).payment(payment_id=_payment(payment_id)))
+
+
+@router.post(
+    "/payments/{payment_id}/refunds",
+    auth=needs(Scope.REFUNDS_WRITE),
+    response={201: RefundShape},
+    openapi_extra=KEYED,
+)
+def refund(request: HttpRequest, payment_id: Id, body: NewRefund) -> RefundShape:
+    """Give a payment back, in whole or in part. What it brought is set apart at once, and goes when the provider confirms."""
+    done = refund_payment(
+        command_of(request),
+        payment_id=_payment(payment_id),
+        amount=body.amount.money() if body.amount else None,
+        reason=body.reason,
+    )
+    return RefundShape.of(answer_of(request, done))
+
+
+@router.get("/payments/{payment_id}/refunds", auth=needs(Scope.PAYMENTS_READ), response=list[RefundShape])
+def list_refunds(request: HttpRequest, payment_id: Id) -> list[RefundShape]:
+    """All refunds of a payment, oldest first."""
+    payment = services.get(Payments).payment(payment_id=_payment(payment_id))
+    return [RefundShape.of(found) for found in services.get(Payments).refunds(payment_id=payment.id)]
+
+
+def _payment(payment_id: str) -> UUID:
+    return identity(payment_id, unknown=UnableToFindPayment("payment_unknown"))
