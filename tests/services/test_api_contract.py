@@ -89,6 +89,8 @@ class TestSpecification:
             "POST /players/{player_id}/top-ups",
             "GET /payments/{payment_id}",
             "POST /payments/{payment_id}/refunds",
+            "POST /payments/{payment_id}/cancel",
+            "POST /payments/{payment_id}/attempts",
             "GET /payments/{payment_id}/refunds",
             "GET /payments/{payment_id}/documents",
             "GET /documents/{document_id}/pdf",
