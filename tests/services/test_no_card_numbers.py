@@ -1,6 +1,7 @@
 """Card numbers do not get into the house: a run with all test cards, and then a search of everything that was kept of it.
 
-Plug-ins mask; but what if one does not? Card numbers are smuggled into the texts of signed notices, in groups and without.
+Plug-ins mask; but what if one does not? Card numbers are smuggled into the texts of signed notices, in groups and without,
+and into what a caller writes about a refund.
 """
 
 from __future__ import annotations
@@ -162,7 +163,9 @@ def pay_in_every_way(payer: Payer) -> None:
         if not TEST_CARDS[number].notice_lost:
             payer.waits_for(payment, "failed" if ends[number] == "failed" else "succeeded")
     refunded, disputed = payments["4111111111111111"], payments["5555555555554444"]
-    payer.call("POST", f"/payments/{refunded}/refunds", {"reason": "changed mind"})
+    payer.call(
+        "POST", f"/payments/{refunded}/refunds", {"reason": f"not my card {grouped(SMUGGLED[0], ' ')}"}
+    )
     payer.waits_for(refunded, "refunded")
     sandbox.dispute(disputed)
     payer.waits_for(disputed, "disputed")

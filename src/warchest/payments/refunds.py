@@ -73,7 +73,7 @@ def open_refund(
         kind=kind,
         amount_minor=amount.minor,
         currency=amount.currency.code,
-        reason=reason[:300],
+        reason=rules.keepable(reason)[:300],
         provider_reference=provider_reference[:200],
         asked_by=asked_by,
         asked_at=at,
