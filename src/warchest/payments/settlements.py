@@ -13,7 +13,7 @@ from warchest.kernel.currency import currency
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Ledger
-from warchest.payments import exchanges, providers
+from warchest.payments import exchanges, providers, rules
 from warchest.payments.contract import (
     LineState,
     ProviderBalance,
@@ -135,7 +135,7 @@ def _laid(provider: str, line: SettlementLine) -> LineRow:
         payment=payment,
         reference=line.reference[:200],
         provider_reference=line.provider_reference[:200],
-        description=line.description[:300],
+        description=rules.keepable(line.description)[:300],
         occurred_at=line.occurred_at,
     )
 
