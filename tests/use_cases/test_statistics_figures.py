@@ -215,6 +215,7 @@ class TestRebuild:
 
 
 class TestAgreementWithPayments:
+    @pytest.mark.in_process("the provider is an object of the tests")
     def test_holds_when_what_was_credited_was_announced(self) -> None:
         with a_test_provider():
             start_top_up(
@@ -224,6 +225,7 @@ class TestAgreementWithPayments:
             assert figures()[Measure.TOP_UPS] == (1, ["10.00 EUR"])
             assert_books_prove()
 
+    @pytest.mark.in_process("the provider is an object of the tests")
     def test_waits_until_all_events_are_counted(self) -> None:
         with a_test_provider():
             start_top_up(
