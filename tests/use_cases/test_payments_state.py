@@ -82,7 +82,9 @@ def parrot(database: str, monkeypatch: pytest.MonkeyPatch) -> type[Parrot]:
     plugin = Plugin("parrot", "warchest-parrot", "1.0", lambda: Parrot)
     monkeypatch.setattr(providers, "installed", lambda: {"parrot": plugin})
     bulkhead.forget_all()
-    monkeypatch.setattr(providers, "configuration", lambda: Configuration(providers={"parrot": {"calls_at_once": 16}}))
+    monkeypatch.setattr(
+        providers, "configuration", lambda: Configuration(providers={"parrot": {"calls_at_once": 16}})
+    )
     monkeypatch.setattr(Parrot, "says", Report(Standing.PENDING))
     monkeypatch.setattr(Parrot, "heard", [])
     return Parrot
