@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
+from tests.builders.books import assert_books_prove
 from tests.builders.documents import (
     a_paid_payment,
     a_provider,
-    assert_all_prove,
     buy_a_month,
     documents,
     documents_of,
@@ -70,7 +70,7 @@ class TestDocuments:
         assert invoice.lines == (TaxLine(country="DE", rate_bps=1900, net=eur("4.20"), tax=eur("0.80")),)
         assert (invoice.gross, invoice.units.major) == (eur("5.00"), "500.00")
         assert (invoice.place, invoice.agreeing) == ("DE", (EvidenceKind.ACCOUNT, EvidenceKind.PAYMENT))
-        assert_all_prove()
+        assert_books_prove()
 
     def test_come_once_however_often_the_worker_looks(self) -> None:
         player = a_player().id
@@ -95,7 +95,7 @@ class TestDocuments:
         invoices = [one for one in documents_of(player) if one.kind is DocumentKind.TAX_INVOICE]
         assert [str(one.gross) for one in invoices] == ["3.00 EUR", "2.17 USD"]
         assert {line.rate_bps for one in invoices for line in one.lines} == {2000}
-        assert_all_prove()
+        assert_books_prove()
 
     def test_are_written_for_what_a_game_charges_too(self) -> None:
         player = a_player(with_units="100").id
@@ -105,7 +105,7 @@ class TestDocuments:
         capture_hold(a_command(), hold_id=hold.id, amount=None)
         issue()
         assert documents_of(player)[-1].item == "In the game: loot"
-        assert_all_prove()
+        assert_books_prove()
 
     def test_are_not_written_where_nothing_was_paid(self) -> None:
         from tests.builders.lots import a_promotion
@@ -114,7 +114,7 @@ class TestDocuments:
         a_promotion(player, "500")
         buy_a_month(player)
         assert issue() == 0
-        assert_all_prove()
+        assert_books_prove()
 
     def test_number_anew_in_the_year_that_begins(self) -> None:
         player = a_player().id
@@ -123,7 +123,7 @@ class TestDocuments:
         a_paid_payment(player)
         issue(after=timedelta(days=300))
         assert [one.number for one in documents_of(player)] == ["R-2026-000001", "R-2027-000001"]
-        assert_all_prove()
+        assert_books_prove()
 
     def test_never_change(self) -> None:
         a_paid_payment(a_player().id)
@@ -205,7 +205,7 @@ class TestNumbers:
         every = [one for player in players for one in documents_of(player)]
         invoices = sorted((one for one in every if one.series == "I"), key=lambda one: one.running)
         assert [one.running for one in invoices] == list(range(1, 25))
-        assert_all_prove()
+        assert_books_prove()
 
 
 @pytest.mark.use_case("PAY-14")

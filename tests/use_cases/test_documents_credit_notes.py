@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
+from tests.builders.books import assert_books_prove
 from tests.builders.documents import (
     a_paid_payment,
     a_provider,
-    assert_all_prove,
     buy_a_month,
     documents_of,
     issue,
@@ -67,7 +67,7 @@ class TestCreditNote:
         assert note.payment == payment.id
         assert note.lines == (TaxLine(country="", rate_bps=None, net=eur("15.00"), tax=eur("0")),)
         assert note.item.startswith("Returned: Top-up: 2,000")
-        assert_all_prove()
+        assert_books_prove()
 
     def test_gives_the_tax_back_of_what_is_not_served(self) -> None:
         ann = a_player().id
@@ -81,7 +81,7 @@ class TestCreditNote:
         assert note.lines == (TaxLine(country="DE", rate_bps=1900, net=eur("4.20"), tax=eur("0.80")),)
         assert set(note.corrects) == {receipt.id, invoice.id} or note.corrects == (invoice.id,)
         assert note.gross == eur("5.00")
-        assert_all_prove()
+        assert_books_prove()
 
     def test_has_a_part_for_what_was_taxed_and_one_for_what_was_not(self) -> None:
         ann = a_player().id
@@ -98,7 +98,7 @@ class TestCreditNote:
         ]
         assert set(note.corrects) == {receipt.id, invoice.id}
         assert note.gross == eur("20.00")
-        assert_all_prove()
+        assert_books_prove()
 
     def test_is_written_for_each_of_several_refunds_and_all_make_the_whole(self) -> None:
         ann = a_player().id
@@ -112,7 +112,7 @@ class TestCreditNote:
         assert sum((note.gross for note in notes), eur("0")) == eur("10.01")
         (invoice,) = [one for one in documents_of(ann) if one.kind is DocumentKind.TAX_INVOICE]
         assert sum((note.tax for note in notes), eur("0")) == invoice.tax
-        assert_all_prove()
+        assert_books_prove()
 
     def test_leaves_out_what_was_used(self) -> None:
         """Of a service that was rendered the tax stays due; what the payer owes for it is no correction."""
@@ -125,7 +125,7 @@ class TestCreditNote:
         issue()
         (note,) = notes_of(ann)
         assert note.gross == eur("6.00")
-        assert_all_prove()
+        assert_books_prove()
 
     def test_comes_of_a_lost_dispute_too(self) -> None:
         ann = a_player().id
@@ -140,7 +140,7 @@ class TestCreditNote:
         issue()
         (note,) = notes_of(ann)
         assert (note.gross, note.corrects) == (eur("20.00"), (documents_of(ann)[0].id,))
-        assert_all_prove()
+        assert_books_prove()
 
     def test_mirrors_the_invoice_where_a_sale_is_undone_in_the_books(self) -> None:
         ann = a_player(with_units="500").id

@@ -17,10 +17,10 @@ import pytest
 from django.core import mail as outgoing
 from django.db import connections
 
+from tests.builders.books import assert_books_prove
 from tests.builders.documents import (
     a_paid_payment,
     a_provider,
-    assert_all_prove,
     buy_a_month,
     documents,
     documents_of,
@@ -268,4 +268,4 @@ class TestKilled:
         invoices = [one for player in players for one in documents_of(player) if one.series == "I"]
         assert sorted(one.running for one in invoices) == list(range(1, 19))
         assert len({one.entry_id for one in invoices}) == 18
-        assert_all_prove()
+        assert_books_prove()

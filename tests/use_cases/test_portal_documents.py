@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.builders.books import assert_books_prove
 from tests.builders.configuration import changed_configuration
 from tests.builders.documents import (
     a_paid_payment,
     a_provider,
-    assert_all_prove,
     buy_a_month,
     documents_of,
     issue,
@@ -225,7 +225,7 @@ class TestBusinessInvoice:
         a_paid_payment(ann)
         issue()
         assert documents_of(ann)[-1].sealed_buyer is None
-        assert_all_prove()
+        assert_books_prove()
 
 
 class Vies:
