@@ -110,10 +110,10 @@ def test_a_bent_notice_is_read_or_refused(data: st.DataObject, kind: str, value:
     resource = KINDS[kind]
     changed = bent(resource, data.draw(st.sampled_from(places(resource))), value, drop=drop)
     body = json.dumps({"id": "WH-1", "event_type": kind, "resource": changed}).encode()
-    event = msgspec.json.decode(body, type=Event)
     try:
-        notice = notices.read_event(event, "raw")
-    except UnableToTrustNotice:
+        # What Python writes as NaN is no JSON.
+        notice = notices.read_event(msgspec.json.decode(body, type=Event), "raw")
+    except (UnableToTrustNotice, msgspec.MsgspecError):
         return
     assert notice.id == "WH-1"
     if notice.dispute is not None and notice.dispute.evidence_until is not None:

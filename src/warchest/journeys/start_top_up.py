@@ -83,7 +83,8 @@ def start_top_up(
             return Done(payment, replayed=True)
     if payment.reason == _BLOCKED:
         raise UnableToTopUp("payment_blocked")
-    return open_at_provider(command, payment=payment, may_change=not provider)
+    # Asked again, nobody knows any more whether the first time was heard.
+    return open_at_provider(command, payment=payment, may_change=not provider and not opened.replayed)
 
 
 def open_at_provider(command: Command, *, payment: Payment, may_change: bool) -> Done[Payment]:

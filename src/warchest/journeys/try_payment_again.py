@@ -28,7 +28,8 @@ def try_payment_again(
         payment = services.get(Payments).payment(payment_id=payment_id)
         if payment.status not in _UNTOLD or payment.attempt != opened.answer.attempt:
             return Done(payment, replayed=True)
-    return open_at_provider(command, payment=payment, may_change=not provider)
+    # Asked again, nobody knows any more whether the first time was heard.
+    return open_at_provider(command, payment=payment, may_change=not provider and not opened.replayed)
 
 
 @journey("payments.try_again")

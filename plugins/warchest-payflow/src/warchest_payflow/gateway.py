@@ -110,8 +110,8 @@ class Reply:
 class Unclear(Exception):
     """Nothing that says how it stands: no answer, none that can be read, or one about something else."""
 
-    def __init__(self, reason: str, raw: str = "") -> None:
-        self.report = Report(Standing.UNKNOWN, reason=reason, raw=raw)
+    def __init__(self, reason: str, raw: str = "", *, never_sent: bool = False) -> None:
+        self.report = Report(Standing.UNKNOWN, reason=reason, raw=raw, never_sent=never_sent)
         super().__init__(reason)
 
 
@@ -167,7 +167,7 @@ class Talk:
                 timeout_s=left_s,
             )
         except NoAnswer as silence:
-            raise Unclear(silence.reason) from None
+            raise Unclear(silence.reason, never_sent=not silence.was_sent) from None
         return self._read(answer)
 
     def _credentials(self) -> dict[str, str]:

@@ -49,8 +49,8 @@ class PaypalSettings:
 class Unclear(Exception):
     """Nothing that says how it stands: no answer, none that can be read, or one about something else."""
 
-    def __init__(self, reason: str, raw: str = "") -> None:
-        self.report = Report(Standing.UNKNOWN, reason=reason, raw=raw)
+    def __init__(self, reason: str, raw: str = "", *, never_sent: bool = False) -> None:
+        self.report = Report(Standing.UNKNOWN, reason=reason, raw=raw, never_sent=never_sent)
         super().__init__(reason)
 
 
@@ -202,7 +202,7 @@ class Talk:
         try:
             return self._paypal.send(method, path, body=body, headers=headers, timeout_s=left_s)
         except NoAnswer as silence:
-            raise Unclear(silence.reason) from None
+            raise Unclear(silence.reason, never_sent=not silence.was_sent) from None
 
     def _read(self, body: bytes, into: type[_Read], raw: str) -> _Read:
         try:
