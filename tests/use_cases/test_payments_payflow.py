@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +24,7 @@ from warchest.kernel.money import Money
 from warchest.members.contract import Role
 from warchest.payments.contract import Payment, Payments, RefundState, Status
 from warchest.payments.models import Message
+from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest_payflow.testing import RunningPayflow
 
@@ -31,7 +32,6 @@ pytestmark = [pytest.mark.usefixtures("database", "payflow"), pytest.mark.use_ca
 
 THOUSAND_UNITS = Money.parse("1000", "XCR")
 CARD = "4111111111111111"
-NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def the_payment(opened: dict[str, Any]) -> Payment:
 
 
 def come_back(opened: dict[str, Any], query: dict[str, str]) -> Payment:
-    return return_from_provider(a_command(at=NOW), payment_id=UUID(opened["id"]), query=query).answer
+    return return_from_provider(a_command(at=now()), payment_id=UUID(opened["id"]), query=query).answer
 
 
 def units_of(player: UUID) -> Money:
@@ -103,7 +103,7 @@ def test_a_browser_that_never_returned_is_made_up_for_by_asking(payflow: Running
     player = a_player()
     opened = top_up(player.id)
     pay_on_page(payflow, opened)
-    settle_open_payments(at=NOW + timedelta(minutes=2))
+    settle_open_payments(at=now() + timedelta(minutes=2))
     assert the_payment(opened).status is Status.SUCCEEDED
     assert units_of(player.id) == THOUSAND_UNITS
     assert_books_prove()
@@ -132,7 +132,7 @@ def test_an_opening_without_an_answer_is_found_by_asking_and_can_be_paid(payflow
     opened = top_up(player.id)
     assert the_payment(opened).status is Status.UNKNOWN
     payflow.behave()
-    settle_open_payments(at=NOW + timedelta(minutes=2))
+    settle_open_payments(at=now() + timedelta(minutes=2))
     found = the_payment(opened)
     assert (found.status, found.redirect_url.startswith(payflow.url)) == (Status.PENDING, True)
     pay_on_page(payflow, {"redirect_url": found.redirect_url})
@@ -150,7 +150,7 @@ def test_a_payment_that_a_fraud_filter_holds_is_credited_when_it_is_accepted(pay
     assert (held.status, held.reason) == (Status.PENDING, "payflow_126")
     assert units_of(player.id) == Money.units(0)
     payflow.review(opened["id"], accepted=True)
-    settle_open_payments(at=NOW + timedelta(hours=1))
+    settle_open_payments(at=now() + timedelta(hours=1))
     assert units_of(player.id) == THOUSAND_UNITS
     assert_books_prove()
 
@@ -173,7 +173,7 @@ def test_a_refund_goes_back_once_and_the_units_with_it(payflow: RunningPayflow) 
     opened = top_up(player.id)
     pay_on_page(payflow, opened)
     come_back(opened, {})
-    clerk = acting_as(an_administrator(Role.OWNER), at=NOW)
+    clerk = acting_as(an_administrator(Role.OWNER), at=now())
     refund = refund_payment(
         clerk, payment_id=UUID(opened["id"]), amount=Money.parse("4.00", "EUR"), reason="asked for"
     ).answer

@@ -29,13 +29,13 @@ from warchest.kernel.money import Money
 from warchest.members.contract import Role
 from warchest.payments.contract import Payment, Payments, RefundState, Status
 from warchest.payments.models import Message
+from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest_paypal.testing import RunningPaypal
 
 pytestmark = [pytest.mark.usefixtures("database", "paypal"), pytest.mark.use_case("PLG-06")]
 
 THOUSAND_UNITS = Money.parse("1000", "XCR")
-NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 class OurDoor:
@@ -112,7 +112,7 @@ def approve(paypal: RunningPaypal, address: str, how: str = "balance") -> dict[s
 
 
 def come_back(opened: dict[str, Any], query: dict[str, str]) -> Payment:
-    return return_from_provider(a_command(at=NOW), payment_id=UUID(opened["id"]), query=query).answer
+    return return_from_provider(a_command(at=now()), payment_id=UUID(opened["id"]), query=query).answer
 
 
 def the_payment(opened: dict[str, Any]) -> Payment:
@@ -216,7 +216,7 @@ def test_an_opening_without_an_answer_is_found_by_asking_and_can_be_paid(paypal:
     opened = top_up(player.id)
     assert the_payment(opened).status is Status.UNKNOWN
     paypal.behave()
-    settle_open_payments(at=NOW + timedelta(minutes=2))
+    settle_open_payments(at=now() + timedelta(minutes=2))
     found = the_payment(opened)
     assert (found.status, found.redirect_url.startswith(paypal.url)) == (Status.PENDING, True)
     assert come_back(opened, approve(paypal, found.redirect_url)).status is Status.SUCCEEDED
@@ -240,7 +240,7 @@ def test_a_refund_that_takes_its_time_is_confirmed_by_webhook(paypal: RunningPay
     opened = top_up(player.id)
     come_back(opened, approve(paypal, opened["redirect_url"]))
     paypal.control(delay_refunds=True)
-    clerk = acting_as(an_administrator(Role.OWNER), at=NOW)
+    clerk = acting_as(an_administrator(Role.OWNER), at=now())
     refund = refund_payment(
         clerk, payment_id=UUID(opened["id"]), amount=Money.parse("4.00", "EUR"), reason="asked for"
     ).answer
