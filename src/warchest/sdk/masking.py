@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterable
 
 _DIGITS_IN_GROUPS = re.compile(r"[0-9](?:[ -]?[0-9]){12,}", re.ASCII)
+_UUID = re.compile(
+    r"((?<![0-9A-Za-z])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9A-Za-z]))",
+    re.ASCII | re.IGNORECASE,
+)
 _FIRST_DIGITS = "23456"
 """What the numbers of payment cards begin with; the other digits belong to airlines, petrol and states."""
 _SECRET_CHARACTERS_MIN = 6
@@ -31,9 +35,14 @@ def mask_card_numbers(text: str) -> str:
     """The text with everything in it masked that could be a card number.
 
     Wherever 13 to 19 digits in a row, or in groups, add up as a card's do, their middle is masked: rather an
-    innocent number too many.
+    innocent number too many. Only ids (RFC 9562) are left as they are: among thousands some add up, and they name things.
     """
-    return _DIGITS_IN_GROUPS.sub(lambda found: _mask_within(found.group()), text)
+    # Split at a group, ids stand at every other place.
+    parts = _UUID.split(text)
+    return "".join(
+        part if place % 2 else _DIGITS_IN_GROUPS.sub(lambda found: _mask_within(found.group()), part)
+        for place, part in enumerate(parts)
+    )
 
 
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
