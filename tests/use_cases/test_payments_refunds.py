@@ -15,7 +15,7 @@ from django.db import connections
 from tests.builders.api import an_api_client, call
 from tests.builders.books import assert_books_prove
 from tests.builders.house import ARENA_MONTH
-from tests.builders.paying import Till, a_test_provider
+from tests.builders.paying import TestProvider, Till, a_test_provider
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.charging.contract import Charging, UnableToSettleDebt
 from warchest.jobs.payments import settle_open_payments
@@ -45,7 +45,14 @@ from warchest.payments.operations import keep_answer
 from warchest.runtime.journey import journey
 from warchest.runtime.services import services
 from warchest.runtime.transactions import Transaction, technical_transaction
-from warchest.sdk.payments import DisputeReport, DisputeStanding, Report, Standing
+from warchest.sdk.payments import (
+    Description,
+    DisputeReport,
+    DisputeStanding,
+    PaymentProvider,
+    Report,
+    Standing,
+)
 from warchest.subscriptions.contract import Subscriptions
 
 pytestmark = [
@@ -324,6 +331,21 @@ class TestPaidTwice:
             "0.00",
             "1000.00",
         )
+        assert_books_prove()
+
+    def test_is_booked_as_owed_where_the_provider_gives_nothing_back(
+        self, bank: Till, monkeypatch: pytest.MonkeyPatch
+    ):
+        again = self.given_up_and_tried_again(bank)
+        self.heard(again, 2, Report(Standing.SUCCEEDED, provider_reference="b-2", amount=again.amount))
+        unable = Description("Bank", ("card",), frozenset({"EUR"}))
+        monkeypatch.setattr(TestProvider, "description", property(lambda self: unable))
+        monkeypatch.setattr(TestProvider, "refund", PaymentProvider.refund)
+        self.heard(again, 1, self.late(again))
+        settle_open_payments(at=a_command().at + timedelta(hours=30))
+        (surplus,) = services.get(Payments).refunds(payment_id=again.id)
+        assert (surplus.kind, surplus.state) == ("surplus", RefundState.HELD)
+        assert booked("payer_surplus", owner=str(again.player)) == "10.00"
         assert_books_prove()
 
     def test_whichever_comes_first_is_credited(self, bank: Till):

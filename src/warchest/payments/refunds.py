@@ -49,7 +49,8 @@ def open_refund(
 ) -> Refund:
     row = operations.locked(payment_id)
     payment = queries.frozen(row)
-    if kind is not RefundKind.OUTSIDE:
+    # What was paid twice is owed whatever its provider can do: where it can't give it back, it waits for a person.
+    if kind is RefundKind.ASKED:
         _refuse_what_provider_cannot(row.provider, payment.amount, amount)
     if kind is RefundKind.SURPLUS:
         amount = amount or payment.amount
