@@ -1,0 +1,180 @@
+"""Batches: what is ordered, and what an owner decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from warchest.cards.contract.cards import CardState
+from warchest.cards.contract.worth import Worth
+from warchest.kernel.calls import at_most_once
+from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money
+
+LIABILITY_BOOK = "cards_sold"
+"""The ledger's book of cards that were sold and not activated; its owners are batches."""
+
+QUANTITY_MAX = 5_000_000
+ENTROPY_BITS_MIN = 60
+CODE_LENGTH_MAX = 32
+
+
+class UnableToOrderBatch(UnableTo):
+    """Nothing was ordered."""
+
+    reasons = frozenset(
+        {
+            "quantity_out_of_range",  # 1 to QUANTITY_MAX
+            "card_worth_malformed",  # exactly one item now: money above zero, or one period of a plan or more
+            "card_face_malformed",  # a real currency, zero or more
+            "code_too_guessable",  # fewer than ENTROPY_BITS_MIN random bits
+            "code_too_long",  # more than CODE_LENGTH_MAX characters
+            "serial_prefix_malformed",  # up to six of A-Z and 0-9, a letter first
+            "serial_series_taken",
+            "serial_series_malformed",  # 1 to 9999
+            "card_expiry_in_past",
+            "region_unknown",  # no ISO 3166-1 alpha-2 code
+            "margin_out_of_range",  # 0 to 10000, and 0 without a reseller
+            "virtual_batch_malformed",  # cards that are issued one by one need a reseller, a product and a price
+        }
+    )
+
+
+class UnableToDecideBatch(UnableTo):
+    """The order stays as it was."""
+
+    reasons = frozenset(
+        {"batch_unknown", "own_request", "digest_changed", "batch_already_decided", "reason_missing"}
+    )
+
+
+class BatchState(StrEnum):
+    ORDERED = "ordered"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    GENERATED = "generated"
+    HANDED_OVER = "handed_over"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTerms:
+    """What is ordered. ``face`` is what a buyer pays for one card, tax included, and ``margin_bps`` what the reseller
+    keeps of it in hundredths of a per cent.
+
+    Nobody pays for a batch without a reseller: its cards are given away, and what they give is promotional.
+    ``series`` 0 takes the prefix's next; ``regions`` are countries, none named means everywhere. A card of a batch that
+    ``needs_sale`` can be activated only after its sale at a till.
+
+    ``virtual``: the cards are not made together, but issued one by one, each as the ``reseller``'s shop sells a ``product`` (the
+    shop's own name for it); ``quantity`` is how many may be.
+    """
+
+    quantity: int
+    gives: tuple[Worth, ...]
+    face: Money
+    code_length: int = 16
+    serial_prefix: str = "WC"
+    series: int = 0
+    expires_at: datetime | None = None
+    regions: tuple[str, ...] = ()
+    reseller: str = ""
+    margin_bps: int = 0
+    needs_sale: bool = False
+    virtual: bool = False
+    product: str = ""
+
+    @property
+    def face_total(self) -> Money:
+        return self.face * self.quantity
+
+    @property
+    def margin_total(self) -> Money:
+        """The reseller's part of the whole batch."""
+        return self.face_total.portion(self.margin_bps, 10_000)
+
+    @property
+    def entropy_bits(self) -> int:
+        """Random bits of a code: five for each character, of which the last only checks the others."""
+        return 5 * (self.code_length - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``digest`` is the SHA-256, in hexadecimal, of exactly what was ordered, by whom, under which id.
+
+    ``file_until`` is the moment until which the handed-over codes wait for their one download; None when none wait.
+    """
+
+    id: UUID
+    state: BatchState
+    terms: BatchTerms
+    digest: str
+    ordered_by: UUID
+    ordered_at: datetime
+    first_serial: str
+    last_serial: str
+    approved_by: UUID | None = None
+    approved_at: datetime | None = None
+    refused_by: UUID | None = None
+    refused_at: datetime | None = None
+    refusal: str = ""
+    generated_at: datetime | None = None
+    handed_over_at: datetime | None = None
+    handed_over_by: UUID | None = None
+    recipient: str = ""
+    file_until: datetime | None = None
+    blocked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationsOfDay:
+    """How many cards of a batch players of one country activated in a day (UTC)."""
+
+    day: date
+    country: str
+    count: int
+
+
+class Batches(Protocol):
+    """Orders of cards, their approval, and what is known of a batch."""
+
+    @at_most_once
+    def order(self, *, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
+        """Write an order down. It can't be changed afterwards, only refused. Raises UnableToOrderBatch."""
+        ...
+
+    @at_most_once
+    def approve(self, *, batch_id: UUID, digest: str, approved_by: UUID, at: datetime) -> Batch:
+        """Approve exactly the order of this digest. Raises UnableToDecideBatch: nobody approves what they ordered."""
+        ...
+
+    @at_most_once
+    def refuse(self, *, batch_id: UUID, refused_by: UUID, reason: str, at: datetime) -> Batch:
+        """Raises UnableToDecideBatch."""
+        ...
+
+    def batch(self, *, batch_id: UUID) -> Batch:
+        """Raises UnableToFindCard (``batch_unknown``)."""
+        ...
+
+    def batches(self, *, limit: int = 50, before: UUID | None = None) -> tuple[Batch, ...]:
+        """Newest first, below the batch ``before``."""
+        ...
+
+    def batches_awaiting_approval(self) -> tuple[Batch, ...]:
+        """Oldest first."""
+        ...
+
+    def counts(self, *, batch_id: UUID, at: datetime) -> Mapping[CardState, int]:
+        """How many cards of a batch are in each state; states without a card are left out."""
+        ...
+
+    def activations_by_day(self, *, batch_id: UUID) -> tuple[ActivationsOfDay, ...]:
+        """Oldest first."""
+        ...
