@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -149,3 +151,40 @@ def house(demo: Demo, chromium: Browser, pictures: Path) -> Iterator[House]:
     here = House(demo, chromium, pictures)
     yield here
     here.close()
+
+
+@pytest.fixture(scope="package")
+def shop() -> Iterator[str]:
+    """The address of a page that a provider's page sends people back to."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b"<!doctype html><html lang=en><title>Back</title><main><h1>Back in the shop</h1></main>"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/back?payment=7"
+        server.shutdown()
+
+
+@pytest.fixture
+def abroad(chromium: Browser, pictures: Path, shop: str) -> Iterator[Callable[[str], tuple[Page, Eyes]]]:
+    """A player's phone at a provider, and whoever looks over their shoulder: ``abroad(its_url)``."""
+    with ExitStack() as contexts:
+
+        def open_at(url: str) -> tuple[Page, Eyes]:
+            context = contexts.enter_context(chromium.new_context(viewport=PHONE, locale="en-GB"))
+            context.set_default_timeout(PATIENCE_MS)
+            # Browsers ask for it once, wherever they are.
+            context.route("**/favicon.ico", lambda route: route.fulfill(body=""))
+            return context.new_page(), Eyes(context, pictures, {urlsplit(url).netloc, urlsplit(shop).netloc})
+
+        yield open_at

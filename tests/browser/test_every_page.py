@@ -227,6 +227,8 @@ class TestBackOffice:
         page.get_by_label("Amount that came").fill("4.50")
         page.get_by_role("button", name="Look at the entry").click()
         page.get_by_role("button", name="Book the exchange").click()
+        # A click does not wait for what it sends: who goes on at once may take that back.
+        page.get_by_text("The exchange is booked.").wait_for()
         page.goto("/journal?kind=exchange")
         page.locator("table.wb-books tbody a").first.click()
         page.get_by_role("link", name="Reverse this entry").click()
