@@ -152,17 +152,22 @@ def locks(*, at: datetime) -> tuple[GuessLock, ...]:
 
 def state_of(row: CardRow, *, at: datetime) -> CardState:
     """What the world sees of a card. Its batch must have been read with it."""
-    return _state(row.batch, own=row.state, blocked=row.blocked_at is not None, at=at)
+    return _state(
+        row.batch, own=row.state, blocked=row.blocked_at is not None, at=at, expires_at=row.expires_at
+    )
 
 
-def _state(of: BatchRow, *, own: str, blocked: bool, at: datetime) -> CardState:
-    if own in ("activated", "void"):
+def _state(
+    of: BatchRow, *, own: str, blocked: bool, at: datetime, expires_at: datetime | None = None
+) -> CardState:
+    if own in ("activated", "void", "expired"):
         return CardState(own)
     if of.state == BatchState.CANCELLED:
         return CardState.VOID
     if blocked or of.blocked_at is not None:
         return CardState.BLOCKED
-    if of.expires_at is not None and of.expires_at <= at:
+    ends_at = expires_at or of.expires_at
+    if ends_at is not None and ends_at <= at:
         return CardState.EXPIRED
     if own != "as_batch":
         return CardState(own)
@@ -185,11 +190,30 @@ def terms_of(row: BatchRow) -> BatchTerms:
         needs_sale=row.needs_sale,
         virtual=row.virtual,
         product=row.product,
+        stock=row.stock,
+        spares=row.spares,
+        alphabet=row.alphabet,
+        group_size=row.group_size,
+        serial_digits=row.serial_digits,
+        first_number=row.first_number,
+        printer=row.printer,
+        printer_key=row.printer_key,
+        tax_country=row.tax_country,
+        campaign=row.campaign,
+        new_players_days=row.new_players_days,
+        online_service=row.online_service,
+        import_digest=row.import_digest,
     )
 
 
 def serial_of(row: BatchRow, number: int) -> str:
-    return rules.serial(prefix=row.serial_prefix, series=row.series, number=number)
+    """The serial of the ``number``-th card of a batch, 1 being the first."""
+    return rules.serial(
+        prefix=row.serial_prefix,
+        series=row.series,
+        number=row.first_number + number - 1,
+        digits=row.serial_digits,
+    )
 
 
 def _batch(row: BatchRow) -> Batch:
@@ -213,4 +237,10 @@ def _batch(row: BatchRow) -> Batch:
         recipient=row.recipient,
         file_until=row.file_until,
         blocked_at=row.blocked_at,
+        version=row.version,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        cancelled_at=row.cancelled_at,
+        cancelled_by=row.cancelled_by,
+        cancellation=row.cancellation,
     )

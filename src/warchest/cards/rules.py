@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from uuid import UUID
@@ -18,6 +19,7 @@ from warchest.cards.contract import (
     Worth,
     WorthKind,
 )
+from warchest.kernel.codes import ALPHABETS
 from warchest.kernel.currency import INNER
 from warchest.kernel.money import MINOR_MAX
 from warchest.runtime import wire
@@ -62,13 +64,14 @@ def serial_head(prefix: str, series: int) -> tuple[str, int]:
     return f"{prefix}{series:04}", serial_state(f"{digits}{series:04}")
 
 
-def serial(*, prefix: str, series: int, number: int) -> str:
-    """Prefix, four digits of the series, seven of the running number, and a check digit.
+def serial(*, prefix: str, series: int, number: int, digits: int = 7) -> str:
+    """Prefix, four digits of the series, those of the running number, and a check digit.
 
-    Only the prefix has no fixed length, so two serials of the same length that differ in no digit are one.
+    Prefix and number have no fixed length, so the serials of two orders may meet: the first that were made stay.
     """
     head, begun = serial_head(prefix, series)
-    return f"{head}{number:07}{serial_state(f'{number:07}', begun=begun)}"
+    running = f"{number:0{digits}}"
+    return f"{head}{running}{serial_state(running, begun=begun)}"
 
 
 def serial_as_typed(typed: str) -> str:
@@ -76,11 +79,35 @@ def serial_as_typed(typed: str) -> str:
     return re.sub(r"[^A-Z0-9]", "", typed.upper(), flags=re.ASCII)[:20]
 
 
+_LATER_TERMS = {
+    field.name: field.default
+    for field in fields(BatchTerms)
+    if field.name
+    in {
+        "stock",
+        "spares",
+        "alphabet",
+        "group_size",
+        "serial_digits",
+        "first_number",
+        "printer",
+        "printer_key",
+        "tax_country",
+        "campaign",
+        "new_players_days",
+        "online_service",
+        "import_digest",
+    }
+}
+
+
 def digest(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, ordered_at: datetime) -> bytes:
     """SHA-256 of exactly what was ordered: an approval is bound to it."""
     expires_at = terms.expires_at and terms.expires_at.astimezone(UTC).isoformat()
     # What was ordered before there were virtual cards keeps its digest.
     virtual = {"virtual": True, "product": terms.product} if terms.virtual else {}
+    # And so does what was ordered before there was each of these.
+    later = {name: value for name, usual in _LATER_TERMS.items() if (value := getattr(terms, name)) != usual}
     return wire.fingerprint(
         {
             "batch": batch_id,
@@ -98,6 +125,7 @@ def digest(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, ordered_at: d
             "ordered_by": ordered_by,
             "ordered_at": ordered_at.astimezone(UTC).isoformat(),
             **virtual,
+            **later,
         }
     )
 
@@ -127,9 +155,18 @@ def check_terms(terms: BatchTerms, *, at: datetime) -> None:
             raise UnableToOrderBatch("region_unknown", region=region[:8])
     if not 0 <= terms.margin_bps <= 10_000 or (terms.margin_bps and not terms.reseller):
         raise UnableToOrderBatch("margin_out_of_range")
-    whole = terms.reseller and terms.product.strip() and terms.face.minor > 0
+    whole = (terms.reseller or terms.stock) and terms.product.strip() and terms.face.minor > 0
     if terms.virtual != bool(terms.product) or (terms.virtual and not whole):
         raise UnableToOrderBatch("virtual_batch_malformed")
+    if terms.stock and (terms.reseller or not terms.face):
+        raise UnableToOrderBatch("stock_batch_malformed")
+    if not 0 <= terms.spares <= (0 if terms.virtual else terms.quantity):
+        raise UnableToOrderBatch("spares_out_of_range")
+    if terms.alphabet not in ALPHABETS or not 2 <= terms.group_size <= 8:
+        raise UnableToOrderBatch("code_format_malformed")
+    last = terms.first_number + terms.quantity + terms.spares - 1
+    if not 4 <= terms.serial_digits <= 9 or terms.first_number < 1 or last >= 10**terms.serial_digits:
+        raise UnableToOrderBatch("serial_format_malformed")
 
 
 def _is_whole(worth: Worth) -> bool:

@@ -9,6 +9,11 @@ from __future__ import annotations
 import secrets
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's symbols; every other alphabet is a part of them, so that what is typed is read the same way for all."""
+
+ALPHABETS = {"crockford": ALPHABET, "letters": "BCDFGHJKMNPQRTVW", "digits": "0123456789"}
+"""The alphabets that codes may be written in: Crockford's, sixteen consonants that make no words, and digits for keypads."""
+
 _VALUES = {symbol: value for value, symbol in enumerate(ALPHABET)}
 _FORGIVEN = str.maketrans({"I": "1", "L": "1", "O": "0"})
 _SEPARATORS = str.maketrans("", "", " -\u2010\u2011\u2012\u2013\u2014\u00a0_.\t\r\n")

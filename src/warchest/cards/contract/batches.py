@@ -12,6 +12,7 @@ from uuid import UUID
 from warchest.cards.contract.cards import CardState
 from warchest.cards.contract.worth import Worth
 from warchest.kernel.calls import at_most_once
+from warchest.kernel.codes import ALPHABET, ALPHABETS
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 
@@ -39,7 +40,11 @@ class UnableToOrderBatch(UnableTo):
             "card_expiry_in_past",
             "region_unknown",  # no ISO 3166-1 alpha-2 code
             "margin_out_of_range",  # 0 to 10000, and 0 without a reseller
-            "virtual_batch_malformed",  # cards that are issued one by one need a reseller, a product and a price
+            "virtual_batch_malformed",  # cards that are issued one by one need a product, a price, and a reseller or our stock
+            "stock_batch_malformed",  # our own stock needs a price, and knows no reseller yet
+            "spares_out_of_range",  # none to as many as cards
+            "code_format_malformed",  # no such alphabet, or no groups of 2 to 8
+            "serial_format_malformed",  # 4 to 9 digits that have room for all cards
         }
     )
 
@@ -73,6 +78,18 @@ class BatchTerms:
 
     ``virtual``: the cards are not made together, but issued one by one, each as the ``reseller``'s shop sells a ``product`` (the
     shop's own name for it); ``quantity`` is how many may be.
+
+    ``stock``: the cards are for sale, but not to one reseller in one delivery: they lie in the house's own stock, from which they
+    are shipped to resellers, or, where they are virtual, sold online and at the desk.
+
+    ``spares`` are made and printed beside the ``quantity``, in place of those that the press spoils. ``alphabet``,
+    ``code_length`` and ``group_size`` say how a code is written; ``serial_digits`` how long the running number is, which begins
+    at ``first_number``. ``printer`` is the print house by name, and ``printer_key`` the fingerprint of its public key.
+
+    ``tax_country`` makes the cards single-purpose vouchers: what they give and where it is taxed is known, so that each transfer
+    is taxed by this country's rate (VAT Directive 2006/112/EC, articles 30a and 30b). Cards of a ``campaign`` are once for each
+    player, and with ``new_players_days`` only for players who registered so many days ago or less. ``online_service`` restricts
+    their activation to that service. ``import_digest`` is the SHA-256 of the file of an older system, in hexadecimal.
     """
 
     quantity: int
@@ -88,6 +105,24 @@ class BatchTerms:
     needs_sale: bool = False
     virtual: bool = False
     product: str = ""
+    stock: bool = False
+    spares: int = 0
+    alphabet: str = "crockford"
+    group_size: int = 4
+    serial_digits: int = 7
+    first_number: int = 1
+    printer: str = ""
+    printer_key: str = ""
+    tax_country: str = ""
+    campaign: str = ""
+    new_players_days: int = 0
+    online_service: UUID | None = None
+    import_digest: str = ""
+
+    @property
+    def is_for_sale(self) -> bool:
+        """Whether somebody pays for the cards; what others give is promotional."""
+        return bool((self.reseller or self.stock) and self.face)
 
     @property
     def face_total(self) -> Money:
@@ -100,8 +135,9 @@ class BatchTerms:
 
     @property
     def entropy_bits(self) -> int:
-        """Random bits of a code: five for each character, of which the last only checks the others."""
-        return 5 * (self.code_length - 1)
+        """Whole random bits of a code: those of all its symbols but the last, which only checks the others."""
+        symbols = len(ALPHABETS.get(self.alphabet, ALPHABET))
+        return int(symbols ** (self.code_length - 1)).bit_length() - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +166,12 @@ class Batch:
     recipient: str = ""
     file_until: datetime | None = None
     blocked_at: datetime | None = None
+    version: int = 1
+    closed_at: datetime | None = None
+    closed_by: UUID | None = None
+    cancelled_at: datetime | None = None
+    cancelled_by: UUID | None = None
+    cancellation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

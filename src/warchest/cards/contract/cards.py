@@ -27,6 +27,7 @@ class CardState(StrEnum):
     """What the world sees of a card at a moment; blocking, expiry and the batch's own state are counted in."""
 
     GENERATED = "generated"
+    SPARE = "spare"
     HANDED_OVER = "handed_over"
     SHIPPED = "shipped"
     SOLD = "sold"

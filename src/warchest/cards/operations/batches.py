@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -45,20 +46,7 @@ def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) 
         with transaction.atomic(using=services.alias("cards")):
             BatchRow.objects.create(
                 id=batch_id,
-                quantity=terms.quantity,
-                gives=msgspec.to_builtins(terms.gives),
-                face_minor=terms.face.minor,
-                face_currency=terms.face.currency.code,
-                code_length=terms.code_length,
-                serial_prefix=terms.serial_prefix,
-                series=terms.series,
-                expires_at=terms.expires_at,
-                regions=list(terms.regions),
-                reseller=terms.reseller,
-                margin_bps=terms.margin_bps,
-                needs_sale=terms.needs_sale,
-                virtual=terms.virtual,
-                product=terms.product[:100],
+                **columns_of(terms),
                 ordered_by=ordered_by,
                 ordered_at=at,
                 digest=rules.digest(batch_id=batch_id, terms=terms, ordered_by=ordered_by, ordered_at=at),
@@ -68,6 +56,19 @@ def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) 
             raise UnableToOrderBatch("serial_series_taken") from None
         raise
     return queries.batch(batch_id=batch_id)
+
+
+def columns_of(terms: BatchTerms) -> dict[str, Any]:
+    """The columns of a batch that say what was ordered."""
+    columns = {field.name: getattr(terms, field.name) for field in fields(terms)}
+    face = columns.pop("face")
+    return columns | {
+        "gives": msgspec.to_builtins(terms.gives),
+        "face_minor": face.minor,
+        "face_currency": face.currency.code,
+        "regions": list(terms.regions),
+        "product": terms.product[:100],
+    }
 
 
 def _next_series(prefix: str) -> int:

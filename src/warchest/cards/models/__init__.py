@@ -1,0 +1,21 @@
+"""Cards' tables, a file for each noun. What the database itself keeps of their rules is in ``sql/``."""
+
+from warchest.cards.models.batches import Batch, BatchProgress, BatchVersion
+from warchest.cards.models.cards import Card, CardEvent
+from warchest.cards.models.guesses import Guess, Guesser
+from warchest.cards.models.handing_over import HandOver, Printer, PrintFile
+from warchest.cards.models.virtual import IssuedCode
+
+__all__ = [
+    "Batch",
+    "BatchProgress",
+    "BatchVersion",
+    "Card",
+    "CardEvent",
+    "Guess",
+    "Guesser",
+    "HandOver",
+    "IssuedCode",
+    "PrintFile",
+    "Printer",
+]
