@@ -141,10 +141,13 @@ def lasting_database(
     def one() -> Iterator[str]:
         from django.db import connections
 
+        from warchest.runtime.afterwards import finish_all
+
         name = f"warchest_test_{next(_numbers)}"
         databases.clone(server, template, name)
         databases.use(name)
         yield name
+        finish_all()
         connections.close_all()
         databases.drop(server, name)
 

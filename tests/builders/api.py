@@ -12,6 +12,7 @@ from django.test import Client
 from tests.builders.people import NOW
 from warchest.kernel.ids import new_id
 from warchest.members.contract import Members, Scope
+from warchest.runtime.afterwards import finish_all
 from warchest.runtime.services import services
 
 _numbers = count(1)
@@ -47,4 +48,8 @@ def call(
         return client.generic(method, f"/api/v1{path}", headers=sent)
     if isinstance(body, dict):
         body = json.dumps(body)
-    return client.generic(method, f"/api/v1{path}", body, content_type=content_type, headers=sent)
+    answer = client.generic(method, f"/api/v1{path}", body, content_type=content_type, headers=sent)
+    if path.startswith("/notices/"):
+        # Acted on after the answer, as in life; what tests ask about is mostly what comes of it.
+        finish_all()
+    return answer

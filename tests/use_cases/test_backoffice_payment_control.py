@@ -10,9 +10,9 @@ import pytest
 
 from tests.builders.backoffice import BackOffice
 from tests.builders.configuration import changed_configuration
+from tests.builders.notices import heard
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.charging.contract import Charging
-from warchest.journeys.receive_notice import receive_notice
 from warchest.journeys.set_payment_rule import end_payment_rule, set_payment_rule
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.money import Money
@@ -188,7 +188,7 @@ def test_a_notice_is_acted_on_again_and_changes_nothing_twice(
     timestamp = str(int(datetime.now(UTC).timestamp()))
     signed = signature(sandbox.settings["notice_secret"], notice_id="n1", timestamp=timestamp, body=body)
     headers = {"Sandbox-Id": "n1", "Sandbox-Timestamp": timestamp, "Sandbox-Signature": signed}
-    kept = receive_notice(provider="sandbox", headers=headers, body=body, at=now() + timedelta(0))
+    kept = heard(provider="sandbox", headers=headers, body=body, at=now() + timedelta(0))
     operator, place = office.signed_in(Role.ADMINISTRATOR), f"/payment/{payment.id}"
     for _ in range(2):
         answer = operator.submit(place, action=f"{place}/replay/{kept.id}").text

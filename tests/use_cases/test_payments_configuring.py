@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from tests.builders.configuration import change_configuration
+from tests.builders.notices import heard
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.audit.contract import Audit, OperationFilter
 from warchest.journeys.configure_provider import check_provider, configure_provider, switch_provider
-from warchest.journeys.receive_notice import receive_notice
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.money import Money
 from warchest.members.contract import Role, UnableToAdminister
@@ -224,7 +224,7 @@ class TestSwitchingOff:
         with pytest.raises(UnableToUseProvider, match="provider_disabled"):
             pay_in()
         headers, body = a_notice(sandbox, payment, secret=sandbox.settings["notice_secret"])
-        receive_notice(provider="sandbox", headers=headers, body=body, at=NOW)
+        heard(provider="sandbox", headers=headers, body=body, at=NOW)
 
         assert services.get(Payments).payment(payment_id=payment.id).status is Status.SUCCEEDED
 

@@ -16,12 +16,12 @@ from django.db import connections
 
 from tests.builders.books import assert_books_prove
 from tests.builders.configuration import change_configuration
+from tests.builders.notices import heard
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import Charging
 from warchest.jobs.payments import settle_open_payments
 from warchest.journeys.ask_provider import ask_provider
-from warchest.journeys.receive_notice import receive_notice
 from warchest.journeys.return_from_provider import return_from_provider
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.ids import new_id
@@ -107,7 +107,7 @@ class Post:
 
     def bring(self, payment: Payment, *, notice_id: str, **changes: object) -> object:
         headers, body = self.notice(payment, notice_id=notice_id, **changes)
-        return receive_notice(provider="sandbox", headers=headers, body=body, at=NOW)
+        return heard(provider="sandbox", headers=headers, body=body, at=NOW)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ class TestTopUp:
 
         def bring(notice: tuple[dict[str, str], bytes]) -> bool:
             try:
-                return receive_notice(provider="sandbox", headers=notice[0], body=notice[1], at=NOW).repeated
+                return heard(provider="sandbox", headers=notice[0], body=notice[1], at=NOW).repeated
             finally:
                 connections.close_all()
 
@@ -428,7 +428,7 @@ class TestNotice:
 
         for changed in (body.replace(b"n1", b"n2"), b"", b"\x00"):
             with pytest.raises(UnableToTrustNotice):
-                receive_notice(provider="sandbox", headers=headers, body=changed, at=NOW)
+                heard(provider="sandbox", headers=headers, body=changed, at=NOW)
 
         assert services.get(Payments).messages(payment_id=payment.id) == told
         assert services.get(Payments).due_notices(at=NOW + timedelta(days=1), limit=9) == ()
@@ -438,7 +438,7 @@ class TestNotice:
 
     def test_that_is_too_large_is_refused_unread(self) -> None:
         with pytest.raises(UnableToReceiveNotice) as refusal:
-            receive_notice(provider="sandbox", headers={}, body=b"x" * 65_537, at=NOW)
+            heard(provider="sandbox", headers={}, body=b"x" * 65_537, at=NOW)
 
         assert refusal.value.reason == "notice_too_large"
 

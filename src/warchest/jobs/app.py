@@ -50,6 +50,7 @@ PULSES = (
     Pulse("export_to_erps", 15, lambda: erp.export_to_erps(at=now())),
     Pulse("match_bank_entries", 30, lambda: bank.match_bank_entries(at=now())),
     Pulse("check_providers", 60, lambda: payments.check_providers(at=now())),
+    Pulse("act_on_notices", 1, lambda: payments.act_on_notices(at=now())),
     Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
 )
 

@@ -9,7 +9,7 @@ import structlog
 
 from warchest.journeys import reconcile_settlement
 from warchest.journeys.ask_provider import inquire_and_settle
-from warchest.journeys.receive_notice import act_on_notice
+from warchest.journeys.receive_notice import act_on_due_notices
 from warchest.journeys.refund_payment import instruct_refund
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.ids import new_id
@@ -37,6 +37,20 @@ class Round:
     refunds: int = 0
 
 
+def act_on_notices(*, at: datetime, limit: int = 50, rounds: int = 20) -> int:
+    """Act on stored notices that whoever took them did not act on in time: it was killed, or had more of them than it could do.
+
+    Answers how many there were. May run in several processes at once, and be killed anywhere.
+    """
+    found = 0
+    for _ in range(rounds):
+        acted_on = len(act_on_due_notices(at=at, limit=limit))
+        found += acted_on
+        if acted_on < limit:
+            break
+    return found
+
+
 def settle_open_payments(*, at: datetime, limit: int = 100) -> Round:
     """Act on stored notices that are due, then ask about payments that are due, at most ``limit`` of each.
 
@@ -44,7 +58,7 @@ def settle_open_payments(*, at: datetime, limit: int = 100) -> Round:
     not stand in the way of the others.
     """
     payments = services.get(Payments)
-    notices = [act_on_notice(notice, at=at) for notice in payments.due_notices(at=at, limit=limit)]
+    notices = act_on_due_notices(at=at, limit=limit)
     asked = failed = 0
     for payment_id in payments.due_payments(at=at, limit=limit):
         command = Command(actor=_ACTOR, key=f"inquiry:{payment_id}", at=at, channel=Channel.JOB)

@@ -1,9 +1,9 @@
-"""A provider speaks by itself: its notice is checked and stored, and only then acted on."""
+"""A provider speaks by itself: its notice is checked, stored and answered, and only then acted on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -11,7 +11,8 @@ from warchest.journeys.dispute_payment import hear_dispute
 from warchest.journeys.refund_found import take_refund_from_outside
 from warchest.journeys.refund_payment import settle_refund
 from warchest.journeys.settle_payment import settle_payment
-from warchest.payments.contract import KeptNotice, Payments
+from warchest.payments.contract import ACTED_ON_WITHIN, KeptNotice, Payments
+from warchest.runtime.afterwards import Afterwards
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
 from warchest.runtime.services import services
 from warchest.sdk.payments import Subject
@@ -20,29 +21,71 @@ log = structlog.get_logger(__name__)
 
 
 def receive_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: datetime) -> KeptNotice:
-    """Once this returns, the notice is safely stored, and the provider may be told so.
+    """Once this returns, the notice is safely stored, and the provider may be told so; acted on it is straight afterwards, by
+    this process or, where that is busy or dies, by a worker.
 
     Raises UnableToReceiveNotice, UnableToTrustNotice, UnableToUseProvider: then nothing of it is kept but a count.
     """
     notice = services.get(Payments).take_notice(provider=provider, headers=headers, body=body, at=at)
-    if not notice.processed:
-        act_on_notice(notice, at=at)
+    # A copy of one that is about to be acted on is left alone; of one that failed before it is a reason to try again.
+    if not notice.processed and (notice.tries or not notice.repeated):
+        _soon.hand_over((notice, at))
     return notice
 
 
+def _act_soon(stored: tuple[KeptNotice, datetime], elapsed_s: float) -> None:
+    notice, at = stored
+    act_on_notice(notice, at=at + timedelta(seconds=elapsed_s))
+
+
+# Two, so that one that waits for a wallet holds up nobody. As many may wait as are done in the time that they have.
+_soon = Afterwards(
+    "notices", _act_soon, threads=2, waiting_max=200, within_s=ACTED_ON_WITHIN.total_seconds() / 2
+)
+
+
+def act_on_due_notices(*, at: datetime, limit: int) -> tuple[bool, ...]:
+    """Act on stored notices that nobody acted on in time, at most ``limit``; answers of each whether it is done."""
+    claimed = services.get(Payments).claim_notices(at=at, limit=limit)
+    return tuple(act_on_notice(notice, at=at) for notice in claimed)
+
+
 def act_on_notice(notice: KeptNotice, *, at: datetime) -> bool:
-    """Let a stored notice take effect. A failure leaves it to the job; answers whether it is done."""
+    """Let a stored notice take effect. A failure leaves it to the job; answers whether it is done.
+
+    May be done twice, and by two at once: how what it is about stands decides, under a lock, what it still changes.
+    """
     payments = services.get(Payments)
     try:
         # A refusal is kept under its key, so each try has one of its own: the payment's status, and not the key, sees to it
         # that nothing happens twice.
-        outcome = settle_notice(notice, key=f"heard:{notice.message}:{notice.tries}")
+        key = f"heard:{notice.message}:{notice.tries}"
+        if notice.subject is Subject.PAYMENT and notice.payment is not None:
+            # The most of them; these are closed in the very transaction that credits.
+            settle_payment(
+                _told_by(notice, key=key),
+                payment_id=notice.payment,
+                report=notice.report,
+                attempt=notice.attempt,
+                notice=notice.id,
+            )
+        else:
+            outcome = settle_notice(notice, key=key)
+            payments.close_notice(notice_id=notice.id, outcome=outcome, at=at)
     except Exception as error:
         log.exception("notice_postponed", provider=notice.provider, notice=str(notice.id))
         payments.postpone_notice(notice_id=notice.id, problem=f"{type(error).__name__}: {error}", at=at)
         return False
-    payments.close_notice(notice_id=notice.id, outcome=outcome, at=at)
     return True
+
+
+def _told_by(notice: KeptNotice, *, key: str) -> Command:
+    return Command(
+        actor=Actor(ActorKind.PROVIDER, notice.provider),
+        key=key,
+        at=notice.received_at,
+        channel=Channel.API,
+    )
 
 
 def settle_notice(notice: KeptNotice, *, key: str) -> str:
@@ -50,14 +93,8 @@ def settle_notice(notice: KeptNotice, *, key: str) -> str:
     if notice.subject is Subject.NOTHING:
         return "nothing"
     if notice.payment is None:
-        log.warning("notice_of_unknown_payment", provider=notice.provider, notice=str(notice.id))
         return "payment_unknown"
-    command = Command(
-        actor=Actor(ActorKind.PROVIDER, notice.provider),
-        key=key,
-        at=notice.received_at,
-        channel=Channel.API,
-    )
+    command = _told_by(notice, key=key)
     match notice.subject:
         case Subject.DISPUTE if notice.dispute is not None:
             return hear_dispute(

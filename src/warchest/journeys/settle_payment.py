@@ -19,12 +19,18 @@ from warchest.sdk.payments import Report
 
 
 @journey("payments.settle")
-def settle_payment(tx: Transaction, *, payment_id: UUID, report: Report, attempt: int = 0) -> Payment:
-    """What was said of an attempt (0: of the one that counts). Answers the payment as it stands afterwards.
+def settle_payment(
+    tx: Transaction, *, payment_id: UUID, report: Report, attempt: int = 0, notice: UUID | None = None
+) -> Payment:
+    """What was said of an attempt (0: of the one that counts). Answers the payment as it stands afterwards. ``notice``: who said
+    it, of which nothing is left to do then.
 
     Raises UnableToFindPayment.
     """
-    return settle(tx, payment_id=payment_id, report=report, attempt=attempt)
+    payment = settle(tx, payment_id=payment_id, report=report, attempt=attempt)
+    if notice is not None:
+        tx.get(Payments).close_notice(notice_id=notice, outcome=payment.status, at=tx.command.at)
+    return payment
 
 
 def settle(tx: Transaction, *, payment_id: UUID, report: Report, attempt: int = 0) -> Payment:

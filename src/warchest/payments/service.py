@@ -33,6 +33,7 @@ class LocalPayments:
     inquire = staticmethod(exchanges.inquire)
     resume = staticmethod(exchanges.resume)
     take_notice = staticmethod(notices.take_notice)
+    claim_notices = staticmethod(notices.claim_notices)
     close_notice = staticmethod(notices.close_notice)
     postpone_notice = staticmethod(notices.postpone_notice)
     payment = staticmethod(queries.payment)

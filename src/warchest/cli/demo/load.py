@@ -26,11 +26,12 @@ from warchest.cli.demo.sandbox import PROVIDER, Sandbox
 from warchest.delivery.contract import Delivery
 from warchest.journeys.activate_card import activate_card
 from warchest.journeys.prolong_subscription import prolong_subscription
-from warchest.journeys.receive_notice import receive_notice
+from warchest.journeys.receive_notice import act_on_notice
 from warchest.journeys.recognise_revenue import recognise_revenue
 from warchest.journeys.register_player import register_player
 from warchest.journeys.start_top_up import open_payment
 from warchest.kernel.money import Money
+from warchest.payments.contract import Payments
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
 from warchest.runtime.services import COORDINATOR, services
 from warchest.statistics.contract import Statistics
@@ -193,7 +194,9 @@ class _Desk:
         headers, body = self._sandbox.notice(
             reference=str(payment.id), asked=asked, status=status, taken=taken, reason=reason, at=at
         )
-        receive_notice(provider=PROVIDER, headers=headers, body=body, at=at)
+        notice = services.get(Payments).take_notice(provider=PROVIDER, headers=headers, body=body, at=at)
+        if not notice.processed:
+            act_on_notice(notice, at=at)
 
     def _command(self, operation: Operation) -> Command:
         return Command(

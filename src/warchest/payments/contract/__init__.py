@@ -82,6 +82,7 @@ from warchest.payments.contract.life import (
     Weighed,
 )
 from warchest.payments.contract.notices import (
+    ACTED_ON_WITHIN,
     NOTICE_BYTES_MAX,
     NOTICE_PATH,
     KeptNotice,
@@ -136,6 +137,7 @@ from warchest.payments.contract.settlements import (
 )
 
 __all__ = [
+    "ACTED_ON_WITHIN",
     "NOTICE_BYTES_MAX",
     "NOTICE_PATH",
     "OVERLAP_HOURS_MAX",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -18,6 +18,10 @@ NOTICE_BYTES_MAX = 64 * 1024
 
 NOTICE_PATH = "/api/v1/notices/{provider}"
 """Where on the public address a provider's notices are received."""
+
+
+ACTED_ON_WITHIN = timedelta(seconds=10)
+"""Whoever stores a notice acts on it within that time, or leaves it to those who look after what is left."""
 
 
 class UnableToReceiveNotice(UnableTo):
@@ -65,14 +69,21 @@ class Notices(Protocol):
     def take_notice(
         self, *, provider: str, headers: Mapping[str, str], body: bytes, at: datetime
     ) -> KeptNotice:
-        """Check a notice and store it; a second copy is the first one again.
+        """Check a notice and store it; a second copy is the first one again. It is due after ``ACTED_ON_WITHIN``; ``processed``
+        at once is what there is nothing to do about, such as one about a payment that is not ours.
 
         Raises UnableToReceiveNotice, UnableToTrustNotice (both only counted), UnableToUseProvider.
         """
         ...
 
+    @at_most_once
+    def claim_notices(self, *, at: datetime, limit: int) -> tuple[KeptNotice, ...]:
+        """Stored notices that nobody acted on yet and are due, oldest first. For a minute nobody else is given them: then whoever
+        claimed them is taken for dead."""
+        ...
+
     def close_notice(self, *, notice_id: UUID, outcome: str, at: datetime) -> None:
-        """Nothing is left to do about a notice."""
+        """Nothing is left to do about a notice; in the transaction that did it, where there is one."""
         ...
 
     @at_most_once
