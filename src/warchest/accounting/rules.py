@@ -8,7 +8,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from warchest.accounting.chart import BANK_COUNTERPARTS
-from warchest.accounting.contract import OwedCommission, TakenBack, Taxed, UnableToBookDifference
+from warchest.accounting.contract import OwedCommission, TakenBack, Taxed, UnableToBookDifference, Withdrawn
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Leg, credit, debit
 
@@ -46,15 +46,38 @@ def taken_back_legs(*, player: UUID, taken: TakenBack, provider: str, from_dispu
         ),
         debit("player_debt", taken.debt, owner=player),
         credit("disputed_funds" if from_dispute else "provider_clearing", taken.amount, owner=provider),
+        *_commissions_back(taken.commissions),
+    )
+
+
+def withdrawn_legs(
+    *, player: UUID, units: Money, withdrawn: Sequence[Withdrawn], commissions: Sequence[OwedCommission]
+) -> tuple[Leg, ...]:
+    return _without_zero(
+        *_units_in(player, units),
         *(
             leg
-            for line in taken.commissions
+            for part in withdrawn
             for leg in (
-                debit("commission_on_hold", line.amount, owner=line.sponsor),
-                credit("commission_cost", line.amount),
+                debit("deferred_revenue", part.unearned),
+                debit("revenue", part.earned),
+                debit("tax_payable", part.tax, owner=part.country),
+                credit("wallet_funding", part.unearned + part.earned + part.tax),
             )
         ),
+        *_commissions_back(commissions),
     )
+
+
+def _commissions_back(lines: Sequence[OwedCommission]) -> list[Leg]:
+    return [
+        leg
+        for line in lines
+        for leg in (
+            debit("commission_on_hold", line.amount, owner=line.sponsor),
+            credit("commission_cost", line.amount),
+        )
+    ]
 
 
 def dispute_opened_legs(*, provider: str, amount: Money) -> tuple[Leg, ...]:

@@ -24,6 +24,7 @@ from warchest.api import (
     subscriptions,
     transfers,
     wallets,
+    withdrawals,
 )
 from warchest.api.authentication import ApiKey
 from warchest.api.errors import MEDIA_TYPE, Problem, as_problem
@@ -76,8 +77,8 @@ api = Specification(
     urls_namespace="api",
 )
 for _resource in (
-    players, wallets, payments, payment_steps, documents, notices, catalogue, subscriptions, entitlements, cards, holds,
-    transfers, referrals, stores,
+    players, wallets, payments, payment_steps, withdrawals, documents, notices, catalogue, subscriptions, entitlements,
+    cards, holds, transfers, referrals, stores,
 ):  # fmt: skip
     api.add_router("", _resource.router)
 for _error in (Exception, HttpError, AuthenticationError, ValidationError):

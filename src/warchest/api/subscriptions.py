@@ -12,7 +12,7 @@ from warchest.api.authentication import needs
 from warchest.api.idempotency import KEYED, answer_of, command_of
 from warchest.api.pages import LIMIT, Cursor, Limit, Page, page_of
 from warchest.api.players import found_player, player_identity
-from warchest.api.shapes import Amount, Asked, Id, Moment, identity
+from warchest.api.shapes import Amount, Asked, Id, Moment, Text, identity
 from warchest.catalogue.contract import UnableToOffer
 from warchest.journeys.prolong_subscription import PERIODS_MAX, prolong_subscription
 from warchest.members.contract import Scope
@@ -24,9 +24,14 @@ router = Router(tags=["subscriptions"])
 
 
 class NewSubscription(Asked):
+    """``begin_at_once``: the player asked for that though they may withdraw, by the words ``consent``; they then pay for what is
+    served until they withdraw, or give the right up where the house's rule for their country says so."""
+
     plan: Id
     periods: int = Field(ge=1, le=PERIODS_MAX)
     pay_with: Literal["wallet"]
+    begin_at_once: bool = False
+    consent: Text = Field(default="", max_length=600)
 
 
 class Purchase(BaseModel):
@@ -68,6 +73,8 @@ def buy_subscription(request: HttpRequest, player_id: Id, body: NewSubscription)
             player=player_identity(player_id),
             plan=identity(body.plan, unknown=UnableToOffer("plan_unknown")),
             periods=body.periods,
+            begin_at_once=body.begin_at_once,
+            wording=body.consent,
         ),
     )
     return Purchase(

@@ -16,7 +16,7 @@ from warchest.charging.locked import LockedWallet, Taking, Use
 from warchest.charging.models import Lot as LotRow
 from warchest.charging.models import LotSlice as SliceRow
 from warchest.charging.operations import cut_from, open_wallet_of
-from warchest.charging.rules import Cut, Unreturned
+from warchest.charging.rules import Cut, Part, Unreturned
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 
@@ -26,6 +26,39 @@ def return_units(
 ) -> tuple[Lot, ...]:
     if units is not None and units.minor <= 0:
         raise UnableToReturn("amount_not_positive")
+    slices, given = _spent(player, reference)
+    if again := [lot for lot in given if lot.reference == key]:
+        if units is not None and units.minor != sum(lot.issued_minor for lot in again):
+            raise UnableToReturn("return_key_reused")
+        return tuple(map(queries.as_lot, again))
+
+    left = unreturned(slices.values(), given)
+    wanted = sum(part.units_minor for part in left) if units is None else units.minor
+    parts = rules.give_back(left, units_minor=wanted)
+    return _give(slices, parts or [], player=player, key=key, at=at)
+
+
+def return_share(
+    *, player: UUID, reference: str, part: int, whole: int, key: str, at: datetime
+) -> tuple[Lot, ...]:
+    slices, given = _spent(player, reference)
+    if again := [lot for lot in given if lot.reference == key]:
+        return tuple(map(queries.as_lot, again))
+    parts = [
+        Part(left.slice_id, left.units_minor * part // whole, left.consideration_minor * part // whole)
+        for left in unreturned(slices.values(), given)
+    ]
+    return _give(slices, [one for one in parts if one.units_minor], player=player, key=key, at=at)
+
+
+def spend_left(*, player: UUID, reference: str) -> Money:
+    slices = list(SliceRow.objects.filter(reference=reference, use=Use.SPEND, lot__wallet=player))
+    left = unreturned(slices, LotRow.objects.filter(from_slice__in=[row.id for row in slices]))
+    return Money.units(sum(part.units_minor for part in left))
+
+
+def _spent(player: UUID, reference: str) -> tuple[dict[UUID, SliceRow], list[LotRow]]:
+    """What a spend took, with the player's wallet locked, and what was given back of it."""
     locked.lock_only([player])
     slices = {
         row.id: row
@@ -35,15 +68,12 @@ def return_units(
     }
     if not slices:
         raise UnableToReturn("spend_unknown")
-    given = list(LotRow.objects.filter(from_slice__in=slices).order_by("id"))
-    if again := [lot for lot in given if lot.reference == key]:
-        if units is not None and units.minor != sum(lot.issued_minor for lot in again):
-            raise UnableToReturn("return_key_reused")
-        return tuple(map(queries.as_lot, again))
+    return slices, list(LotRow.objects.filter(from_slice__in=slices).order_by("id"))
 
-    left = unreturned(slices.values(), given)
-    wanted = sum(part.units_minor for part in left) if units is None else units.minor
-    parts = rules.give_back(left, units_minor=wanted)
+
+def _give(
+    slices: dict[UUID, SliceRow], parts: Sequence[Part], *, player: UUID, key: str, at: datetime
+) -> tuple[Lot, ...]:
     if not parts:
         raise UnableToReturn("return_exceeds_spend")
     return _open(

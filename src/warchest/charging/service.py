@@ -14,6 +14,8 @@ class LocalCharging:
     consume = staticmethod(operations.consume)
     consume_set = staticmethod(operations.consume_set)
     return_units = staticmethod(returns.return_units)
+    return_share = staticmethod(returns.return_share)
+    spend_left = staticmethod(returns.spend_left)
     transfer = staticmethod(returns.transfer)
     note_transfer = staticmethod(remembered.note_transfer)
     find_transfer = staticmethod(remembered.find_transfer)

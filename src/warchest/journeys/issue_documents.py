@@ -207,7 +207,9 @@ class _Clerk:
         )
 
     def _sales_undone(self, due: DueDocument) -> list[UUID]:
-        """The sales that a refund or a lost dispute takes back parts of."""
+        """The sales that a refund, a lost dispute or a withdrawal takes back parts of."""
+        if due.entry_kind == "withdrawal":
+            return [UUID(str(due.details["sale"]))]
         if (found := _TAKEN_BACK.match(due.entry_key)) is None:
             return []
         parts = self._tx.get(Payments).parts(of=UUID(found[1]))

@@ -43,15 +43,25 @@ class ProlongPreview:
 
 
 def prolong_subscription(
-    command: Command, *, player: UUID, plan: UUID, periods: int, charge_shown: Money | None = None
+    command: Command,
+    *,
+    player: UUID,
+    plan: UUID,
+    periods: int,
+    charge_shown: Money | None = None,
+    begin_at_once: bool = False,
+    wording: str = "",
 ) -> Done[Prolonged]:
     """Buy ``periods`` terms of a plan: a set of one of ``prolong_subscriptions``.
 
     ``charge_shown`` is the price in units that the player agreed to; where another is in force by now, nothing is bought.
+    ``begin_at_once`` and ``wording`` are the consent that is kept where the player may withdraw.
 
     Raises UnableToFindPlayer, UnableToProlong, UnableToOffer, UnableToGrant and UnableToSpend (``insufficient_funds``).
     """
-    return prolong_subscriptions.one(command, Purchase(player, plan, periods, charge_shown))
+    return prolong_subscriptions.one(
+        command, Purchase(player, plan, periods, charge_shown, begin_at_once, wording)
+    )
 
 
 def prolong_preview(*, player: UUID, plan: UUID, periods: int, at: datetime) -> ProlongPreview:

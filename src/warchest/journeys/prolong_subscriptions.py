@@ -19,9 +19,19 @@ from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import EntryDraft, Ledger, Refused, UnableToPost
 from warchest.members.contract import Members, Player, PlayerState, UnableToFindPlayer
+from warchest.payments.contract import Payments
 from warchest.referrals.contract import Referrals, Sale
 from warchest.runtime.journey_of_many import Case, CaseSet, journey_of_many
-from warchest.subscriptions.contract import GrantDraft, Granted, GrantSource, Place, Subscriptions
+from warchest.runtime.transactions import Transaction
+from warchest.subscriptions.contract import (
+    Consent,
+    ConsentKind,
+    GrantDraft,
+    Granted,
+    GrantSource,
+    Place,
+    Subscriptions,
+)
 
 PERIODS_MAX = 36
 """So many periods can be bought at once."""
@@ -35,12 +45,17 @@ class UnableToProlong(UnableTo):
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """``periods`` terms of a plan. ``charge_shown`` is the price in units that the player agreed to, where one was shown."""
+    """``periods`` terms of a plan. ``charge_shown`` is the price in units that the player agreed to, where one was shown.
+
+    ``begin_at_once``: they asked for that, by the words ``wording``, though they could withdraw for some time.
+    """
 
     player: UUID
     plan: UUID
     periods: int
     charge_shown: Money | None = None
+    begin_at_once: bool = False
+    wording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,7 @@ def prolong_subscriptions(tx: CaseSet[Purchase, Prolonged]) -> None:
     grants = tx.get(Subscriptions).grant_set(grants=[_grant(deal) for deal in deals], locked=locked)
     for deal, granted in zip(deals, grants, strict=True):
         deal.granted = granted
+        _keep_consent(tx, deal)
     commissions = tx.get(Referrals).earn_set(sales=[_sale(deal) for deal in deals])
     for deal, owed in zip(deals, commissions, strict=True):
         deal.owed = owed
@@ -105,6 +121,18 @@ def prolong_subscriptions(tx: CaseSet[Purchase, Prolonged]) -> None:
             raise UnableToPost(outcome.reason, key=entry.key)
     for deal in deals:
         _tell(deal)
+
+
+def prolong_within(tx: Transaction, purchase: Purchase) -> Prolonged:
+    """The same for one, within another journey's transaction, which has locked the subscription and sees that the term can be
+    added. Raises what refuses it, before anything is written."""
+    case = Case[Purchase, Prolonged](tx.command, purchase)
+    prolong_subscriptions.body(CaseSet([case], at=tx.command.at))
+    if case.refusal is not None:
+        raise case.refusal
+    assert case.answered is not None
+    tx.facts.extend(case.facts)
+    return case.answered
 
 
 def checked(
@@ -174,6 +202,19 @@ def _grant(deal: _Deal) -> GrantDraft:
         reference=str(deal.grant_id),
         at=deal.at,
     )
+
+
+def _keep_consent(tx: CaseSet[Purchase, Prolonged], deal: _Deal) -> None:
+    """What the buyer agreed to, as far as the house's rule for the country lets it count."""
+    if not deal.case.asked.begin_at_once:
+        return
+    buyer = deal.buyer
+    period = tx.get(Payments).withdrawal_period(country=buyer.country, since=deal.at, zone=buyer.time_zone)
+    if period.is_offered:
+        kind = ConsentKind.WAIVES if period.terms.may_waive else ConsentKind.PAYS
+        consent = Consent(deal.grant_id, kind, deal.case.asked.wording, deal.at)
+        tx.get(Subscriptions).keep_consent(consent=consent)
+        deal.case.about("player", deal.buyer.id, consent=kind)
 
 
 def _sale(deal: _Deal) -> Sale:

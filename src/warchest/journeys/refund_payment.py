@@ -51,6 +51,11 @@ def ask_refund(tx: Transaction, *, payment_id: UUID, amount: Money | None, reaso
         require(tx.get(Members).administrator(administrator_id=UUID(tx.command.actor.id)), "payment.refund")
     if not reason.strip():
         raise UnableToRefund("reason_missing")
+    return ask(tx, payment_id=payment_id, amount=amount, reason=reason)
+
+
+def ask(tx: Transaction, *, payment_id: UUID, amount: Money | None, reason: str) -> Refund:
+    """``ask_refund``, within another journey's transaction; who may is checked there."""
     payments = tx.get(Payments)
     refund = payments.open_refund(
         refund_id=new_id(),

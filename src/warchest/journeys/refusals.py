@@ -80,6 +80,18 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     ),
     "username_taken": (409, _("There is an administrator with this name.")),
     "own_request": (403, _("Nobody decides on a request of their own. Another person must do it.")),
+    # Withdrawal
+    "withdrawal_unknown": (404, _("There is no such top-up or purchase.")),
+    "withdrawal_not_paid": (409, _("This top-up was not paid: there is nothing to withdraw from.")),
+    "withdrawal_not_offered": (409, _("Where you live there is no right to withdraw from this.")),
+    "withdrawal_too_late": (409, _("The time in which you could withdraw is over.")),
+    "withdrawal_done": (409, _("You have withdrawn from this already.")),
+    "withdrawal_used_up": (409, _("Everything was used already: nothing is left that could go back.")),
+    "withdrawal_given_up": (
+        409,
+        _("You asked that it begins at once, and gave up the right to withdraw. It has begun."),
+    ),
+    "withdrawal_refund_open": (409, _("Money for this is just going back. Try again when that is decided.")),
     # Wallet, ledger
     "insufficient_funds": (402, _("There is not enough in the wallet. Top up first.")),
     "wallet_frozen": (403, _("This wallet is frozen. Our support can tell you why.")),
@@ -365,6 +377,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "card_not_sold": (409, _("This card has not been sold yet. Ask where you bought it.")),
     "card_not_for_country": (409, _("This card can't be activated in your country.")),
     "card_unknown": (404, _("There is no such card.")),
+    "lock_unknown": (404, _("Nobody is locked out there now.")),
     # Batches of cards
     "batch_unknown": (404, _("There is no such batch.")),
     "quantity_out_of_range": (422, _("A batch has 1 to {quantity_max} cards.")),

@@ -19,6 +19,7 @@ from warchest.payments.contract.house_rules import (
     Terms,
     TopUpBonus,
     UnableToSetRule,
+    WithdrawalTerms,
 )
 from warchest.payments.models import HouseRule as HouseRuleRow
 from warchest.runtime import wire
@@ -33,6 +34,7 @@ KINDS: Mapping[RuleKind, type[Terms]] = {
     RuleKind.BONUS: TopUpBonus,
     RuleKind.FRAUD: FraudRule,
     RuleKind.REVIEW: ReviewTerms,
+    RuleKind.WITHDRAWAL: WithdrawalTerms,
 }
 
 

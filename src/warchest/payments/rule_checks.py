@@ -21,6 +21,7 @@ from warchest.payments.contract.house_rules import (
     Terms,
     TopUpBonus,
     UnableToSetRule,
+    WithdrawalTerms,
 )
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -61,6 +62,10 @@ def check(terms: Terms) -> None:
                 raise _wrong("four_eyes_units", "not less than zero")
             if not 1 <= terms.alert_hours <= 1000:
                 raise _wrong("alert_hours", "1 to 1000")
+        case WithdrawalTerms():
+            _countries(terms.countries)
+            if not 0 <= terms.days <= 366:
+                raise _wrong("days", "0 to 366")
 
 
 def _route(terms: Route) -> None:

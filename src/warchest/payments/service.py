@@ -13,6 +13,7 @@ from warchest.payments import (
     queries,
     reviews,
     routing,
+    withdrawals,
 )
 from warchest.payments import disputes as disputed
 from warchest.payments import refunds as going_back
@@ -133,6 +134,7 @@ class LocalPayments:
     review = staticmethod(reviews.review)
     overdue = staticmethod(reviews.overdue)
     house_rules = staticmethod(house_rules.house_rules)
+    withdrawal_period = staticmethod(withdrawals.withdrawal_period)
     reviews = staticmethod(reviews.reviews)
 
     # Last, since from here on the class's names hide the modules'.

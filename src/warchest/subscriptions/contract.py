@@ -17,6 +17,9 @@ from warchest.kernel.period import Period, Term
 DEFERRED_BOOK = "deferred_revenue"
 """The ledger's book of what was paid for time that is not served yet, per currency."""
 
+WITHDRAWAL_KEY = "withdrawal:{grant}"
+"""The key of the entry that books a withdrawal from what was bought: one for each grant, for ever."""
+
 YEARS_AHEAD_MAX = 50
 """So far ahead a subscription may end at most."""
 
@@ -253,6 +256,27 @@ class Unserved:
     net: tuple[Money, ...]
 
 
+class ConsentKind(StrEnum):
+    """What a buyer agreed to who wanted time to begin before the period of withdrawal is over."""
+
+    PAYS = "pays"  # for what is served until they withdraw
+    WAIVES = "waives"  # they lose the right once it has begun
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """``wording`` is what the buyer was shown and agreed to."""
+
+    grant: UUID
+    kind: ConsentKind
+    wording: str
+    at: datetime
+
+    def gives_up(self, grant: Grant, *, at: datetime) -> bool:
+        """Whether the buyer has lost the right to withdraw from this grant: given up, and begun."""
+        return self.kind is ConsentKind.WAIVES and grant.starts_at <= at
+
+
 @dataclass(frozen=True, slots=True)
 class Withheld:
     """Time that was cut off the unserved end of a grant, and ``net``, what had been paid for it without tax."""
@@ -300,6 +324,16 @@ class Subscriptions(Protocol):
         """
         ...
 
+    # What a buyer agreed to.
+
+    def keep_consent(self, *, consent: Consent) -> None:
+        """Keep what was agreed to when a grant was bought, once and for ever."""
+        ...
+
+    def consents(self, *, grant_ids: Sequence[UUID]) -> Mapping[UUID, Consent]:
+        """What was agreed to for these grants, by grant; one without consent is missing."""
+        ...
+
     # Time that is taken back for money that goes back.
 
     def unserved(self, *, grant_ids: Sequence[UUID], at: datetime) -> tuple[Unserved, ...]:
@@ -337,6 +371,10 @@ class Subscriptions(Protocol):
 
     def subscriptions(self, *, player: UUID) -> tuple[Subscription, ...]:
         """All of a player's, the latest to end first."""
+        ...
+
+    def bought_since(self, *, player: UUID, since: datetime) -> tuple[Grant, ...]:
+        """What a player bought from a moment on, newest first; nothing that only gives back what had been withheld."""
         ...
 
     def grants(self, *, subscription_id: UUID) -> tuple[Grant, ...]:

@@ -5,7 +5,7 @@ from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from warchest.kernel.ids import new_id
-from warchest.subscriptions.contract import GrantSource, SubscriptionState
+from warchest.subscriptions.contract import ConsentKind, GrantSource, SubscriptionState
 
 _SOURCES = [source.value for source in GrantSource]
 
@@ -61,6 +61,24 @@ class Grant(models.Model):
         # A sale's entry names the grant in its key: no sale has to be found by its entry, and none pays for the index.
         indexes = [
             models.Index(fields=["entry_id"], condition=~Q(source=GrantSource.PAID.value), name="grant_entry")
+        ]
+
+
+class Consent(models.Model):
+    """What the buyer of a grant was shown and agreed to, for it to begin within the period of withdrawal. Append-only."""
+
+    # Without a foreign key: it is written before the grant's transaction ends, and no sale pays for the look.
+    grant = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=8)
+    wording = models.CharField(max_length=600, blank=True)
+    given_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                name="consent_kind_known", condition=Q(kind__in=[kind.value for kind in ConsentKind])
+            )
         ]
 
 

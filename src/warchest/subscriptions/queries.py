@@ -49,6 +49,13 @@ def grants(*, subscription_id: UUID) -> tuple[Grant, ...]:
     return tuple(grant_of(row) for row in rows.prefetch_related("deferrals"))
 
 
+def bought_since(*, player: UUID, since: datetime) -> tuple[Grant, ...]:
+    rows = GrantRow.objects.filter(
+        subscription__player=player, source=GrantSource.PAID, granted_at__gte=since
+    ).exclude(reference__startswith="withheld:")
+    return tuple(grant_of(row) for row in rows.order_by("-id").prefetch_related("deferrals"))
+
+
 def preview(*, player: UUID, online_service: UUID, term: Term, zone: str, at: datetime) -> Period:
     row = SubscriptionRow.objects.filter(player=player, online_service=online_service).first()
     period, _ = rules.next_term(

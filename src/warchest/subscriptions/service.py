@@ -1,6 +1,6 @@
 """Subscriptions as this process offers them."""
 
-from warchest.subscriptions import moving_in, operations, queries, tokens, withholding
+from warchest.subscriptions import consents, moving_in, operations, queries, tokens, withholding
 
 
 class LocalSubscriptions:
@@ -9,6 +9,9 @@ class LocalSubscriptions:
     lock_set = staticmethod(operations.lock_set)
     grant = staticmethod(operations.grant)
     grant_set = staticmethod(operations.grant_set)
+    keep_consent = staticmethod(consents.keep_consent)
+    consents = staticmethod(consents.consents)
+    bought_since = staticmethod(queries.bought_since)
     unserved = staticmethod(withholding.unserved)
     withhold = staticmethod(withholding.withhold)
     withheld_place = staticmethod(withholding.withheld_place)

@@ -71,6 +71,7 @@ from warchest.accounting.contract.posting import (
     TakenBack,
     Taxed,
     UnableToBookDifference,
+    Withdrawn,
 )
 from warchest.accounting.contract.rates import (
     CurrencyRate,
@@ -154,6 +155,7 @@ __all__ = [
     "UnableToQuote",
     "UnableToSetRate",
     "Undocumented",
+    "Withdrawn",
 ]
 
 

@@ -49,6 +49,17 @@ class TakenBack:
     commissions: Sequence[OwedCommission]
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What a buyer gets back of a sale, in one currency: ``unearned`` is still deferred, ``earned`` was revenue, ``tax`` is owed
+    to ``country`` no longer."""
+
+    unearned: Money
+    earned: Money
+    tax: Money
+    country: str
+
+
 class PostingRules(Protocol):
     def set_tax_rates(self, *, rates_bps: Mapping[str, int], valid_from: datetime) -> None:
         """Put the countries' tax rates in force from a moment on; a rate that is kept for that moment stays."""
@@ -73,6 +84,18 @@ class PostingRules(Protocol):
         """A payment that went back, in whole or in part: Dr wallet funding for units that are left, Dr deferred revenue and tax
         payable for time not served (IFRS 15.B20 to B27, 15.21(b)), Dr player's debt for what was used; Cr provider clearing, or
         what a dispute had set aside. Units that are left go beside, and commissions back."""
+        ...
+
+    def withdrawn_legs(
+        self,
+        *,
+        player: UUID,
+        units: Money,
+        withdrawn: Sequence[Withdrawn],
+        commissions: Sequence[OwedCommission],
+    ) -> tuple[Leg, ...]:
+        """A purchase from the wallet that the buyer withdrew from: Dr deferred revenue, revenue and tax payable, Cr wallet
+        funding (IFRS 15.21, 15.B20 to B27); units back beside, and commissions with it."""
         ...
 
     def dispute_opened_legs(self, *, provider: str, amount: Money) -> tuple[Leg, ...]:

@@ -203,6 +203,19 @@ class Wallets(Protocol):
         """
         ...
 
+    def return_share(
+        self, *, player: UUID, reference: str, part: int, whole: int, key: str, at: datetime
+    ) -> tuple[Lot, ...]:
+        """Give back ``part``/``whole`` of what is left of a spend, the same share of each lot that it took of, rounded down.
+
+        As ``return_units`` in all else. Raises UnableToReturn (``spend_unknown``; ``return_exceeds_spend``: nothing is left).
+        """
+        ...
+
+    def spend_left(self, *, player: UUID, reference: str) -> Money:
+        """The units of a spend that were not given back."""
+        ...
+
     # The end of a lot's term.
 
     def expired_lots(self, *, at: datetime, limit: int) -> tuple[UUID, ...]:

@@ -199,7 +199,7 @@ def _cut(tx: Transaction, *, piece: Unserved, gross: Money, unearned: Money, bef
     assert piece.entry_id
     sale = tx.get(Ledger).entry(entry_id=piece.entry_id)
     assert sale is not None
-    net, tax, owner = _sold(sale, gross.currency.code)
+    net, tax, owner = sold(sale, gross.currency.code)
     told = tx.get(Payments).parts_of_sale(sale_entry=piece.entry_id)
     earlier = _sum(before, (part.amount for part in told if part.amount.currency == gross.currency)).minor
     whole = net + tax
@@ -209,7 +209,7 @@ def _cut(tx: Transaction, *, piece: Unserved, gross: Money, unearned: Money, bef
     return Taxed(net=part, tax=gross - part, rate_bps=0, country=owner)
 
 
-def _sold(sale: Entry, code: str) -> tuple[int, int, str]:
+def sold(sale: Entry, code: str) -> tuple[int, int, str]:
     """What a sale deferred and what tax it owed in a currency, in minor units, and to whom."""
     net = tax = 0
     owner = ""

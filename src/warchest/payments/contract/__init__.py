@@ -61,6 +61,7 @@ from warchest.payments.contract.house_rules import (
     Terms,
     TopUpBonus,
     UnableToSetRule,
+    WithdrawalTerms,
 )
 from warchest.payments.contract.life import (
     RETURN_PATH,
@@ -134,6 +135,11 @@ from warchest.payments.contract.settlements import (
     SettlementLineRow,
     Settlements,
     UnableToSettle,
+)
+from warchest.payments.contract.withdrawals import (
+    UnableToWithdraw,
+    WithdrawalPeriod,
+    Withdrawals,
 )
 
 __all__ = [
@@ -236,6 +242,7 @@ __all__ = [
     "UnableToTopUp",
     "UnableToTryAgain",
     "UnableToUseProvider",
+    "UnableToWithdraw",
     "Verdict",
     "Vote",
     "WaitReason",
@@ -244,6 +251,9 @@ __all__ = [
     "WeighedRefund",
     "Why",
     "Wish",
+    "WithdrawalPeriod",
+    "WithdrawalTerms",
+    "Withdrawals",
 ]
 
 
@@ -259,6 +269,7 @@ class Payments(
     Fraud,
     Reviews,
     Settlements,
+    Withdrawals,
     Protocol,
 ):
     """Everything that payments are asked."""

@@ -35,6 +35,7 @@ class RuleKind(StrEnum):
     BONUS = "bonus"
     FRAUD = "fraud"
     REVIEW = "review"
+    WITHDRAWAL = "withdrawal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,18 @@ class ReviewTerms:
     alert_hours: int = 24
 
 
-Terms = Route | MethodSwitch | AmountBounds | TopUpBonus | FraudRule | ReviewTerms
+@dataclass(frozen=True, slots=True)
+class WithdrawalTerms:
+    """Consumers in these countries (none: in every country without a rule of its own) may withdraw from a top-up or a purchase
+    within ``days`` after its day; 0: not at all. Who asks that time begins at once pays for what is served of it, or,
+    ``may_waive``, has no right left once it has begun (Directive 2011/83/EU, articles 9, 14(3) and 16)."""
+
+    days: int
+    countries: tuple[str, ...] = ()
+    may_waive: bool = False
+
+
+Terms = Route | MethodSwitch | AmountBounds | TopUpBonus | FraudRule | ReviewTerms | WithdrawalTerms
 
 
 @dataclass(frozen=True, slots=True)

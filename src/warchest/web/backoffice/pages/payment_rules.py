@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from warchest.journeys.refusals import explain
 from warchest.journeys.set_payment_rule import end_payment_rule, set_payment_rule
@@ -38,6 +38,7 @@ from warchest.payments.contract import (
     UnableToSetRule,
     Why,
     Wish,
+    WithdrawalTerms,
 )
 from warchest.runtime.command import now
 from warchest.runtime.services import services
@@ -64,6 +65,12 @@ KINDS = {
     RuleKind.FRAUD: (
         gettext_lazy("Fraud"),
         gettext_lazy("The severest verdict of all rules that speak counts."),
+    ),
+    RuleKind.WITHDRAWAL: (
+        gettext_lazy("Withdrawal"),
+        gettext_lazy(
+            "How many days players may withdraw from a top-up or a purchase; without a rule, what the law says."
+        ),
     ),
     RuleKind.REVIEW: (
         gettext_lazy("Reviews"),
@@ -303,6 +310,25 @@ class ReviewForm(_RuleForm):
         return ReviewTerms(said["four_eyes_units"], said["alert_hours"])
 
 
+class WithdrawalForm(_RuleForm):
+    days = forms.IntegerField(
+        label=gettext_lazy("Days"), min_value=0, max_value=366, initial=14,
+        help_text=gettext_lazy("0: players there can't withdraw."),
+    )  # fmt: skip
+    countries = forms.CharField(
+        label=gettext_lazy("Countries"),
+        required=False,
+        help_text=gettext_lazy("Codes such as DE AT. Empty: all that have no rule of their own."),
+    )
+    may_waive = forms.BooleanField(
+        label=gettext_lazy("Who lets time begin at once gives the right up"), required=False,
+        help_text=gettext_lazy("Without this mark they pay for the time that was served until they withdraw."),
+    )  # fmt: skip
+
+    def terms(self, said: dict[str, Any]) -> Terms:
+        return WithdrawalTerms(said["days"], _codes(said["countries"]), said["may_waive"])
+
+
 FORMS: dict[RuleKind, type[_RuleForm]] = {
     RuleKind.ROUTE: RouteForm,
     RuleKind.METHOD: MethodForm,
@@ -310,6 +336,7 @@ FORMS: dict[RuleKind, type[_RuleForm]] = {
     RuleKind.BONUS: BonusForm,
     RuleKind.FRAUD: FraudForm,
     RuleKind.REVIEW: ReviewForm,
+    RuleKind.WITHDRAWAL: WithdrawalForm,
 }
 
 
@@ -460,6 +487,13 @@ def in_words(terms: Terms) -> str:
                 else _("one person decides")
             )
             return eyes + _("; too long after %(hours)s hours") % {"hours": terms.alert_hours}
+        case WithdrawalTerms():
+            where = " ".join(terms.countries) or _("everywhere else")
+            if not terms.days:
+                return _("%(where)s: nobody can withdraw") % {"where": where}
+            within = ngettext("%(where)s: within %(days)s day", "%(where)s: within %(days)s days", terms.days)
+            words = within % {"where": where, "days": terms.days}
+            return words + (_("; given up by who begins at once") if terms.may_waive else "")
 
 
 def _fraud_in_words(terms: FraudRule) -> str:
