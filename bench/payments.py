@@ -1,8 +1,9 @@
 """`script/bench payments`: how soon a provider that sends a signed notice hears that it is safely stored.
 
-The portal runs as ``warchest serve`` runs it, on a durable PostgreSQL of its own. Each notice says that a payment was paid: it
-is stored, acted on (the wallet is credited, the books are kept), and answered. Others are about payments of somebody else: they
-are stored and answered, and that is all. The yardstick is a view in the same server that stores a row with one commit. All take
+Portal and worker run as ``warchest serve`` runs them, on a durable PostgreSQL of its own. Each notice says that a payment was
+paid: it is stored and answered, and straight afterwards acted on (the wallet is credited, the books are kept); how long after
+it came is told too, and a turn ends when all of its notices were acted on. Others are about payments of somebody else: they are
+stored and answered, and that is all. The yardstick is a view in the same server that stores a row with one commit. All take
 turns.
 """
 
@@ -47,6 +48,8 @@ BARE, STORED, OURS = "a view that stores a row", "Warchest: stored only", "Warch
 P50 = {who: Line("answered, p50", who, _STEADY, "ms") for who in (BARE, STORED, OURS)}
 P99 = {who: Line("answered, p99", who, _STEADY, "ms") for who in P50}
 MOST = {who: Line("answered at most", who, _MOST) for who in P50}
+CREDITED = {share: Line(f"credited after it came, p{share}", OURS, _STEADY, "ms") for share in (50, 99)}
+CREDITED_MOST = Line("credited at most", OURS, f"{_MOST}, until all are")
 LIMIT = Line("answered, p99", "the limit", _STEADY, "ms")
 
 
@@ -69,12 +72,13 @@ class Options:
 
 QUICK = Options(rounds=1, seconds=0.25, count_max=40)
 _WARM_UP = 40
+_PATIENCE_S = 60
 
 
 def run(options: Options, *, parent: Path | None) -> tuple[Board, dict[str, str]]:
     """The whole table, and the facts that a reader of it needs."""
     board = Board()
-    board.declare(*P50.values(), *P99.values(), LIMIT, *MOST.values())
+    board.declare(*P50.values(), *P99.values(), LIMIT, *CREDITED.values(), *MOST.values(), CREDITED_MOST)
     board.goals += [
         goal
         for who in (STORED, OURS)
@@ -85,19 +89,67 @@ def run(options: Options, *, parent: Path | None) -> tuple[Board, dict[str, str]
             Goal((MOST[who],), (MOST[BARE],), None),
         )
     ]
+    board.goals.append(Goal((CREDITED_MOST,), (MOST[BARE],), None))
     with durable_server(parent) as server:
         facts = dict(describe(server))
         secret = secrets.token_urlsafe(32)
         port = _free_port()
         with _house(server.home, port=port, secret=secret):
             payments = _payments(options.payments)
-            with _portal(port):
-                _take_rounds(board, options, port, payments, secret)
-            _check(server, expected=len(payments))
+            with _running(_portal()), _running(_worker()), Books(server) as books:
+                _wait_until_ready(port)
+                _take_rounds(board, options, port, payments, secret, books)
+                books.check(expected=len(payments))
     return board, facts
 
 
-def _take_rounds(board: Board, options: Options, port: int, payments: Sequence[UUID], secret: str) -> None:
+class Books:
+    """What the database says of the notices."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._connection = psycopg.connect(server.superuser_dsn(database=server.database), autocommit=True)
+
+    def __enter__(self) -> Books:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._connection.close()
+
+    def _numbers(self, query: str) -> list[float]:
+        return [float(found) for (found,) in self._connection.execute(query.encode()).fetchall()]
+
+    def credited(self) -> int:
+        (count,) = self._numbers("SELECT count(*) FROM payments_payment WHERE status = 'succeeded'")
+        return int(count)
+
+    def wait_until_done(self) -> None:
+        until = time.monotonic() + _PATIENCE_S
+        while self._numbers("SELECT 1 FROM payments_receivednotice WHERE next_try_at IS NOT NULL LIMIT 1"):
+            if time.monotonic() > until:
+                raise RuntimeError("notices were left that nobody acted on")
+            time.sleep(0.02)
+
+    def seconds_until_credited(self, *, last: int) -> list[float]:
+        """Of the last ones that credited."""
+        return self._numbers(
+            "SELECT extract(epoch FROM processed_at - received_at) FROM payments_receivednotice"
+            f" WHERE outcome = 'succeeded' ORDER BY id DESC LIMIT {last}"
+        )
+
+    def check(self, *, expected: int) -> None:
+        """Every notice that was answered is stored, was acted on, and has credited its payment."""
+        stored, done = (
+            int(self._numbers(f"SELECT count(*) FROM payments_receivednotice WHERE outcome {which}")[0])
+            for which in ("<> 'payment_unknown'", "= 'succeeded'")
+        )
+        credited = self.credited()
+        if not stored == done == credited or not 0 < stored <= expected:
+            raise RuntimeError(f"{stored} notices stored, {done} acted on, {credited} payments credited")
+
+
+def _take_rounds(
+    board: Board, options: Options, port: int, payments: Sequence[UUID], secret: str, books: Books
+) -> None:
     kinds = {
         BARE: _rows(),
         STORED: _notices(iter(uuid4, None), secret),
@@ -106,6 +158,7 @@ def _take_rounds(board: Board, options: Options, port: int, payments: Sequence[U
     for requests in kinds.values():
         few = _WARM_UP
         asyncio.run(as_many_as_answered(port, requests, callers=CALLERS, seconds=60, count_max=few))
+    books.wait_until_done()
     for _ in range(options.rounds):
         for who, requests in kinds.items():
             took = asyncio.run(
@@ -113,10 +166,19 @@ def _take_rounds(board: Board, options: Options, port: int, payments: Sequence[U
             )
             board.add(P50[who], median(took) * 1e3)
             board.add(P99[who], quantiles(took, n=100)[98] * 1e3)
+            books.wait_until_done()
+            if who is OURS:
+                until = books.seconds_until_credited(last=options.steady)
+                board.add(CREDITED[50], median(until) * 1e3)
+                board.add(CREDITED[99], quantiles(until, n=100)[98] * 1e3)
+            before, began = books.credited(), time.perf_counter()
             most = as_many_as_answered(
                 port, requests, callers=CALLERS, seconds=options.seconds, count_max=options.count_max
             )
             board.add(MOST[who], asyncio.run(most))
+            if who is OURS:
+                books.wait_until_done()
+                board.add(CREDITED_MOST, (books.credited() - before) / (time.perf_counter() - began))
         board.add(LIMIT, P99_MS_MAX)
 
 
@@ -232,26 +294,41 @@ def _payments(count: int) -> list[UUID]:
     return [payment for of_each in zip(*of_all, strict=True) for payment in of_each]
 
 
-@contextmanager
-def _portal(port: int) -> Iterator[None]:
+def _portal() -> Sequence[str]:
     from warchest.cli.serve import portal
 
+    return portal().arguments
+
+
+def _worker() -> Sequence[str]:
+    from warchest.cli.serve import worker
+
+    return worker().arguments
+
+
+@contextmanager
+def _running(arguments: Sequence[str]) -> Iterator[None]:
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.settings_with_bare_view"}
     with tempfile.TemporaryFile() as log:
-        serving = subprocess.Popen(
-            [sys.executable, *portal().arguments], env=environment, stdout=log, stderr=log
-        )
+        process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=log, stderr=log)
         try:
-            until = time.monotonic() + 60
-            while not _answers(port):
-                if time.monotonic() > until or serving.poll() is not None:
-                    log.seek(0)
-                    raise RuntimeError(f"the portal does not answer: {log.read().decode()}")
-                time.sleep(0.2)
             yield
+            if process.poll() is not None:
+                raise RuntimeError(f"{arguments} ended")
+        except RuntimeError as error:
+            log.seek(0)
+            raise RuntimeError(f"{error}: {log.read().decode()[-4000:]}") from error
         finally:
-            serving.terminate()
-            serving.wait(30)
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_until_ready(port: int) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    while not _answers(port):
+        if time.monotonic() > until:
+            raise RuntimeError("the portal does not answer")
+        time.sleep(0.2)
 
 
 def _answers(port: int) -> bool:
@@ -260,20 +337,6 @@ def _answers(port: int) -> bool:
             return True
     except (URLError, OSError):
         return False
-
-
-def _check(server: EmbeddedPostgres, *, expected: int) -> None:
-    """Every notice that was answered is stored, was acted on, and has credited its payment."""
-    with psycopg.connect(server.superuser_dsn(database=server.database)) as connection:
-        ((stored, done),) = connection.execute(
-            "SELECT count(*) FILTER (WHERE outcome <> 'payment_unknown'),"
-            " count(*) FILTER (WHERE outcome = 'succeeded') FROM payments_receivednotice"
-        ).fetchall()
-        ((credited,),) = connection.execute(
-            "SELECT count(*) FROM payments_payment WHERE status = 'succeeded'"
-        ).fetchall()
-    if not stored == done == credited or not 0 < stored <= expected:
-        raise RuntimeError(f"{stored} notices stored, {done} acted on, {credited} payments credited")
 
 
 def _free_port() -> int:

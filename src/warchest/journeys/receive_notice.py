@@ -38,9 +38,10 @@ def _act_soon(stored: tuple[KeptNotice, datetime], elapsed_s: float) -> None:
     act_on_notice(notice, at=at + timedelta(seconds=elapsed_s))
 
 
-# Two, so that one that waits for a wallet holds up nobody. As many may wait as are done in the time that they have.
+# Two, so that one that waits for a wallet holds up nobody. As many may wait as can be done in the time that they have; what is
+# begun last has the rest of it.
 _soon = Afterwards(
-    "notices", _act_soon, threads=2, waiting_max=200, within_s=ACTED_ON_WITHIN.total_seconds() / 2
+    "notices", _act_soon, threads=2, waiting_max=1000, within_s=0.8 * ACTED_ON_WITHIN.total_seconds()
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -13,7 +12,7 @@ from django.db.models import F
 from warchest.payments.contract import AttemptOptions, Payment
 from warchest.payments.models import Attempt as AttemptRow
 from warchest.payments.models import Payment as PaymentRow
-from warchest.runtime import wire
+from warchest.runtime import statements, wire
 from warchest.runtime.sealing import seal, unseal
 from warchest.sdk.payments import Instrument, PaymentRequest, Report
 
@@ -64,19 +63,20 @@ def request_of(payment: Payment, row: AttemptRow) -> PaymentRequest:
     )
 
 
-def note(*, payment_id: UUID, number: int, report: Report, at: datetime) -> None:
-    """What was said of an attempt. Its provider's first number for it stays; none that belongs to another payment."""
+def note(*, payment_id: UUID, number: int, report: Report) -> bool:
+    """What was said of an attempt. Its provider's first number for it stays; none that belongs to another payment. Answers
+    whether the number that was told now is free."""
     row = row_of(payment_id=payment_id, number=number)
     row.standing = report.standing
-    if not row.provider_reference and is_free(
-        payment_id=payment_id, provider=row.provider, provider_reference=report.provider_reference
-    ):
+    free = is_free(payment_id=payment_id, provider=row.provider, provider_reference=report.provider_reference)
+    if not row.provider_reference and free:
         row.provider_reference = report.provider_reference[:200]
     if report.instrument is not None:
         row.instrument = wire.encode(replace(report.instrument, token="")).decode()
     if report.instructions:
         row.instructions = wire.encode(dict(report.instructions)).decode()
     row.save(update_fields=["standing", "provider_reference", "instrument", "instructions"])
+    return free
 
 
 def keep(*, payment_id: UUID, number: int, what: Mapping[str, str]) -> None:
@@ -99,13 +99,17 @@ def instructions(*, payment_id: UUID) -> dict[str, str]:
     return wire.decode(row.instructions, dict[str, str]) if row and row.instructions else {}
 
 
+_TAKEN = """
+    SELECT EXISTS (SELECT FROM payments_payment WHERE provider = %s AND provider_reference = %s AND id <> %s)
+        OR EXISTS (SELECT FROM payments_attempt WHERE provider = %s AND provider_reference = %s AND payment_id <> %s)"""
+
+
 def is_free(*, payment_id: UUID, provider: str, provider_reference: str) -> bool:
     """Whether a provider's number may be that of this payment: it is that of no other one."""
     if not provider_reference:
         return True
-    payments = PaymentRow.objects.filter(provider=provider, provider_reference=provider_reference)
-    tried = AttemptRow.objects.filter(provider=provider, provider_reference=provider_reference)
-    return not (payments.exclude(id=payment_id).exists() or tried.exclude(payment=payment_id).exists())
+    ((taken,),) = statements.rows("payments", _TAKEN, [provider, provider_reference, payment_id] * 2)
+    return not taken
 
 
 def instrument_of(row: AttemptRow) -> Instrument | None:

@@ -16,9 +16,7 @@ verdict_on = fraud.verdict_on
 
 def of(*, payment_id: UUID, report: Report, at: datetime) -> str:
     """What the fraud rules say now that the card may be told: the reason for a review, empty for none."""
-    if report.instrument is not None:
-        fraud.assess_instrument(payment_id=payment_id, instrument=report.instrument, at=at)
-    match fraud.verdict_on(payment_id):
+    match fraud.verdict_with(payment_id=payment_id, instrument=report.instrument, at=at):
         case FraudVerdict.BLOCK:
             return "fraud_block"
         case FraudVerdict.REVIEW:

@@ -50,18 +50,25 @@ def assess_opening(
     return _assess(row, Stage.OPENING)
 
 
-def assess_instrument(*, payment_id: UUID, instrument: Instrument, at: datetime) -> Assessment | None:
-    """When the provider told what is paid with. The same card of the same payment is assessed once: told again, it is what it
-    was. None where the payment was opened before there were rules."""
-    opening = AssessmentRow.objects.filter(payment=payment_id, stage=Stage.OPENING).first()
-    if opening is None:
-        return None
-    card = keyed("card", instrument.fingerprint) if instrument.fingerprint else b""
-    before = AssessmentRow.objects.filter(payment=payment_id, stage=Stage.INSTRUMENT, card_hash=card).first()
-    if before is not None:
-        return frozen(before)
+def verdict_with(*, payment_id: UUID, instrument: Instrument | None, at: datetime) -> FraudVerdict:
+    """The severest of what was found of a payment until now, and of what the provider now tells that is paid with. The same card
+    of the same payment is assessed once: told again, it is what it was."""
+    known = list(AssessmentRow.objects.filter(payment=payment_id).order_by("id"))
+    verdicts = [FraudVerdict(row.verdict) for row in known]
+    opening = next((row for row in known if row.stage == Stage.OPENING), None)
+    # Without one the payment was opened before there were rules.
+    if instrument is not None and opening is not None:
+        card = keyed("card", instrument.fingerprint) if instrument.fingerprint else b""
+        if not any(row.stage == Stage.INSTRUMENT and bytes(row.card_hash) == card for row in known):
+            verdicts.append(_assess_instrument(opening, instrument, card, at).verdict)
+    return fraud_rules.worst(verdicts)
+
+
+def _assess_instrument(
+    opening: AssessmentRow, instrument: Instrument, card: bytes, at: datetime
+) -> Assessment:
     row = AssessmentRow(
-        payment=payment_id,
+        payment=opening.payment,
         player=opening.player,
         units_minor=opening.units_minor,
         address_hash=bytes(opening.address_hash),

@@ -111,13 +111,13 @@ def weigh(*, payment_id: UUID, report: Report, at: datetime, attempt: int = 0) -
     row = locked(payment_id)
     before = queries.frozen(row)
     number = attempt or row.attempt
-    attempts.note(payment_id=payment_id, number=number, report=report, at=at)
+    is_free = attempts.note(payment_id=payment_id, number=number, report=report)
     if number != row.attempt:
         return _weigh_earlier(row, number=number, report=report, at=at)
     verdict, status, doubt = rules.judge(status=before.status, asked=before.amount, report=report)
     if verdict is Verdict.NOTHING:
         return Weighed(verdict, before)
-    if not _is_free(row, report.provider_reference):
+    if not is_free:
         # One payment at the provider must never pay for two of ours.
         verdict, status, doubt = Verdict.NOTED, Status.REVIEW, "provider_reference_reused"
     elif verdict is Verdict.CREDIT or (
@@ -203,6 +203,14 @@ def _is_free(row: PaymentRow, provider_reference: str) -> bool:
     return attempts.is_free(payment_id=row.id, provider=row.provider, provider_reference=provider_reference)
 
 
+_FOLLOWING = (
+    *("status", "reason", "changed_at", "next_inquiry_at", "provider_reference", "redirect_url"),
+    *("taken_minor", "taken_currency", "credited_at", "lot", "journal_entry", "set_off_minor"),
+    *("attempt", "provider"),
+)
+"""What a report changes of a payment, at most."""
+
+
 def _follow(row: PaymentRow, *, report: Report, status: Status, reason: str, at: datetime) -> None:
     # The provider's first number for the payment stays: later messages may carry those of its parts.
     if not row.provider_reference and _is_free(row, report.provider_reference):
@@ -213,7 +221,7 @@ def _follow(row: PaymentRow, *, report: Report, status: Status, reason: str, at:
         row.status, row.changed_at = status, at
     if status not in rules.OPEN:
         row.next_inquiry_at = None
-    row.save()
+    row.save(update_fields=_FOLLOWING)
 
 
 def keep_request(*, payment: Payment, exchange: Exchange, text: str, at: datetime) -> UUID:

@@ -205,7 +205,7 @@ def _terms(at: datetime) -> ReviewTerms:
 
 
 def promised_bonus(*, payment_id: UUID) -> tuple[Money, int] | None:
-    promise = BonusPromise.objects.filter(payment=payment_id).select_related("payment").first()
+    promise = BonusPromise.objects.filter(payment=payment_id).first()
     if promise is None:
         return None
     units, row = promise.units_minor, promise.payment

@@ -13,7 +13,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from django.db import close_old_connections, connections
@@ -118,7 +118,7 @@ class Afterwards(Generic[T]):
             self._ending -= 1
 
 
-_all: weakref.WeakSet[Afterwards[object]] = weakref.WeakSet()
+_all: weakref.WeakSet[Afterwards[Any]] = weakref.WeakSet()
 
 
 def finish_all() -> None:

@@ -27,19 +27,22 @@ class Facts(Generic[T]):
 
     def now(self) -> T:
         """As they stood when the transaction began, or later."""
-        stamp = self._stamp_of_transaction() or self._stamp()
+        stamp = self._stamp_of_transaction()
+        if stamp is None:
+            stamp = self._stamp()
         kept = self._kept
         if kept is not None and kept[0] == stamp:
             return kept[1]
         facts = self._read()
         # Not what this transaction itself has changed: it may yet be rolled back, and nobody else may see it.
-        if stamp and self._stamp() == stamp:
+        if self._stamp() == stamp:
             self._kept = (stamp, facts)
         return facts
 
-    def _stamp_of_transaction(self) -> str:
+    def _stamp_of_transaction(self) -> str | None:
+        """None outside of one. Empty for as long as none of the service's facts was ever written."""
         if (stamps := current_stamps()) is None:
-            return ""
+            return None
         alias = services.alias(self._service)
         if alias not in stamps:
             # Those of the coordinator's database came with the key; of another all are read when one is needed.
