@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, Sum
 from django.db.models.functions import Now
 
 from warchest.charging.contract import (
@@ -45,6 +46,19 @@ def wallet(*, player: UUID, at: datetime | None = None) -> Wallet:
         ),
         lots=tuple(as_lot(lots[left.lot_id]) for left in in_order_of_use(map(_left, lots.values()))),
     )
+
+
+def available_of(*, players: Sequence[UUID], at: datetime) -> Mapping[UUID, Money]:
+    # What lots have left and no hold keeps is what a wallet has available: an invariant says so.
+    rows = (
+        LotRow.objects.filter(wallet_id__in=players, is_open=True)
+        .filter(Q(expires_at=None) | Q(expires_at__gt=at))
+        .values_list("wallet_id")
+        .annotate(minor=Sum(F("units_left_minor") - F("reserved_minor")))
+        .order_by()
+    )
+    found = {player: Money.units(int(minor)) for player, minor in rows}
+    return {player: found.get(player, Money.units(0)) for player in players}
 
 
 def _left(row: LotRow) -> Left:

@@ -10,6 +10,7 @@ class LocalCharging:
 
     open_wallet = staticmethod(operations.open_wallet)
     wallet = staticmethod(queries.wallet)
+    available_of = staticmethod(queries.available_of)
     fund = staticmethod(operations.fund)
     consume = staticmethod(operations.consume)
     consume_set = staticmethod(operations.consume_set)

@@ -45,6 +45,10 @@ class DeliveryState(StrEnum):
 class MailKind(StrEnum):
     WELCOME = "welcome"
     DOCUMENT = "document"  # a receipt, an invoice or a credit note; its id is in the context
+    METHOD_ENDS = "method_ends"  # a saved card expires soon
+    AUTO_TOP_UP_DECLINED = "auto_top_up_declined"
+    AUTO_TOP_UP_PAUSED = "auto_top_up_paused"
+    PURCHASE_REFUSED = "purchase_refused"  # paid, and not to be had any more: the money is in the wallet
 
 
 class MailState(StrEnum):

@@ -18,6 +18,7 @@ from warchest.jobs import (
     documents,
     erp,
     housekeeping,
+    methods,
     outbox,
     payments,
     pulse,
@@ -51,6 +52,8 @@ PULSES = (
     Pulse("match_bank_entries", 30, lambda: bank.match_bank_entries(at=now())),
     Pulse("check_providers", 60, lambda: payments.check_providers(at=now())),
     Pulse("act_on_notices", 1, lambda: payments.act_on_notices(at=now())),
+    Pulse("top_up_by_themselves", 10, lambda: methods.top_up_by_themselves(at=now())),
+    Pulse("forget_methods", 30, lambda: methods.forget_methods(at=now())),
     Pulse("settle_open_payments", 30, lambda: payments.settle_open_payments(at=now(), limit=100)),
 )
 
@@ -77,6 +80,10 @@ def ready(app: procrastinate.App) -> None:
     @app.task(name="fetch_settlements", queueing_lock="fetch_settlements")
     def fetch_settlements(timestamp: int) -> None:
         observed.pulse("fetch_settlements", lambda: payments.fetch_settlements(at=now()))
+    @app.periodic(cron="25 * * * *")
+    @app.task(name="warn_of_ending_methods", queueing_lock="warn_of_ending_methods")
+    def warn_of_ending_methods(timestamp: int) -> None:
+        observed.pulse("warn_of_ending_methods", lambda: methods.warn_of_ending_methods(at=now()))
 
     @app.periodic(cron="17 3 * * *")
     @app.task(name="forget_old_keys", queueing_lock="forget_old_keys")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from warchest.accounting.contract import Accounting
 from warchest.charging.contract import Charging, DebtKind, LotTerms, Source
+from warchest.journeys.steps import purposes
 from warchest.journeys.steps.taking_back import BONUS_REFERENCE
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
@@ -50,6 +51,8 @@ def settle(tx: Transaction, *, payment_id: UUID, report: Report, attempt: int = 
 
 
 def credit(tx: Transaction, *, payment: Payment, report: Report, attempt: int) -> Payment:
+    # What it is for is locked before the wallet, as everywhere, and seen to once the money is there.
+    intended = purposes.prepare(tx, payment=payment)
     key = f"top-up:{payment.id}"
     provider = _provider(tx, payment, attempt)
     set_off = _set_off(tx, payment=payment, key=key)
@@ -91,6 +94,8 @@ def credit(tx: Transaction, *, payment: Payment, report: Report, attempt: int) -
     tx.get(Ledger).post(entry=entry)
     _give_bonus(tx, payment=payment)
     tx.about("payment", payment.id, status=succeeded.status, units_minor=units.minor)
+    if intended is not None:
+        purposes.fulfil(tx, payment=succeeded, purpose=intended)
     tx.announce(
         "payments.succeeded",
         key=str(payment.player),

@@ -7,10 +7,12 @@ opened anything. Unknown is not failed: who gave no answer may have the money, a
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypedDict
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting
 from warchest.journeys.settle_payment import settle
+from warchest.journeys.steps import purposes
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.members.contract import Members, PlayerState
@@ -24,6 +26,7 @@ from warchest.payments.contract import (
     UnableToRoute,
     UnableToTopUp,
     UnableToUseProvider,
+    Wanted,
     Why,
     Wish,
 )
@@ -32,6 +35,13 @@ from warchest.runtime.journey import Done, journey
 from warchest.runtime.services import services
 from warchest.runtime.transactions import Transaction
 from warchest.sdk.payments import Report, Standing
+
+
+class _More(TypedDict, total=False):
+    saved_method: UUID
+    consent: str
+    wanted: Wanted
+
 
 _UNTOLD = frozenset({Status.CREATED, Status.UNKNOWN})
 _BLOCKED = "blocked_by_rules"
@@ -48,6 +58,9 @@ def start_top_up(
     units_shown: Money | None = None,
     method: str = "",
     address: str = "",
+    saved_method: UUID | None = None,
+    consent: str = "",
+    wanted: Wanted | None = None,
 ) -> Done[Payment]:
     """Open a payment of ``amount`` (real currency) and answer where the player's browser goes: ``redirect_url``.
 
@@ -56,13 +69,26 @@ def start_top_up(
     ``provider`` empty: the first of the routes; ``method`` is one of its ways to pay, empty for any. ``address`` is the
     player's, where the command does not come from the player's own browser.
 
+    ``saved_method`` is one of the player's, which is charged at once; where the bank wants to see the player, the answer leads to
+    the provider's page all the same. ``consent`` is the wording by which the player wants saved what is paid with now. ``wanted``
+    is what the money is for, if for more than units in the wallet: see ``steps.purposes``.
+
     Two transactions with the provider between them, which is never spoken with inside one. Repeated with the same key
     it is the same payment and the same answer; where the first call was cut off, or heard nothing, the provider is
     asked again under the same reference.
 
-    Raises UnableToFindPlayer, UnableToTopUp, UnableToQuote, UnableToRoute, UnableToUseProvider.
+    Raises UnableToFindPlayer, UnableToTopUp, UnableToQuote, UnableToRoute, UnableToUseProvider, UnableToUseMethod, and what
+    refuses the purpose.
     """
     payments = services.get(Payments)
+    # Only what is asked for: a request that began before there was more to ask for is the same request.
+    more: _More = {}
+    if saved_method is not None:
+        more["saved_method"] = saved_method
+    if consent:
+        more["consent"] = consent
+    if wanted is not None:
+        more["wanted"] = wanted
     opened = open_payment(
         command,
         player=player,
@@ -72,6 +98,7 @@ def start_top_up(
         units_shown=units_shown,
         method=method,
         address=address or (command.address if command.channel is Channel.PORTAL else ""),
+        **more,
     )
     payment = opened.answer
     if opened.replayed:
@@ -84,7 +111,8 @@ def start_top_up(
     if payment.reason == _BLOCKED:
         raise UnableToTopUp("payment_blocked")
     # Asked again, nobody knows any more whether the first time was heard.
-    return open_at_provider(command, payment=payment, may_change=not provider and not opened.replayed)
+    may_change = not provider and saved_method is None and not opened.replayed
+    return open_at_provider(command, payment=payment, may_change=may_change)
 
 
 def open_at_provider(command: Command, *, payment: Payment, may_change: bool) -> Done[Payment]:
@@ -143,11 +171,45 @@ def open_payment(
     units_shown: Money | None,
     method: str = "",
     address: str = "",
+    saved_method: UUID | None = None,
+    consent: str = "",
+    wanted: Wanted | None = None,
 ) -> Payment:
     """Write a payment down. Alone it is for filling in a past, in which no provider can be told any more.
 
     One that the fraud rules block is written down too, as failed, and no provider hears of it.
     """
+    return write_down(
+        tx,
+        player=player,
+        amount=amount,
+        provider=provider,
+        return_url=return_url,
+        units_shown=units_shown,
+        method=method,
+        address=address,
+        saved_method=saved_method,
+        consent=consent,
+        wanted=wanted,
+    )
+
+
+def write_down(
+    tx: Transaction,
+    *,
+    player: UUID,
+    amount: Money,
+    provider: str = "",
+    return_url: str = "",
+    units_shown: Money | None = None,
+    method: str = "",
+    address: str = "",
+    saved_method: UUID | None = None,
+    player_present: bool = True,
+    consent: str = "",
+    wanted: Wanted | None = None,
+) -> Payment:
+    """``open_payment``, within another journey's transaction."""
     found = tx.get(Members).player(player_id=player)
     if found.state is not PlayerState.ACTIVE:
         raise UnableToTopUp("player_not_active", state=found.state.value)
@@ -156,6 +218,11 @@ def open_payment(
     shown = quote.units + payments.bonus_for(paid=amount, units=quote.units, at=tx.command.at)
     if units_shown is not None and units_shown != shown:
         raise UnableToTopUp("quote_changed", units=shown.major)
+    if wanted is not None:
+        purposes.check(tx, player=found, wanted=wanted, units=shown)
+    if saved_method is not None:
+        # Who keeps it is the only one who can charge it.
+        provider = payments.use_method(method_id=saved_method, player=found.id, at=tx.command.at).provider
     choice = chosen(tx, Wish(amount=amount, country=found.country, method=method, provider=provider))
     assessment = payments.assess_opening(
         payment_id=payment_id,
@@ -165,6 +232,9 @@ def open_payment(
         address=address,
         at=tx.command.at,
     )
+    asked = options(tx, provider=choice, method=method, verdict=assessment.verdict)
+    if saved_method is not None:
+        asked = replace(asked, saved_method=str(saved_method), player_present=player_present)
     payment = payments.open_payment(
         payment_id=payment_id,
         player=found.id,
@@ -174,8 +244,11 @@ def open_payment(
         language=found.language,
         country=found.country,
         at=tx.command.at,
-        options=options(tx, provider=choice, method=method, verdict=assessment.verdict),
+        options=asked,
+        consent=consent,
     )
+    if wanted is not None:
+        payments.keep_purpose(payment_id=payment_id, wanted=wanted)
     bonus = payments.promise_bonus(payment_id=payment_id, paid=amount, units=quote.units, at=tx.command.at)
     tx.about(
         "payment",
@@ -188,6 +261,14 @@ def open_payment(
         bonus_minor=bonus.minor,
         fraud=assessment.verdict,
     )
+    if saved_method is not None or consent or wanted is not None:
+        tx.about(
+            "payment",
+            payment.id,
+            saved_method=str(saved_method or ""),
+            consent=consent,
+            purpose=wanted.kind if wanted else "",
+        )
     if assessment.verdict is FraudVerdict.BLOCK:
         return settle(tx, payment_id=payment_id, report=Report(Standing.FAILED, reason=_BLOCKED), attempt=1)
     return payment

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from django.db.models import F
 
+from warchest.payments import methods
 from warchest.payments.contract import AttemptOptions, Payment
 from warchest.payments.models import Attempt as AttemptRow
 from warchest.payments.models import Payment as PaymentRow
@@ -21,7 +22,7 @@ _KEPT_MAX = 40
 
 
 def sealed_options(reference: str, options: AttemptOptions) -> bytes | None:
-    """As they are stored: a saved method's token is among them."""
+    """As they are stored: a saved method by our id, and its token nowhere."""
     if options == AttemptOptions():
         return None
     return seal(wire.encode(options), purpose=_PURPOSE, label=f"options {reference}")
@@ -49,7 +50,7 @@ def row_of(*, payment_id: UUID, number: int) -> AttemptRow:
 
 def request_of(payment: Payment, row: AttemptRow) -> PaymentRequest:
     """The payment as its plug-in is told it: the very same each time."""
-    options = options_of(row)
+    options = methods.told(options_of(row))
     return PaymentRequest(
         reference=row.reference,
         amount=payment.amount,

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from django.db import connections
 
-from warchest.payments import attempts, bulkhead, operations, providers, queries, rules
+from warchest.payments import attempts, bulkhead, methods, operations, providers, queries, rules
 from warchest.payments.bulkhead import Bulkhead, NoAnswerInTime, Place
 from warchest.payments.contract import Exchange, Heard, Payment, UnableToUseProvider
 from warchest.runtime import observed, wire
@@ -98,10 +98,11 @@ def exchange(
         report = _said(place, payment.provider, occasion, lambda: ask(provider, request, payment))
     with technical_transaction("payments"):
         attempts.keep(payment_id=payment_id, number=attempt.number, what=report.keep)
+        methods.hear(payment_id=payment_id, number=attempt.number, report=report, at=at)
         message = operations.keep_answer(
             payment_id=payment_id, provider=payment.provider, exchange=occasion, report=report, at=at
         )
-    return Heard(message, payment, report, attempt.number)
+    return Heard(message, payment, methods.without_token(report), attempt.number)
 
 
 def heard_from(provider: str, exchange: Exchange, ask: Callable[[], Report]) -> Report:

@@ -15,7 +15,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest, Now
 
 from warchest.kernel.ids import new_id
-from warchest.payments import attempts, operations, providers, queries, rules
+from warchest.payments import attempts, methods, operations, providers, queries, rules
 from warchest.payments.contract import (
     ACTED_ON_WITHIN,
     NOTICE_BYTES_MAX,
@@ -103,7 +103,7 @@ def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:
         message=new_id(),
         provider=provider,
         payment=attempt.payment_id if attempt else None,
-        # A saved method's token is in it: what the plug-in keeps, it keeps with the attempt.
+        # A saved method's token, and what the plug-in keeps, are kept beside it, sealed.
         report=_without_secrets(notice.report),
         received_at=at,
         repeated=False,
@@ -115,13 +115,18 @@ def _store(provider: str, notice: Notice, at: datetime) -> KeptNotice:
         dispute=notice.dispute,
     )
     hastens = notice.subject is Subject.PAYMENT and notice.report.standing is Standing.PENDING
-    beside = attempt is not None and (hastens or bool(notice.report.keep))
+    saves = notice.report.instrument is not None and bool(notice.report.instrument.token)
+    beside = attempt is not None and (hastens or saves or bool(notice.report.keep))
     try:
         with technical_transaction("payments") if beside else nullcontext():
             if attempt is not None and hastens:
                 operations.hasten_inquiry(payment_id=attempt.payment_id, at=at)
             if attempt is not None:
                 attempts.keep(payment_id=attempt.payment_id, number=attempt.number, what=notice.report.keep)
+            if attempt is not None and saves and notice.subject is Subject.PAYMENT:
+                methods.hear(
+                    payment_id=attempt.payment_id, number=attempt.number, report=notice.report, at=at
+                )
             _write(kept, notice)
     except IntegrityError as error:
         if error.__cause__.diag.constraint_name != "notice_once":  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ from warchest.accounting.contract import Quote
 from warchest.kernel.errors import TryAgain
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
-from warchest.payments import attempts, doubts, providers, queries, rules
+from warchest.payments import attempts, doubts, methods, providers, queries, rules
 from warchest.payments.contract import (
     NOTICE_PATH,
     RETURN_PATH,
@@ -47,6 +47,7 @@ def open_payment(
     country: str,
     at: datetime,
     options: AttemptOptions = _AS_USUAL,
+    consent: str = "",
 ) -> Payment:
     providers.open_for(provider, amount=quote.paid, method=options.method, at=at)
     here = configuration()
@@ -68,6 +69,8 @@ def open_payment(
         changed_at=at,
         next_inquiry_at=rules.next_inquiry_at(inquiries=0, at=at),
     )
+    if consent:
+        methods.note_consent(row, wording=consent, at=at)
     _begin(row, number=1, reference=str(payment_id), options=options, at=at)
     return queries.frozen(row)
 
@@ -94,6 +97,7 @@ def open_attempt(*, payment_id: UUID, provider: str, options: AttemptOptions, at
 def _begin(row: PaymentRow, *, number: int, reference: str, options: AttemptOptions, at: datetime) -> None:
     # Kept, because the provider must be told the very same when it is asked again after a restart or a move.
     here = configuration()
+    options = methods.completed(row, options)
     AttemptRow.objects.create(
         payment=row,
         number=number,
@@ -105,6 +109,7 @@ def _begin(row: PaymentRow, *, number: int, reference: str, options: AttemptOpti
         method=options.method,
         options=attempts.sealed_options(reference, options),
     )
+    methods.note_use(row, number=number, options=options)
 
 
 def weigh(*, payment_id: UUID, report: Report, at: datetime, attempt: int = 0) -> Weighed:

@@ -2,10 +2,13 @@
 
 from warchest.payments import attempts as tried
 from warchest.payments import (
+    auto_top_ups,
     configuring,
     exchanges,
+    forgetting,
     fraud,
     house_rules,
+    methods,
     notices,
     operations,
     provider_figures,
@@ -16,6 +19,7 @@ from warchest.payments import (
     withdrawals,
 )
 from warchest.payments import disputes as disputed
+from warchest.payments import purposes as intended
 from warchest.payments import refunds as going_back
 from warchest.payments import settlements as settled
 from warchest.payments.bank import entries, keeping, payouts
@@ -136,6 +140,32 @@ class LocalPayments:
     house_rules = staticmethod(house_rules.house_rules)
     withdrawal_period = staticmethod(withdrawals.withdrawal_period)
     reviews = staticmethod(reviews.reviews)
+
+    # What players save, order in advance, and pay for.
+    use_method = staticmethod(methods.use_method)
+    forget_method = staticmethod(methods.forget_method)
+    note_warned = staticmethod(methods.note_warned)
+    tell_forgotten = staticmethod(forgetting.tell_forgotten)
+    saved_method = staticmethod(methods.saved_method)
+    saved_methods = staticmethod(methods.saved_methods)
+    due_forgettings = staticmethod(methods.due_forgettings)
+    ending_methods = staticmethod(methods.ending_methods)
+    method_used = staticmethod(methods.method_used)
+    order_auto_top_up = staticmethod(auto_top_ups.order_auto_top_up)
+    end_auto_top_up = staticmethod(auto_top_ups.end_auto_top_up)
+    begin_run = staticmethod(auto_top_ups.begin_run)
+    keep_run = staticmethod(auto_top_ups.keep_run)
+    close_run = staticmethod(auto_top_ups.close_run)
+    put_off = staticmethod(auto_top_ups.put_off)
+    pause_auto_top_up = staticmethod(auto_top_ups.pause_auto_top_up)
+    auto_top_up = staticmethod(auto_top_ups.auto_top_up)
+    month_used = staticmethod(auto_top_ups.month_used)
+    waiting_orders = staticmethod(auto_top_ups.waiting_orders)
+    open_runs = staticmethod(auto_top_ups.open_runs)
+    auto_runs = staticmethod(auto_top_ups.auto_runs)
+    keep_purpose = staticmethod(intended.keep_purpose)
+    end_purpose = staticmethod(intended.end_purpose)
+    purpose = staticmethod(intended.purpose)
 
     # Last, since from here on the class's names hide the modules'.
     payouts = staticmethod(bank_queries.payouts)

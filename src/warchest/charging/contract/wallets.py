@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -150,6 +150,10 @@ class Wallets(Protocol):
 
     def wallet(self, *, player: UUID, at: datetime | None = None) -> Wallet:
         """The wallet as it stands at ``at`` (None: now, by the database's clock). Raises UnableToSpend (``wallet_unknown``)."""
+        ...
+
+    def available_of(self, *, players: Sequence[UUID], at: datetime) -> Mapping[UUID, Money]:
+        """What each of these could spend at a moment, for lists: nothing where there is no wallet."""
         ...
 
     @at_most_once

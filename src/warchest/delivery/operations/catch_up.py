@@ -16,6 +16,14 @@ from warchest.runtime import outbox
 CONSUMER = "delivery"
 MAIL_AGE_MAX = timedelta(days=7)
 
+# Of payments: the mail's kind, what names it for ever, and what it says.
+_TOLD = {
+    "payments.method_ends": (MailKind.METHOD_ENDS, ("method", "expires"), ("label", "expires")),
+    "payments.auto_top_up_declined": (MailKind.AUTO_TOP_UP_DECLINED, ("payment",), ("reason",)),
+    "payments.auto_top_up_paused": (MailKind.AUTO_TOP_UP_PAUSED, ("player", "paused_at"), ("reason",)),
+    "payments.purchase_refused": (MailKind.PURCHASE_REFUSED, ("payment",), ("reason",)),
+}
+
 
 def catch_up(*, at: datetime, limit: int = 500) -> int:
     return outbox.consume(CONSUMER, partial(_take_in, at=at), batch=limit)
@@ -45,6 +53,16 @@ def _take_in(event: outbox.Event, *, at: datetime) -> None:
         queue_mail(key=f"welcome:{player}", kind=MailKind.WELCOME, player=player, at=at)
     if event.topic == "documents.issued":
         _mail_document(event, at=at)
+    if event.topic in _TOLD and at - event.occurred_at <= MAIL_AGE_MAX:
+        kind, names, shown = _TOLD[event.topic]
+        told = event.payload
+        queue_mail(
+            key=":".join([kind.value.replace("_", "-"), *(str(told[name]) for name in names)]),
+            kind=kind,
+            player=UUID(str(told["player"])),
+            context={name: str(told[name]) for name in shown},
+            at=at,
+        )
 
 
 def _mail_document(event: outbox.Event, *, at: datetime) -> None:

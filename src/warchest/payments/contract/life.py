@@ -75,6 +75,7 @@ class Exchange(StrEnum):
     VOID = "void"
     REFUND = "refund"
     DISPUTE = "dispute"
+    FORGET = "forget"  # a saved method is let go
 
 
 class Direction(StrEnum):
@@ -138,7 +139,8 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class AttemptOptions:
-    """How a payment is opened at a provider, as in ``sdk.payments.PaymentRequest``."""
+    """How a payment is opened at a provider, as in ``sdk.payments.PaymentRequest``; but ``saved_method`` is the id of one that
+    we keep: its token is put in its place when the provider is told, and stands nowhere else."""
 
     method: str = ""
     payer: str = ""
@@ -236,10 +238,13 @@ class PaymentLife(Protocol):
         country: str,
         at: datetime,
         options: AttemptOptions = ...,
+        consent: str = "",
     ) -> Payment:
         """Write a payment and its first attempt down, before any provider hears of it.
 
-        ``return_url`` empty: our own page. Raises UnableToUseProvider, UnableToTopUp (``return_url_malformed``).
+        ``return_url`` empty: our own page. ``consent`` is the wording by which the player wants saved what is paid with; it
+        holds for further attempts too. Raises UnableToUseProvider, UnableToTopUp (``return_url_malformed``),
+        UnableToUseMethod (``saving_not_offered``, ``consent_malformed``).
         """
         ...
 

@@ -10,18 +10,30 @@ from warchest.payments.models.control import (
     ReviewVote,
     RiskAssessment,
 )
+from warchest.payments.models.method import (
+    AutoRun,
+    AutoTopUp,
+    MethodConsent,
+    MethodUse,
+    Purpose,
+    SavedMethod,
+)
 from warchest.payments.models.payment import Attempt, Message, NoticeRefusal, Payment, ReceivedNotice
 from warchest.payments.models.refund import Dispute, Part, Refund
 from warchest.payments.models.settlement import Settlement, SettlementLine
 
 __all__ = [
     "Attempt",
+    "AutoRun",
+    "AutoTopUp",
     "BankEntry",
     "BankStatement",
     "BonusPromise",
     "Dispute",
     "HouseRule",
     "Message",
+    "MethodConsent",
+    "MethodUse",
     "NoticeRefusal",
     "Part",
     "Payment",
@@ -30,10 +42,12 @@ __all__ = [
     "ProviderHealth",
     "ProviderSettings",
     "ProviderSwitch",
+    "Purpose",
     "ReceivedNotice",
     "Refund",
     "ReviewVote",
     "RiskAssessment",
+    "SavedMethod",
     "Settlement",
     "SettlementLine",
 ]
