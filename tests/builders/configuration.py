@@ -52,7 +52,8 @@ def change_configuration(**tables: Any) -> None:
 def change_here(tables: Mapping[str, Any]) -> None:
     from warchest.accounting import documents
     from warchest.accounting.erp import exporters
-    from warchest.cards import stores
+    from warchest.cards import guess_queries, stores
+    from warchest.cards.operations import guesses
     from warchest.delivery import queries
     from warchest.delivery.documents import paper
     from warchest.jobs import documents as document_jobs
@@ -63,7 +64,18 @@ def change_here(tables: Mapping[str, Any]) -> None:
         configuration(),
         **{name: msgspec.convert(table, _types()[name]) for name, table in tables.items()},
     )
-    readers = (queries, providers, documents, exporters, stores, paper, keep_invoice_details, document_jobs)
+    readers = (
+        queries,
+        providers,
+        documents,
+        exporters,
+        stores,
+        guesses,
+        guess_queries,
+        paper,
+        keep_invoice_details,
+        document_jobs,
+    )
     for reader in readers:
         vars(reader)["configuration"] = lambda: changed
     # As in a process that starts with this configuration, which has asked nobody yet.

@@ -131,20 +131,21 @@ def test_any_single_wrong_digit_and_any_swap_in_a_serial_is_found(
     ],
 )
 def test_the_ladder_of_locks(guesses: int, minutes: int | None) -> None:
-    lock = rules.lock_after(guesses)
+    lock = rules.lock_after(guesses, rung=5)
     assert (lock and lock.total_seconds() / 60) == minutes
 
 
 @pytest.mark.parametrize(
-    ("address", "network"),
+    ("typed", "household", "network"),
     [
-        ("203.0.113.7", "203.0.113.7"),
-        (" 203.0.113.7 ", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("", ""),
-        ("x" * 60, "x" * 45),
+        ("203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
+        (" 203.0.113.7 ", "203.0.113.7", "203.0.113.0/24"),
+        ("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("", "", ""),
+        ("x" * 60, "x" * 45, ""),
     ],
 )
-def test_what_guesses_from_an_address_count_under(address: str, network: str) -> None:
-    assert rules.network_of(address) == network
+def test_what_guesses_from_an_address_count_under(typed: str, household: str, network: str) -> None:
+    address = rules.address_of(typed)
+    assert (rules.household_of(address), rules.network_of(address)) == (household, network)

@@ -21,6 +21,7 @@ from warchest.cards.contract import (
     Cards,
     CardSelection,
     CardState,
+    Guessing,
     UnableToActivateCard,
     UnableToBlockCards,
     Worth,
@@ -342,7 +343,7 @@ class TestGuessing:
             if minutes == 24 * 60:
                 break
             at += timedelta(minutes=minutes)
-        assert [lock.guesses for lock in cards().locks(at=at)] == [20]
+        assert [(lock.who, lock.guesses) for lock in cards().locks(at=at)] == [(Guessing.PLAYER, 20)]
 
     def test_locks_out_right_codes_too_and_the_same_key_works_later(self) -> None:
         code, player, command = a_batch().cards[0].code, a_player(), a_command()

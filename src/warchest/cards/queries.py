@@ -20,13 +20,12 @@ from warchest.cards.contract import (
     Card,
     CardMoment,
     CardState,
-    GuessLock,
     UnableToFindCard,
     Worth,
 )
 from warchest.cards.models import Batch as BatchRow
 from warchest.cards.models import Card as CardRow
-from warchest.cards.models import CardEvent, Guesser
+from warchest.cards.models import CardEvent
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 
@@ -145,16 +144,20 @@ def activated_of(row: CardRow) -> ActivatedCard:
     )
 
 
-def locks(*, at: datetime) -> tuple[GuessLock, ...]:
-    rows = Guesser.objects.filter(locked_until__gt=at).order_by("-guesses", "-locked_until")
-    return tuple(GuessLock(row.who, row.identity, row.guesses, row.locked_until) for row in rows)
-
-
 def state_of(row: CardRow, *, at: datetime) -> CardState:
     """What the world sees of a card. Its batch must have been read with it."""
     return _state(
         row.batch, own=row.state, blocked=row.blocked_at is not None, at=at, expires_at=row.expires_at
     )
+
+
+def owed_of(row: CardRow) -> Money:
+    """What the books owe for a card that is neither used nor over: what was kept with it when it was paid, or of a batch that was
+    delivered whole its face, less the tax that was due then. Zero where nobody paid for it."""
+    if row.owed_minor is not None:
+        return Money(row.owed_minor, currency(row.owed_currency))
+    face = currency(row.batch.face_currency)
+    return Money(row.batch.face_minor - row.batch.card_tax_minor if row.batch.reseller else 0, face)
 
 
 def _state(

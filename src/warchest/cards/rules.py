@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from uuid import UUID
 
 import pycountry
@@ -15,6 +16,7 @@ from warchest.cards.contract import (
     ENTROPY_BITS_MIN,
     QUANTITY_MAX,
     BatchTerms,
+    Guessing,
     UnableToOrderBatch,
     Worth,
     WorthKind,
@@ -25,6 +27,7 @@ from warchest.kernel.money import MINOR_MAX
 from warchest.runtime import wire
 
 SERIES_MAX = 9999
+WORTHS_MAX = 8
 PRINT_FILE_LIFETIME = timedelta(minutes=10)
 
 # Damm's quasigroup of order ten: its check digit finds every wrong digit and every swap of unlike neighbours
@@ -44,7 +47,8 @@ _DAMM = (
 _PREFIX = re.compile(r"(?:[A-Z][A-Z0-9]{0,5})?", re.ASCII)
 
 GUESS_WINDOW = timedelta(hours=24)
-GUESSES_PER_RUNG = 5
+_RUNGS = {Guessing.PLAYER: 5, Guessing.ADDRESS: 5, Guessing.NETWORK: 50}
+_RUNGS_IN_ALARM = {Guessing.PLAYER: 3, Guessing.ADDRESS: 3, Guessing.NETWORK: 15}
 _LADDER = (timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1), timedelta(hours=24))
 
 
@@ -134,8 +138,13 @@ def check_terms(terms: BatchTerms, *, at: datetime) -> None:
     """Raises UnableToOrderBatch."""
     if not 1 <= terms.quantity <= QUANTITY_MAX:
         raise UnableToOrderBatch("quantity_out_of_range", quantity_max=QUANTITY_MAX)
-    if len(terms.gives) != 1 or not all(map(_is_whole, terms.gives)):
-        raise UnableToOrderBatch("card_worth_malformed")
+    if not 1 <= len(terms.gives) <= WORTHS_MAX or not all(map(_is_whole, terms.gives)):
+        raise UnableToOrderBatch("card_worth_malformed", worths_max=WORTHS_MAX)
+    if len(set(map(_what, terms.gives))) < len(terms.gives):
+        raise UnableToOrderBatch("card_worth_twice")
+    # Units are taxed where they are spent: a card that gives any has no known place of tax (VAT Directive, article 30a).
+    if terms.tax_country and any(worth.money for worth in terms.gives):
+        raise UnableToOrderBatch("single_purpose_gives_money")
     if not 0 <= terms.face_total.minor <= MINOR_MAX or terms.face.currency == INNER:
         raise UnableToOrderBatch("card_face_malformed")
     if terms.entropy_bits < ENTROPY_BITS_MIN:
@@ -179,28 +188,55 @@ def _is_whole(worth: Worth) -> bool:
             return worth.money is None and worth.plan is not None and worth.periods >= 1
 
 
-def lock_after(guesses: int) -> timedelta | None:
+def _what(worth: Worth) -> object:
+    """What must not stand twice among the things that a card gives: it would be one thing, and more of it."""
+    return worth.money.currency.code if worth.money else worth.plan
+
+
+
+def rung_of(who: Guessing, *, alarmed: bool) -> int:
+    """How many guesses apart the rungs of the ladder are. A network is many people's, so it is allowed more."""
+    return (_RUNGS_IN_ALARM if alarmed else _RUNGS)[who]
+
+
+def lock_after(guesses: int, *, rung: int) -> timedelta | None:
     """For how long the guess that makes it so many locks out; None between two rungs of the ladder.
 
-    5 guesses 15 minutes, 10 half an hour, 15 an hour, 20 and each five more a day.
+    One rung 15 minutes, two half an hour, three an hour, four and each further one a day.
     """
-    rung, between = divmod(guesses, GUESSES_PER_RUNG)
-    if between or not rung:
+    climbed, between = divmod(guesses, rung)
+    if between or not climbed:
         return None
-    return _LADDER[min(rung, len(_LADDER)) - 1]
+    return _LADDER[min(climbed, len(_LADDER)) - 1]
 
 
-def network_of(address: str) -> str:
-    """What guesses from an address are counted under: the address, or in IPv6 the /64 that one household owns whole.
+Address = IPv4Address | IPv6Address | str
+"""A player's address, or whatever a caller gave for one."""
 
-    What is no address counts as it stands.
-    """
+
+def address_of(typed: str) -> Address:
+    """What a caller says is a player's address: an IPv4 one also where it is written as IPv6; as it stands where it is none."""
     try:
-        found = ip_address(address.strip())
+        found = ip_address(typed.strip())
     except ValueError:
-        return address.strip()[:45]
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped:
-            return str(found.ipv4_mapped)
-        return str(ip_network((found.packed, 64), strict=False))
-    return str(found)
+        return typed.strip()[:45]
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
+def household_of(address: Address) -> str:
+    """What guesses from an address are counted under: the address, or in IPv6 the /64 that one household owns whole."""
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address.packed, 64), strict=False))
+    return str(address)
+
+
+def network_of(address: Address) -> str:
+    """The network around an address: the smallest that is routed by itself, a /24, in IPv6 a /48. Nothing of what is none."""
+    if isinstance(address, str):
+        return ""
+    return str(ip_network((address.packed, 24 if address.version == 4 else 48), strict=False))
+
+
+def is_within(address: Address, networks: Iterable[str]) -> bool:
+    """Whether an address lies in one of these networks."""
+    return not isinstance(address, str) and any(address in ip_network(one) for one in networks)

@@ -1,6 +1,6 @@
 """Cards as this process offers them."""
 
-from warchest.cards import queries
+from warchest.cards import guess_queries, queries
 from warchest.cards import stores as store_plugins
 from warchest.cards.operations import activation, batches, blocking, guesses, virtual
 
@@ -30,7 +30,14 @@ class LocalCards:
     unblock = staticmethod(blocking.unblock)
     check_not_locked = staticmethod(guesses.check_not_locked)
     count_guess = staticmethod(guesses.count_guess)
-    locks = staticmethod(queries.locks)
+    locks = staticmethod(guess_queries.locks)
+    lift_lock = staticmethod(guesses.lift_lock)
+    switch_alarm = staticmethod(guesses.switch_alarm)
+    is_alarm_due = staticmethod(guess_queries.is_alarm_due)
+    alarm = staticmethod(guess_queries.alarm)
+    alarms = staticmethod(guess_queries.alarms)
+    guesses_by_hour = staticmethod(guess_queries.guesses_by_hour)
+    guess_sources = staticmethod(guess_queries.guess_sources)
     issue = staticmethod(virtual.issue)
     take_back = staticmethod(virtual.take_back)
     close_order = staticmethod(virtual.close_order)

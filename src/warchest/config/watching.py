@@ -31,6 +31,7 @@ def watch() -> None:
         ("jobs", figures.jobs),
         ("books", house_figures.books),
         ("payments", house_figures.payments),
+        ("cards", house_figures.cards),
     ):
         metrics.add_source(name, source)
     health.require("chart of accounts", _chart)

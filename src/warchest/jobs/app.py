@@ -15,6 +15,7 @@ from procrastinate import JobContext
 from warchest.jobs import (
     bank,
     books,
+    cards,
     documents,
     erp,
     housekeeping,
@@ -46,6 +47,7 @@ PULSES = (
     Pulse("lapse_holds", 10, lambda: housekeeping.lapse_holds(at=now())),
     Pulse("expire_lots", 60, lambda: housekeeping.expire_lots(at=now())),
     Pulse("close_store_orders", 600, lambda: housekeeping.close_store_orders(at=now())),
+    Pulse("watch_guesses", 10, lambda: cards.watch_guesses(at=now())),
     Pulse("pass_on_transfers", 1, lambda: transfers.pass_on_transfers(at=now())),
     Pulse("make_barrier", 60, barriers.make_one),
     Pulse("export_to_erps", 15, lambda: erp.export_to_erps(at=now())),
@@ -80,6 +82,7 @@ def ready(app: procrastinate.App) -> None:
     @app.task(name="fetch_settlements", queueing_lock="fetch_settlements")
     def fetch_settlements(timestamp: int) -> None:
         observed.pulse("fetch_settlements", lambda: payments.fetch_settlements(at=now()))
+
     @app.periodic(cron="25 * * * *")
     @app.task(name="warn_of_ending_methods", queueing_lock="warn_of_ending_methods")
     def warn_of_ending_methods(timestamp: int) -> None:

@@ -381,7 +381,20 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     # Batches of cards
     "batch_unknown": (404, _("There is no such batch.")),
     "quantity_out_of_range": (422, _("A batch has 1 to {quantity_max} cards.")),
-    "card_worth_malformed": (422, _("Say what a card gives: one amount, or some periods of one plan.")),
+    "card_worth_malformed": (
+        422,
+        _("Say what a card gives: amounts, periods of plans, at most {worths_max} things in all."),
+    ),
+    "worth_of_other_service": (422, _("Cards for one online service can't give time or passes of another.")),
+    "card_worth_twice": (422, _("A card gives each thing once: put equal ones together.")),
+    "single_purpose_gives_money": (
+        422,
+        _("Cards that are taxed at their sale can't give money: nobody knows yet what it will be spent on."),
+    ),
+    "worth_without_price": (
+        422,
+        _("One of these things has no price of its own, so the card's price can't be shared among them."),
+    ),
     "card_face_malformed": (422, _("Say in real money what a buyer pays for one card.")),
     "card_expiry_in_past": (422, _("The cards must be valid beyond today.")),
     "code_too_guessable": (

@@ -9,8 +9,9 @@ import os
 import re
 import tomllib
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import msgspec
@@ -117,6 +118,25 @@ class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
     threads: int = 0
+
+
+class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How guessed codes of cards are met.
+
+    Wrong codes from ``trusted_networks`` count against their players, and never against the address: the community's own
+    servers, a halls' network. ``alarm_guesses`` wrong codes within ``alarm_minutes``, by whoever, ring the alarm.
+    """
+
+    trusted_networks: tuple[str, ...] = ()
+    alarm_guesses: Annotated[int, msgspec.Meta(ge=10)] = 500
+    alarm_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 10
+
+    def __post_init__(self) -> None:
+        for one in self.trusted_networks:
+            try:
+                ip_network(one)
+            except ValueError as error:
+                raise ValueError(f"cards.trusted_networks: {error}") from None
 
 
 class BackOffice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -271,6 +291,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     services: dict[str, str] = {}
     broker: Broker = Broker()
     clusters: dict[str, MergedCluster] = {}
+    cards: Cards = Cards()
     mail: Mail = Mail()
     heads: Heads = Heads()
     backup: Backup = Backup()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from warchest.cards.contract import Cards, Guessing
 from warchest.ledger.contract import Ledger
 from warchest.payments.contract import Payments, Status
 from warchest.runtime.command import now
@@ -64,3 +65,17 @@ def payments() -> Iterable[Figure]:
             age_s,
             labels,
         )
+
+
+def cards() -> Iterable[Figure]:
+    """Guessed codes: how many lately, who is locked out, and whether the alarm rings."""
+    moment = now()
+    found = services.local(Cards)
+    yield Figure(
+        "warchest_card_guess_alarm",
+        "Whether codes are guessed on a large scale",
+        int(found.alarm() is not None),
+    )
+    locked = Counter(lock.who for lock in found.locks(at=moment))
+    for who in Guessing:
+        yield Figure("warchest_card_locks", "Who may not try codes now", locked[who], (("who", who.value),))

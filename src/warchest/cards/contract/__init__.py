@@ -9,7 +9,6 @@ from warchest.cards.contract.activation import (
     Activation,
     CardPreview,
     ClaimedCard,
-    GuessLock,
     UnableToActivateCard,
 )
 from warchest.cards.contract.batches import (
@@ -22,7 +21,11 @@ from warchest.cards.contract.batches import (
     Batches,
     BatchState,
     BatchTerms,
+    BatchVersion,
+    ClosedBatch,
+    UnableToAmendBatch,
     UnableToDecideBatch,
+    UnableToEndBatch,
     UnableToOrderBatch,
 )
 from warchest.cards.contract.cards import (
@@ -35,11 +38,30 @@ from warchest.cards.contract.cards import (
     UnableToBlockCards,
     UnableToFindCard,
 )
-from warchest.cards.contract.making import (
-    Making,
+from warchest.cards.contract.guesses import (
+    GuessAlarm,
+    Guesses,
+    GuessesOfHour,
+    Guessing,
+    GuessLock,
+    GuessSource,
+    UnableToLiftLock,
+)
+from warchest.cards.contract.handing_over import (
+    SPOILED_AT_ONCE_MAX,
+    HandingOver,
+    HandOver,
+    Printer,
+    Replaced,
     UnableToFetchPrintFile,
-    UnableToGenerateBatch,
     UnableToHandOverBatch,
+    UnableToKeepPrinter,
+    UnableToReplaceSpoiled,
+)
+from warchest.cards.contract.making import (
+    BatchProgress,
+    Making,
+    UnableToGenerateBatch,
 )
 from warchest.cards.contract.stores import (
     CALL_BYTES_MAX,
@@ -70,12 +92,15 @@ __all__ = [
     "LIABILITY_BOOK",
     "LINES_MAX",
     "QUANTITY_MAX",
+    "SPOILED_AT_ONCE_MAX",
     "ActivatedCard",
     "Activation",
     "ActivationsOfDay",
     "Batch",
+    "BatchProgress",
     "BatchState",
     "BatchTerms",
+    "BatchVersion",
     "Batches",
     "BlockedCards",
     "Card",
@@ -86,23 +111,38 @@ __all__ = [
     "Cards",
     "Care",
     "ClaimedCard",
+    "ClosedBatch",
     "CodeGiven",
+    "GuessAlarm",
     "GuessLock",
+    "GuessSource",
+    "Guesses",
+    "GuessesOfHour",
+    "Guessing",
+    "HandOver",
+    "HandingOver",
     "IssuedCard",
     "Making",
     "OrderLine",
+    "Printer",
+    "Replaced",
     "StoreInstalled",
     "StoreTerms",
     "Stores",
     "UnableToActivateCard",
+    "UnableToAmendBatch",
     "UnableToBlockCards",
     "UnableToDecideBatch",
+    "UnableToEndBatch",
     "UnableToFetchPrintFile",
     "UnableToFindCard",
     "UnableToGenerateBatch",
     "UnableToHandOverBatch",
     "UnableToIssueCards",
+    "UnableToKeepPrinter",
+    "UnableToLiftLock",
     "UnableToOrderBatch",
+    "UnableToReplaceSpoiled",
     "UnableToTakeBackCards",
     "UnableToUseStore",
     "VirtualCards",
@@ -112,5 +152,5 @@ __all__ = [
 ]
 
 
-class Cards(Batches, Making, Care, Activation, VirtualCards, Stores, Protocol):
+class Cards(Batches, Making, HandingOver, Care, Activation, Guesses, VirtualCards, Stores, Protocol):
     """Everything that cards are asked."""

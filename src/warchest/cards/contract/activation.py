@@ -8,7 +8,6 @@ from typing import Protocol
 from uuid import UUID
 
 from warchest.cards.contract.worth import Worth
-from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 
@@ -42,14 +41,18 @@ class CardPreview:
 class ClaimedCard:
     """A right card, locked until the transaction ends.
 
-    ``paid``: someone paid its ``face``, which now funds what it gives.
+    ``owed`` is what the books owe for it since it was paid at ``paid_at``, and what now funds what it gives: its ``face``, or
+    less where its tax was due at its sale, or what a wallet paid; zero where nobody paid. ``tax_country`` is that of a
+    single-purpose card, whose tax is settled.
     """
 
     serial: str
     batch: UUID
     gives: tuple[Worth, ...]
     face: Money
-    paid: bool
+    owed: Money
+    paid_at: datetime
+    tax_country: str
     fingerprint: str
 
 
@@ -66,18 +69,8 @@ class ActivatedCard:
     entry_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class GuessLock:
-    """A player or an address that may not try codes before ``until``. ``who`` is ``player`` or ``address``."""
-
-    who: str
-    identity: str
-    guesses: int
-    until: datetime
-
-
 class Activation(Protocol):
-    """Within a journey's transaction, but for the counting of guesses."""
+    """Within a journey's transaction."""
 
     def code_hash(self, *, typed: str) -> str:
         """What a typed code is looked up by, whatever was typed; takes the same time for any."""
@@ -102,20 +95,4 @@ class Activation(Protocol):
 
     def activated_by(self, *, player: UUID, limit: int = 50) -> tuple[ActivatedCard, ...]:
         """A player's cards, newest first."""
-        ...
-
-    def check_not_locked(self, *, player: UUID, client_address: str, at: datetime) -> None:
-        """Raises TryAgain (``too_many_attempts``) while the player or the address is locked out."""
-        ...
-
-    @at_most_once
-    def count_guess(self, *, player: UUID, client_address: str, at: datetime) -> None:
-        """Count a wrong code, in a technical transaction.
-
-        Locks by the ladder: 5 within a day for 15 minutes, 10 for half an hour, 15 for an hour, 20 for a day.
-        """
-        ...
-
-    def locks(self, *, at: datetime) -> tuple[GuessLock, ...]:
-        """Who is locked out at this moment, those with the most guesses first."""
         ...

@@ -2,7 +2,18 @@
 
 from warchest.cards.models.batches import Batch, BatchProgress, BatchVersion
 from warchest.cards.models.cards import Card, CardEvent
-from warchest.cards.models.guesses import Guess, Guesser
+from warchest.cards.models.distribution import (
+    Reseller,
+    ResellerLine,
+    ResellerPayment,
+    ResellerPerson,
+    Sale,
+    Shipment,
+    ShipmentPart,
+    Till,
+    TillRequest,
+)
+from warchest.cards.models.guesses import Guess, GuessAlarm, Guesser
 from warchest.cards.models.handing_over import HandOver, Printer, PrintFile
 from warchest.cards.models.virtual import IssuedCode
 
@@ -13,9 +24,19 @@ __all__ = [
     "Card",
     "CardEvent",
     "Guess",
+    "GuessAlarm",
     "Guesser",
     "HandOver",
     "IssuedCode",
     "PrintFile",
     "Printer",
+    "Reseller",
+    "ResellerLine",
+    "ResellerPayment",
+    "ResellerPerson",
+    "Sale",
+    "Shipment",
+    "ShipmentPart",
+    "Till",
+    "TillRequest",
 ]

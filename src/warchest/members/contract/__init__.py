@@ -345,6 +345,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "batch.hand_over": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "card.block": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),
     "card.look_up": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
+    "lock.lift": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),
     "rate.set": frozenset({Role.ADMINISTRATOR, Role.ACCOUNTANT, Role.OWNER}),
     "books.read": frozenset({Role.ACCOUNTANT, Role.ADMINISTRATOR, Role.OWNER}),
     "entry.reverse": frozenset({Role.ACCOUNTANT, Role.OWNER}),

@@ -95,6 +95,7 @@ NAVIGATION = [
             _page(_("Stores"), "storefront", "stores", "card.look_up"),
             _page(_("Look up a card"), "manage_search", "look-up-card", "card.look_up"),
             _page(_("Block cards"), "block", "block-cards", "card.block"),
+            _page(_("Guessed codes"), "password", "guesses", "card.look_up"),
             _listed(_("Cards"), "credit_card", "cards_card"),
         ],
     },
