@@ -32,7 +32,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--no-first-run",
 ]
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
+"""Long, since a machine may have other work: who waits in vain fails all the same, and nobody else waits."""
 
 
 # For this folder alone: while Playwright runs, its event loop holds the thread, and Django's database refuses to work there.

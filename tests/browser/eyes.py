@@ -38,6 +38,8 @@ class Eyes:
 
     def look(self, page: Page, name: str, *, sizes: Collection[dict[str, int]] = (PHONE, DESK)) -> None:
         """Fails where the page has a fault in any width, or its browser met one on the way here."""
+        # Whoever clicked has only seen the next page begin.
+        page.wait_for_load_state()
         was = page.viewport_size
         for size in sizes:
             page.set_viewport_size(size)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ def test_an_exchange_is_typed_looked_at_booked_and_told(house: House) -> None:
     page.get_by_label("Or the rate").fill("0.91")
     page.get_by_label("Reference").fill("statement 7")
     page.get_by_role("button", name="Look at the entry").click()
-    assert "One USD brought 0.91 EUR" in page.get_by_role("main").inner_text()
+    page.get_by_role("main").get_by_text("One USD brought 0.91 EUR").wait_for()
     eyes.look(page, "backoffice-exchange-preview-light", sizes=(PHONE, DESK))
 
     page.get_by_role("button", name="Book the exchange").click()

@@ -35,7 +35,7 @@ def test_tops_up_by_an_own_amount(juniper: tuple[Page, Eyes]) -> None:
     page.get_by_role("link", name="Another amount").click()
     page.get_by_label("Or your own amount").fill("7.50")
     page.get_by_role("button", name="See what you get").click()
-    assert page.locator("#quote .number").inner_text() == "750"
+    page.locator("#quote .number").get_by_text("750", exact=True).wait_for()
     eyes.look(page, "without-script-top-up")
     page.get_by_role("button", name="Pay 7.50 EUR").click()
     pay_at_the_provider(page)
@@ -51,6 +51,7 @@ def test_activates_a_card(juniper: tuple[Page, Eyes], house: House) -> None:
     before = credits(page)
     page.get_by_label("Code on your card").fill(card["code"].lower())
     page.get_by_role("button", name="See what it gives").click()
+    page.get_by_role("heading", name="This card gives you").wait_for()
     eyes.look(page, "without-script-card")
     page.get_by_role("button", name="Activate", exact=True).click()
     page.get_by_role("heading", name="Your card is active").wait_for()
@@ -78,13 +79,13 @@ def test_chooses_lines_of_the_statement(juniper: tuple[Page, Eyes]) -> None:
     page.get_by_label("In or out").select_option("What went out")
     page.get_by_label("From").fill("2020-01-01")
     page.get_by_role("button", name="Show", exact=True).click()
-    assert "direction=out" in page.url and "from_day=2020-01-01" in page.url
+    page.wait_for_url(lambda url: "direction=out" in url and "from_day=2020-01-01" in url)
     assert page.get_by_label("In or out").input_value() == "out"
     signs = {amount[0] for amount in page.locator("summary .amount").all_inner_texts()}
     assert signs == {"\N{MINUS SIGN}"}
     eyes.look(page, "without-script-statement")
     page.get_by_role("link", name="Show all lines").click()
-    assert page.get_by_text("+").count()
+    page.get_by_text("+").first.wait_for()
 
 
 def test_sends_credits_and_reads_the_receipt(juniper: tuple[Page, Eyes]) -> None:
@@ -100,6 +101,7 @@ def test_sends_credits_and_reads_the_receipt(juniper: tuple[Page, Eyes]) -> None
         eyes.look(page, "without-script-send-refused")
     page.get_by_label("To", exact=True).fill("sable")
     page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Send 12 credits to Sable").wait_for()
     eyes.look(page, "without-script-send-look")
     page.get_by_role("button", name="Send 12 credits to Sable").click()
     page.get_by_role("heading", name="Sable has got 12 credits").wait_for()
@@ -114,5 +116,5 @@ def test_changes_the_language(juniper: tuple[Page, Eyes]) -> None:
     page.goto("/statement")
     page.get_by_label("Language").select_option("de")
     page.get_by_role("button", name="Change").click()
-    assert page.locator("html").get_attribute("lang") == "de"
+    page.locator("html[lang=de]").wait_for()
     eyes.assert_nothing_wrong()

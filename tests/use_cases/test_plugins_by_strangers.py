@@ -19,7 +19,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.builders.backoffice import BackOffice
+from tests.builders.backoffice import BackOffice, back_office
 from tests.builders.configuration import written_beside
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Role
@@ -49,6 +49,7 @@ _CONFIGURE_AND_PAY = """
     from warchest.journeys.start_top_up import start_top_up
     from warchest.kernel.money import Money
     from warchest.members.contract import Role
+    from warchest.runtime.afterwards import finish_all
     from warchest.sdk.conformance.receiver import NoticeReceiver
     from warchest_acme.simulator import API_KEY, NOTICE_KEY, Acme
 
@@ -82,6 +83,7 @@ _CONFIGURE_AND_PAY = """
         ).status_code
         for _ in range(3)
     ]
+    finish_all()
     told["after"] = str(payments.payment(payment_id=payment.id).status)
     told["units"] = str(services.get(Charging).wallet(player=player.id).posted)
     print(json.dumps(told))
@@ -184,6 +186,33 @@ def _told(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     return told
 
 
+def fill_in_the_form(environment: Environment, *, database: str, folder: Path) -> None:
+    """The owner enters the plug-in's settings on its page, in a back office that has it installed."""
+    folder.mkdir()
+    place = "/providers/acme"
+    with back_office(database=database, folder=folder, providers={}, python=environment.python) as office:
+        owner = office.signed_in(Role.OWNER)
+        asked = {field["name"]: field["type"] for field in owner.page(place).select("input[name^=setting-]")}
+        assert asked == {
+            "setting-base_url": "text",
+            "setting-api_key": "password",
+            "setting-notice_key": "password",
+            "setting-timeout_s": "number",
+        }
+        entered = {
+            "base_url": "http://127.0.0.1:9",
+            "api_key": "a-key-once-entered",
+            "notice_key": "another-key",
+        }
+        answer = owner.submit(place, **{f"setting-{name}": value for name, value in entered.items()})
+        assert "The settings are kept, encrypted." in answer.text
+        page = owner.page(place)
+        assert page.select_one("input[name=setting-base_url]")["value"] == "http://127.0.0.1:9"
+        assert "Version 1:" in page.get_text() and "warchest-acme 0.1.0" in page.get_text()
+        assert "a-key-once-entered" not in str(page)
+        office.send_everybody_home()
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.use_case("PLG-01")
 def test_a_plugin_comes_takes_a_payment_and_goes(
@@ -191,10 +220,12 @@ def test_a_plugin_comes_takes_a_payment_and_goes(
     distribution: Path,
     office: BackOffice,
     in_the_house: Callable[[str], subprocess.CompletedProcess[str]],
+    tmp_path: Path,
 ) -> None:
     assert "acme" not in environment.warchest("plugin", "list").stdout
     with environment.installed(distribution):
         assert "warchest-acme 0.1.0" in environment.warchest("plugin", "list").stdout
+        fill_in_the_form(environment, database=office.database, folder=tmp_path / "their-office")
         told = _told(in_the_house(_CONFIGURE_AND_PAY))
 
     assert told["form"] == [
