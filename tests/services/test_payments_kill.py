@@ -6,19 +6,15 @@ or does not, and the worker looks after whatever is open.
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-import httpx
 import pytest
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.builders.books import assert_books_prove
 from tests.builders.configuration import changed_configuration
+from tests.builders.killing import STEPS_MAX, dies_at
 from tests.builders.people import NOW, a_command, a_player
 from warchest.charging.contract import Charging
 from warchest.jobs.payments import settle_open_payments
@@ -26,7 +22,6 @@ from warchest.journeys.ask_provider import inquire_and_settle
 from warchest.journeys.refund_payment import refund_payment
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.money import Money
-from warchest.payments import providers
 from warchest.payments.contract import Payment, Payments, Status
 from warchest.runtime.services import services
 from warchest_sandbox.testing import RunningSandbox
@@ -38,7 +33,6 @@ pytestmark = [
     pytest.mark.in_process("processes of the test's own die"),
 ]
 TEN = Money.parse("10.00", "EUR")
-STEPS_MAX = 60
 
 
 @pytest.fixture
@@ -47,48 +41,6 @@ def sandbox(tmp_path) -> Iterator[RunningSandbox]:
         running.control(lose_notices=True)
         with changed_configuration(providers={"sandbox": dict(running.settings)}):
             yield running
-
-
-def dies_at(step: int, work: Callable[[], object]) -> bool:
-    """Do the work in another process, which is killed at this step; answers whether there was such a step."""
-    child = os.fork()
-    if child:
-        _, ended = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(ended) or os.WEXITSTATUS(ended) == 0, "the work failed by itself"
-        return os.WIFSIGNALED(ended)
-    try:
-        for connection in connections.all():
-            # The parent's own: let alone, not closed.
-            connection.connection = None
-        providers._built.clear()
-        _kill_me_at(step)
-        work()
-        os._exit(0)
-    finally:
-        os._exit(1)
-
-
-def _kill_me_at(step: int) -> None:
-    left = [step]
-
-    def one() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def around(owner: type, name: str) -> None:
-        whole = getattr(owner, name)
-
-        def stepped(*args, **kwargs):
-            one()
-            answer = whole(*args, **kwargs)
-            one()
-            return answer
-
-        setattr(owner, name, stepped)
-
-    around(BaseDatabaseWrapper, "_commit")
-    around(httpx.Client, "send")
 
 
 def payments_of(player: UUID) -> tuple[Payment, ...]:
