@@ -116,7 +116,15 @@ def test_a_route_is_set_looked_at_and_ended(office: BackOffice) -> None:
     assert "ended" in administrator.page("/payment-rules/route").get_text()
 
 
-@pytest.mark.parametrize("kind", ["route", "method", "bounds", "bonus", "fraud", "review"])
+@pytest.mark.use_case("PAY-27")
+def test_the_period_of_withdrawal_is_set_for_a_country_and_said_in_words(office: BackOffice) -> None:
+    answer = office.signed_in(Role.ADMINISTRATOR).submit(
+        "/payment-rules/withdrawal", name="Japan", days="30", countries="jp", may_waive="on"
+    )
+    assert "JP: within 30 days; given up by who begins at once" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["route", "method", "bounds", "bonus", "fraud", "review", "withdrawal"])
 def test_every_kind_of_rule_has_its_page(office: BackOffice, kind: str) -> None:
     assert office.signed_in(Role.OWNER).page(f"/payment-rules/{kind}").select_one("form.wb-form")
     support = office.signed_in(Role.SUPPORT)

@@ -11,6 +11,8 @@ from unittest import mock
 from uuid import UUID
 
 import pytest
+from django.conf import settings
+from django.core import mail as outgoing
 from django.db import connections
 
 from tests.builders.api import an_api_client, call
@@ -19,8 +21,10 @@ from tests.builders.documents import issue
 from tests.builders.house import ARENA_MONTH
 from tests.builders.paying import Till, a_test_provider
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator, fund
+from tests.builders.portal import a_browser, hidden, says
 from warchest.accounting.contract import Accounting, DocumentKind
 from warchest.charging.contract import Charging, Source, UnableToTakeBack
+from warchest.delivery.contract import Delivery
 from warchest.journeys import withdraw_top_up as top_up_journey
 from warchest.journeys.hold_units import capture_hold, reserve_units
 from warchest.journeys.prolong_subscription import Prolonged, prolong_subscription
@@ -510,3 +514,114 @@ class TestByTheApi:
         (grant,) = services.get(Subscriptions).bought_since(player=player, since=NOW)
         consent = services.get(Subscriptions).consents(grant_ids=[grant.id])[grant.id]
         assert (consent.kind, consent.wording) == (ConsentKind.PAYS, "Play now")
+
+
+@pytest.mark.in_process("the mailbox is one in memory")
+class TestIsConfirmedByMail:
+    @pytest.fixture
+    def mailbox(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+        monkeypatch.setattr(settings, "EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+        outgoing.outbox = []
+        yield outgoing.outbox
+        del outgoing.outbox
+
+    def test_with_what_comes_back_and_the_hour_once(self, mailbox: list[Any]):
+        ann, bob = a_player(nickname="ann").id, a_player(nickname="bob", language="de", with_units="500").id
+        withdraw(ann, paid(ann), NOW + DAY)
+        leave(bob, bought(bob), NOW + DAY)
+        delivery = services.get(Delivery)
+        for _ in range(2):
+            delivery.catch_up(at=NOW + DAY)
+            delivery.send_mails(at=NOW + DAY)
+
+        told = {
+            letter.to[0]: letter
+            for letter in mailbox
+            if "ithdraw" in letter.subject or "Widerruf" in letter.subject
+        }
+        assert set(told) == {"ann@example.org", "bob@example.org"} and len(mailbox) == 4
+        body = told["ann@example.org"].body.replace("\u00a0", " ")
+        assert "your withdrawal from a top-up, of March 16, 2026, noon (UTC)" in body
+        assert "10.00 EUR go back" in body.replace("€10.00", "10.00 EUR")
+        (html, _) = told["bob@example.org"].alternatives[0]
+        assert "483,87" in html
+
+
+class TestInThePortal:
+    @pytest.fixture(autouse=True)
+    def at(self) -> Iterator[None]:
+        def later() -> datetime:
+            return NOW + DAY
+
+        with (
+            mock.patch("warchest.web.portal.views.withdraw.now", later),
+            mock.patch("warchest.web.portal.views.payment.now", later),
+            mock.patch("warchest.web.portal.views.prolong.now", later),
+            mock.patch("warchest.web.portal.commands.now", later),
+        ):
+            yield
+
+    def test_lists_with_their_deadline_what_can_be_withdrawn_from(self):
+        player = a_player()
+        top_up = paid(player.id)
+        bought(player.id)
+
+        page = a_browser(player).get("/withdraw")
+
+        assert says(page, "Top-up", "5.00", "Arena", "483.87", "Mar 31, 2026")
+        assert f"/withdraw/top_up/{top_up.id}" in page.content.decode()
+
+    def test_leads_there_from_the_payment(self):
+        player = a_player()
+        top_up = paid(player.id)
+        page = a_browser(player).get(f"/payments/{top_up.id}")
+        assert says(page, "You may withdraw from this top-up until")
+
+    def test_gives_money_back_after_a_look_and_a_yes_and_only_once(self, bank: Till):
+        player = a_player()
+        top_up = paid(player.id)
+        browser = a_browser(player)
+        page = browser.get(f"/withdraw/top_up/{top_up.id}")
+        assert bank.refunds == []
+
+        form = {"key": hidden(page, "key"), "csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken")}
+        for _ in range(2):
+            answer = browser.post(f"/withdraw/top_up/{top_up.id}", form, follow=True)
+            assert says(answer, "You have withdrawn.")
+
+        assert len(bank.refunds) == 1
+        again = browser.post(f"/withdraw/top_up/{top_up.id}", form | {"key": "another"})
+        assert (again.status_code, says(again, "nothing is left that could go back")) == (409, True)
+        assert_books_prove()
+
+    def test_ends_time_and_brings_its_units_back(self):
+        player = a_player(with_units="500")
+        browser = a_browser(player)
+        prolong_page = browser.get(f"/prolong/{ARENA_MONTH}")
+        browser.post(
+            f"/prolong/{ARENA_MONTH}",
+            {
+                "key": hidden(prolong_page, "key"),
+                "csrfmiddlewaretoken": hidden(prolong_page, "csrfmiddlewaretoken"),
+                "price_minor": "50000",
+                "begin_at_once": "yes",
+            },
+        )
+        (grant,) = services.get(Subscriptions).bought_since(player=player.id, since=NOW)
+        consent = services.get(Subscriptions).consents(grant_ids=[grant.id])[grant.id]
+        assert consent.wording == (
+            "Begin at once. I may withdraw within 14 days, and then pay for the time until then."
+        )
+
+        page = browser.get(f"/withdraw/purchase/{grant.id}")
+        form = {"key": hidden(page, "key"), "csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken")}
+        answer = browser.post(f"/withdraw/purchase/{grant.id}", form, follow=True)
+
+        assert says(answer, "You have withdrawn. 500 credits are yours again.")
+        assert says(browser.get("/statement"), "Withdrawn: Arena")
+
+    def test_knows_nothing_of_other_peoples(self):
+        top_up = paid(a_player().id)
+        browser = a_browser(a_player())
+        assert browser.get(f"/withdraw/top_up/{top_up.id}").status_code == 404
+        assert browser.get(f"/withdraw/elsewhere/{top_up.id}").status_code == 404

@@ -45,6 +45,7 @@ class DeliveryState(StrEnum):
 class MailKind(StrEnum):
     WELCOME = "welcome"
     DOCUMENT = "document"  # a receipt, an invoice or a credit note; its id is in the context
+    WITHDRAWAL = "withdrawal"  # that a player has withdrawn, when, and what comes back
     METHOD_ENDS = "method_ends"  # a saved card expires soon
     AUTO_TOP_UP_DECLINED = "auto_top_up_declined"
     AUTO_TOP_UP_PAUSED = "auto_top_up_paused"

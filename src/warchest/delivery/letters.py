@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.formats import date_format
 
 from warchest.accounting.contract import Accounting, Document, UnableToFindDocument
 from warchest.delivery.contract import MailKind
 from warchest.delivery.documents import pdf
 from warchest.delivery.documents.paper import title_of, written
 from warchest.delivery.models import Mail
+from warchest.kernel.currency import currency
+from warchest.kernel.money import Money
 from warchest.members.contract import Members, PlayerState, UnableToFindPlayer
 from warchest.runtime.configuration import configuration
 from warchest.runtime.services import services
@@ -49,6 +54,7 @@ def write_letter(mail: Mail) -> EmailMultiAlternatives:
             "language": translation.get_language(),
             "direction": "rtl" if translation.get_language_bidi() else "ltr",
             **(_of_document(document, portal_url=house.public_url) if document else {}),
+            **(_of_withdrawal(mail, zone=player.time_zone) if mail.kind == MailKind.WITHDRAWAL else {}),
         }
         # A subject is one line, whatever its template or a nickname looks like.
         subject = " ".join(render_to_string(f"delivery/mails/{mail.kind}.subject.txt", words).split())
@@ -80,6 +86,21 @@ def _enclosed(mail: Mail) -> Document | None:
     if document.player != mail.player:
         raise NoAddress("document_of_another")
     return document
+
+
+def _of_withdrawal(mail: Mail, *, zone: str) -> dict[str, Any]:
+    """What is confirmed of a withdrawal, by the player's clock."""
+    told = mail.context
+    units = Money.units(int(told["units_minor"]))
+    is_top_up = told["of"] == "top_up"
+    returns = Money(int(told["amount_minor"]), currency(str(told["currency"]))) if is_top_up else units
+    declared = datetime.fromisoformat(str(told["at"])).astimezone(ZoneInfo(zone))
+    return {
+        "is_top_up": is_top_up,
+        "returns": written(returns),
+        "declared": f"{date_format(declared, 'DATETIME_FORMAT')} ({zone})",
+        "number": str(told["number"]),
+    }
 
 
 def _of_document(document: Document, *, portal_url: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def _take_in(event: outbox.Event, *, at: datetime) -> None:
         queue_mail(key=f"welcome:{player}", kind=MailKind.WELCOME, player=player, at=at)
     if event.topic == "documents.issued":
         _mail_document(event, at=at)
+    if event.topic in ("payments.withdrawn", "subscriptions.withdrawn"):
+        _mail_withdrawal(event, at=at)
     if event.topic in _TOLD and at - event.occurred_at <= MAIL_AGE_MAX:
         kind, names, shown = _TOLD[event.topic]
         told = event.payload
@@ -76,3 +78,17 @@ def _mail_document(event: outbox.Event, *, at: datetime) -> None:
             context={"document": str(told["document"])},
             at=at,
         )
+
+
+def _mail_withdrawal(event: outbox.Event, *, at: datetime) -> None:
+    """The law wants it confirmed on a lasting medium, with the day and hour (Directive 2011/83/EU, articles 11 and 11a)."""
+    told = event.payload
+    names = ("of", "amount_minor", "currency", "units_minor")
+    queue_mail(
+        key=f"withdrawal:{told.get('refund') or told['grant']}",
+        kind=MailKind.WITHDRAWAL,
+        player=UUID(str(told["player"])),
+        context={name: told[name] for name in names if name in told}
+        | {"at": event.occurred_at.isoformat(), "number": str(told.get("payment") or told["grant"])},
+        at=at,
+    )

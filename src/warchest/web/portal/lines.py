@@ -63,6 +63,13 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
     elif line.kind == "subscription":
         title = background.subscription_names.get(line.reference, line.description)
         why = _("Time bought from your wallet.")
+    elif line.kind == "withdrawal":
+        name = background.subscription_names.get(line.reference, "")
+        title = _("Withdrawn: %(what)s") % {"what": name} if name else _("Withdrawn")
+        why = _("You withdrew, and got the credits back.")
+    elif line.kind == "refund":
+        title = _("Paid back")
+        why = _("The money went back the way it came, and these credits with it.")
     elif line.kind == "expiry":
         why = _("These credits had an end, and it has passed.")
     elif line.kind == "transfer" and (transfer := background.transfers.get(line.reference)):

@@ -18,6 +18,7 @@ from warchest.web.portal.views import (
     statement,
     subscriptions,
     top_up,
+    withdraw,
 )
 
 app_name = "portal"
@@ -41,6 +42,8 @@ urlpatterns = [
     path("services/<slug:code>", services.services, name="service"),
     path("prolong/<uuid:plan_id>", prolong.prolong, name="prolong"),
     path("subscriptions", subscriptions.subscriptions, name="subscriptions"),
+    path("withdraw", withdraw.withdrawals, name="withdrawals"),
+    path("withdraw/<str:of>/<uuid:identity>", withdraw.withdraw, name="withdraw"),
     path("statement", statement.statement, name="statement"),
     path("documents", documents.documents, name="documents"),
     path("documents/<uuid:document_id>", documents.document, name="document"),

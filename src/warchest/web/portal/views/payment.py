@@ -6,7 +6,7 @@ back, or looks again.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,9 +27,10 @@ from warchest.journeys.try_payment_again import try_payment_again
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
 from warchest.members.contract import Player
-from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment, Wish
+from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment, UnableToWithdraw, Wish
 from warchest.runtime.command import now
 from warchest.runtime.services import services
+from warchest.views.withdrawals import Of, withdrawable
 from warchest.web.portal.commands import a_key, player_command
 from warchest.web.portal.lines import CREDITED
 from warchest.web.portal.offers import label_of
@@ -149,6 +150,7 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
             "provider_name": label_of(found.provider),
             "why": _why(found.reason) if state == "refused" else None,
             "receipt_url": _receipt_url(found) if state == "succeeded" else None,
+            "withdraw_until": _withdraw_until(player, found) if state == "succeeded" else None,
             "transfer": _transfer(found) if state == "pending" else None,
         },
         "key": a_key(),
@@ -163,6 +165,15 @@ def _receipt_url(found: Payment) -> str | None:
     """The receipt comes a moment after the money."""
     issued = services.get(Accounting).documents_of_payment(payment=found.id)
     return reverse("portal:document", args=[issued[0].id]) if issued else None
+
+
+def _withdraw_until(player: Player, found: Payment) -> datetime | None:
+    """Until when the player may withdraw from it; nothing where that is over, or nothing is left."""
+    try:
+        row = withdrawable(player=player, of=Of.TOP_UP, identity=found.id, at=now())
+    except UnableToWithdraw:
+        return None
+    return None if row.obstacle else row.until
 
 
 def _transfer(found: Payment) -> dict[str, str] | None:

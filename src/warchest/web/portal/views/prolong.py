@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -28,6 +28,7 @@ from warchest.kernel.currency import INNER, currency
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
 from warchest.members.contract import Player
+from warchest.payments.contract import Payments
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.subscriptions.contract import Subscriptions
@@ -51,11 +52,35 @@ def prolong(request: HttpRequest, player: Player, plan_id: UUID) -> HttpResponse
             plan=plan_id,
             periods=1,
             charge_shown=_price_shown(request),
+            begin_at_once=request.POST.get("begin_at_once") == "yes",
+            wording=consent_wording(player),
         ).answer
     except (UnableTo, TryAgain) as refusal:
         return _page(request, player, plan_id, told=tell(refusal), key=key_after(request, refusal))
     messages.success(request, _done(player, prolonged))
     return redirect("portal:home")
+
+
+def consent_wording(player: Player) -> str:
+    """What a player is asked to agree to who may withdraw; nothing where nobody can."""
+    period = services.get(Payments).withdrawal_period(
+        country=player.country, since=now(), zone=player.time_zone
+    )
+    if not period.is_offered:
+        return ""
+    if period.terms.may_waive:
+        words = ngettext(
+            "Begin at once. I know that I lose my right to withdraw within %(days)s day as soon as it has begun.",
+            "Begin at once. I know that I lose my right to withdraw within %(days)s days as soon as it has begun.",
+            period.terms.days,
+        )
+    else:
+        words = ngettext(
+            "Begin at once. I may withdraw within %(days)s day, and then pay for the time until then.",
+            "Begin at once. I may withdraw within %(days)s days, and then pay for the time until then.",
+            period.terms.days,
+        )
+    return words % {"days": period.terms.days}
 
 
 def _price_shown(request: HttpRequest) -> Money:
@@ -109,6 +134,7 @@ def _page(
         "new_ends_at": preview.ends_at,
         "wallet": {"available": available},
         "left": available - preview.charge,
+        "consent": consent_wording(player),
         "missing": missing,
         "top_up_url": _top_up_url(player, missing, plan_id) if missing else None,
         # What is missing is said on the page itself, with the way to get it.
