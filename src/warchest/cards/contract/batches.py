@@ -30,7 +30,10 @@ class UnableToOrderBatch(UnableTo):
     reasons = frozenset(
         {
             "quantity_out_of_range",  # 1 to QUANTITY_MAX
-            "card_worth_malformed",  # exactly one item now: money above zero, or one period of a plan or more
+            "card_worth_malformed",  # one to eight things: money above zero, one period of a plan or more
+            "card_worth_twice",  # each currency and each plan stands there once
+            "single_purpose_gives_money",  # cards with a country of tax give time and passes, never units
+            "worth_of_other_service",  # cards for one online service give nothing of another
             "card_face_malformed",  # a real currency, zero or more
             "code_too_guessable",  # fewer than ENTROPY_BITS_MIN random bits
             "code_too_long",  # more than CODE_LENGTH_MAX characters

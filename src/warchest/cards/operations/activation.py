@@ -14,6 +14,7 @@ from warchest.cards.contract import (
     UnableToActivateCard,
 )
 from warchest.cards.models import Card as CardRow
+from warchest.cards.models import IssuedCode
 from warchest.cards.operations import guesses
 from warchest.kernel.money import Money
 
@@ -41,9 +42,20 @@ def claim(*, code_hash: str, country: str, at: datetime) -> ClaimedCard:
         batch=row.batch_id,
         gives=terms.gives,
         face=terms.face,
-        paid=bool(terms.reseller and terms.face),
+        owed=queries.owed_of(row),
+        paid_at=_paid_at(row, at=at),
+        tax_country=terms.tax_country,
         fingerprint=keeping.fingerprint(bytes(row.code_hash)),
     )
+
+
+def _paid_at(row: CardRow, *, at: datetime) -> datetime:
+    """When somebody paid for a card, as far as that is known by now."""
+    issued_at = None
+    if row.paid_at is None and row.batch.virtual:
+        issued_at = IssuedCode.objects.filter(serial=row.serial).values_list("issued_at", flat=True).first()
+    paid_at: datetime = row.paid_at or issued_at or row.batch.handed_over_at or at
+    return paid_at
 
 
 def preview(*, code_hash: str, country: str, at: datetime) -> CardPreview:

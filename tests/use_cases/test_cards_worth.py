@@ -1,0 +1,158 @@
+"""What a card is worth: one thing or several, each with its part of what was paid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.builders.books import assert_books_prove
+from tests.builders.cards import TEN_EUROS, a_batch, an_order
+from tests.builders.house import ARENA, ARENA_MONTH, ARENA_YEAR
+from tests.builders.people import NOW, a_command, a_player
+from tests.use_cases.test_cards_activation import at_once
+from warchest.cards.contract import UnableToOrderBatch, Worth
+from warchest.catalogue.contract import Catalogue
+from warchest.charging.contract import Charging, Source
+from warchest.journeys.activate_card import activate_card
+from warchest.journeys.preview_card import preview_card
+from warchest.journeys.steps.prices import UnableToPrice
+from warchest.kernel.ids import new_id
+from warchest.kernel.money import Money
+from warchest.kernel.period import Term, TermUnit
+from warchest.ledger.contract import Ledger
+from warchest.runtime.services import services
+from warchest.subscriptions.contract import Subscriptions
+
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.use_case("CRD-07")]
+
+MONTH = Worth.of_period(plan=ARENA_MONTH, periods=1)
+CREDITS = Worth.of_money(Money.parse("700", "XCR"))
+# Seven euros' worth of credits and a month for five: twelve euros' worth, sold for ten.
+BUNDLE = (CREDITS, MONTH)
+
+
+def legs_of(entry_id: object) -> dict[tuple[str, str, str], str]:
+    entry = services.get(Ledger).entry(entry_id=entry_id)  # type: ignore[arg-type]
+    assert entry is not None
+    sums: dict[tuple[str, str, str], Money] = {}
+    for leg in entry.legs:
+        place = (leg.side, leg.book, leg.owner)
+        sums[place] = sums[place] + leg.amount if place in sums else leg.amount
+    return {place: str(amount) for place, amount in sums.items()}
+
+
+class TestBundles:
+    def test_give_everything_and_share_what_was_paid_by_the_price_of_each(self) -> None:
+        batch, player = a_batch(gives=BUNDLE), a_player()
+        answer = activate_card(a_command(), player=player.id, code=batch.cards[0].code).answer
+        assert (answer.gave, str(answer.units)) == (BUNDLE, "700.00 XCR")
+        # 10.00 × 7/12 and 10.00 × 5/12; of the latter 19 per cent are in it as tax.
+        assert legs_of(answer.entry_id) == {
+            ("D", "cards_sold", str(batch.id)): "10.00 EUR",
+            ("C", "wallet_funding", ""): "5.83 EUR",
+            ("C", "deferred_revenue", ""): "3.50 EUR",
+            ("C", "tax_payable", "DE"): "0.67 EUR",
+            ("D", "units_issued", ""): "700.00 XCR",
+            ("C", "wallet_units", str(player.id)): "700.00 XCR",
+        }
+        (lot,) = services.get(Charging).wallet(player=player.id).lots
+        assert (str(lot.units), str(lot.consideration)) == ("700.00 XCR", "5.83 EUR")
+        assert (
+            services.get(Subscriptions).entitlement(player=player.id, online_service=ARENA, at=NOW).entitled
+        )
+        assert_books_prove()
+
+    def test_are_shared_by_the_prices_of_the_day_on_which_they_were_paid(self) -> None:
+        batch, player = a_batch(gives=BUNDLE), a_player()
+        later = NOW + timedelta(days=30)
+        services.get(Catalogue).add_price(
+            plan_id=ARENA_MONTH, amount=Money.parse("50.00", "EUR"), valid_from=later, at=later
+        )
+        answer = activate_card(a_command(at=later), player=player.id, code=batch.cards[0].code).answer
+        assert legs_of(answer.entry_id)["C", "wallet_funding", ""] == "5.83 EUR"
+
+    def test_are_shown_whole_before_anything_happens(self) -> None:
+        batch, player = a_batch(gives=BUNDLE), a_player()
+        assert preview_card(player=player.id, code=batch.cards[0].code, at=NOW).gives == BUNDLE
+
+    def test_that_nobody_paid_for_are_promotional_and_book_units_only(self) -> None:
+        batch, player = a_batch(gives=BUNDLE, reseller="", margin_bps=0), a_player()
+        answer = activate_card(a_command(), player=player.id, code=batch.cards[0].code).answer
+        assert {book for _, book, _ in legs_of(answer.entry_id)} == {"units_issued", "wallet_units"}
+        (lot,) = services.get(Charging).wallet(player=player.id).lots
+        assert (lot.source, lot.consideration.minor) == (Source.PROMOTION, 0)
+        assert_books_prove()
+
+    def test_of_one_player_never_wait_for_each_other(self) -> None:
+        service, plan = new_id(), new_id()
+        catalogue = services.get(Catalogue)
+        catalogue.add_online_service(
+            online_service_id=service, code="league", names={"en": "League"}, texts={"en": ""}
+        )
+        catalogue.add_plan(
+            plan_id=plan,
+            online_service_id=service,
+            code="league-month",
+            names={"en": "Month"},
+            term=Term(1, TermUnit.MONTH),
+        )
+        catalogue.add_price(plan_id=plan, amount=Money.parse("300", "XCR"), valid_from=NOW, at=NOW)
+        league, player = Worth.of_period(plan=plan, periods=1), a_player()
+        codes = [
+            card.code
+            for gives in ((MONTH, league, CREDITS), (CREDITS, league, MONTH))
+            for card in a_batch(quantity=5, gives=gives).cards
+        ]
+        ends = at_once(10, lambda number: activate_card(a_command(), player=player.id, code=codes[number]))
+        assert ends == Counter(done=10)
+        assert str(services.get(Charging).wallet(player=player.id).posted) == "7000.00 XCR"
+        assert_books_prove()
+
+
+class TestAnOrder:
+    @pytest.mark.parametrize(
+        ("gives", "reason"),
+        [
+            ((), "card_worth_malformed"),
+            ((CREDITS,) * 9, "card_worth_malformed"),
+            ((CREDITS, CREDITS), "card_worth_twice"),
+            ((MONTH, Worth.of_period(plan=ARENA_MONTH, periods=2)), "card_worth_twice"),
+        ],
+    )
+    def test_of_nothing_of_too_much_or_of_one_thing_twice_is_refused(
+        self, gives: tuple[Worth, ...], reason: str
+    ) -> None:
+        with pytest.raises(UnableToOrderBatch, match=reason):
+            an_order(gives=gives)
+
+    def test_of_several_things_needs_the_price_of_each_where_somebody_pays(self) -> None:
+        plan = new_id()
+        services.get(Catalogue).add_plan(
+            plan_id=plan,
+            online_service_id=ARENA,
+            code="arena-day",
+            names={"en": "Day"},
+            term=Term(1, TermUnit.DAY),
+        )
+        gives = (Worth.of_period(plan=plan, periods=1), CREDITS)
+        with pytest.raises(UnableToPrice, match="worth_without_price"):
+            an_order(gives=gives)
+        an_order(gives=gives, reseller="", margin_bps=0)
+
+    def test_of_cards_that_are_taxed_at_their_sale_gives_no_money(self) -> None:
+        with pytest.raises(UnableToOrderBatch, match="single_purpose_gives_money"):
+            an_order(gives=BUNDLE, tax_country="DE")
+        an_order(gives=(MONTH, Worth.of_period(plan=ARENA_YEAR, periods=1)), tax_country="DE")
+
+    @pytest.mark.use_case("CRD-33")
+    def test_for_one_service_gives_nothing_of_another(self) -> None:
+        other = new_id()
+        services.get(Catalogue).add_online_service(
+            online_service_id=other, code="league", names={"en": "League"}, texts={"en": ""}
+        )
+        with pytest.raises(UnableToOrderBatch, match="worth_of_other_service"):
+            an_order(terms=replace(TEN_EUROS, gives=BUNDLE), online_service=other)
+        an_order(terms=replace(TEN_EUROS, gives=BUNDLE), online_service=ARENA)
