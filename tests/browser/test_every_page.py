@@ -36,6 +36,7 @@ PLAYERS_PAGES = {
     "invite": "/invite",
     "send": "/send",
     "documents": "/documents",
+    "withdrawals": "/withdraw",
     "invoice-details": "/invoice-details",
     "settings": "/settings",
 }

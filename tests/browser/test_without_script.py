@@ -71,6 +71,31 @@ def test_buys_and_prolongs(juniper: tuple[Page, Eyes]) -> None:
     assert credits(page) == before - 600
 
 
+@pytest.mark.use_case("PAY-27")
+def test_withdraws_from_what_was_bought_and_from_the_top_up(juniper: tuple[Page, Eyes]) -> None:
+    page, eyes = juniper
+    before = credits(page)
+    page.goto("/subscriptions")
+    page.locator("main").get_by_role("link", name="Withdraw from a contract").click()
+    eyes.look(page, "without-script-withdrawals")
+    # The newest first: time that was bought a moment ago, without asking that it begins at once.
+    page.get_by_role("link", name="Withdraw from this").first.click()
+    page.get_by_role("heading", name="Withdraw: War Council").wait_for()
+    eyes.look(page, "without-script-withdraw")
+    page.get_by_role("button", name="Confirm the withdrawal").click()
+    page.get_by_text("You have withdrawn. 300 credits are yours again.").wait_for()
+    assert credits(page) == before + 300
+    page.goto("/withdraw")
+    page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Top-up")).first.get_by_role(
+        "link", name="Withdraw from this"
+    ).click()
+    eyes.look(page, "without-script-withdraw-top-up")
+    page.get_by_role("button", name="Confirm the withdrawal").click()
+    page.get_by_text("go back to you").wait_for()
+    eyes.look(page, "without-script-withdrawn")
+    assert credits(page) < before + 300
+
+
 @pytest.mark.use_case("CHG-11")
 def test_chooses_lines_of_the_statement(juniper: tuple[Page, Eyes]) -> None:
     page, eyes = juniper
