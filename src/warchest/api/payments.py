@@ -18,10 +18,12 @@ from warchest.members.contract import Scope
 from warchest.payments.contract import (
     Payment,
     Payments,
+    PurposeState,
     Refund,
     RefundState,
     Status,
     UnableToFindPayment,
+    UnableToUseMethod,
 )
 from warchest.runtime.services import services
 
@@ -34,6 +36,9 @@ class NewTopUp(Asked):
     ``provider`` left out: the house's routes choose one, and the next takes its place when it proves never to have opened
     anything. ``method`` is a way to pay, as providers name it. ``player_address`` is the player's own address (IPv4 or IPv6),
     for the house's fraud rules.
+
+    ``payment_method`` is one of the player's saved ones, which is charged at once: the answer leads to a page only where the
+    player's bank wants to see them. ``save_consent`` names the wording by which the player wants saved what they pay with now.
     """
 
     amount: AskedAmount
@@ -41,6 +46,17 @@ class NewTopUp(Asked):
     method: Text = Field(default="", max_length=40)
     player_address: Text = Field(default="", max_length=45)
     return_url: Text = Field(default="", max_length=2000)
+    payment_method: Id | None = None
+    save_consent: Text = Field(default="", max_length=20)
+
+
+class PurchaseState(BaseModel):
+    """What a payment is for: ``waiting`` for its money, ``done``, or ``refused`` with a code, and then the money is in the
+    wallet."""
+
+    kind: str
+    state: PurposeState
+    reason: str | None
 
 
 class PaymentShape(BaseModel):
@@ -50,6 +66,8 @@ class PaymentShape(BaseModel):
     ``payment_reference``, which the player has to write.
 
     ``reason`` says why it failed or is under review. ``journal_entry`` is there once it was credited.
+
+    ``payment_method`` is the saved one that it charges; ``purchase`` is what it is for, where that is more than credits.
     """
 
     id: str
@@ -67,9 +85,13 @@ class PaymentShape(BaseModel):
     credited_at: Moment | None
     journal_entry: str | None
     refunded: Amount
+    payment_method: str | None
+    purchase: PurchaseState | None
 
     @classmethod
     def of(cls, payment: Payment) -> PaymentShape:
+        used = services.get(Payments).method_used(payment_id=payment.id)
+        purpose = services.get(Payments).purpose(payment_id=payment.id)
         return cls(
             id=str(payment.id),
             player=str(payment.player),
@@ -86,6 +108,12 @@ class PaymentShape(BaseModel):
             credited_at=payment.credited_at,
             journal_entry=str(payment.journal_entry) if payment.journal_entry else None,
             refunded=Amount.of(payment.refunded),
+            payment_method=str(used.id) if used else None,
+            purchase=PurchaseState(
+                kind=purpose.wanted.kind, state=purpose.state, reason=purpose.reason or None
+            )
+            if purpose
+            else None,
         )
 
 
@@ -151,6 +179,10 @@ def top_up(request: HttpRequest, player_id: Id, body: NewTopUp) -> PaymentShape:
         return_url=body.return_url,
         method=body.method,
         address=body.player_address,
+        saved_method=identity(body.payment_method, unknown=UnableToUseMethod("method_unknown"))
+        if body.payment_method
+        else None,
+        consent=body.save_consent,
     )
     return PaymentShape.of(answer_of(request, done))
 

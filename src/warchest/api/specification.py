@@ -19,7 +19,9 @@ from warchest.api import (
     payment_steps,
     payments,
     players,
+    purchases,
     referrals,
+    saved_methods,
     stores,
     subscriptions,
     transfers,
@@ -77,7 +79,8 @@ api = Specification(
     urls_namespace="api",
 )
 for _resource in (
-    players, wallets, payments, payment_steps, withdrawals, documents, notices, catalogue, subscriptions, entitlements,
+    players, wallets, payments, payment_steps, saved_methods, purchases, withdrawals, documents, notices,
+    catalogue, subscriptions, entitlements,
     cards, holds, transfers, referrals, stores,
 ):  # fmt: skip
     api.add_router("", _resource.router)

@@ -14,7 +14,8 @@ from warchest.api.pages import LIMIT, Cursor, Limit, Page, page_of
 from warchest.api.players import found_player, player_identity
 from warchest.api.shapes import Amount, Asked, Id, Moment, Text, identity
 from warchest.catalogue.contract import UnableToOffer
-from warchest.journeys.prolong_subscription import PERIODS_MAX, prolong_subscription
+from warchest.journeys.prolong_subscription import PERIODS_MAX
+from warchest.journeys.prolong_topping_up import prolong_topping_up
 from warchest.members.contract import Scope
 from warchest.runtime.command import now
 from warchest.runtime.services import services
@@ -65,10 +66,11 @@ class SubscriptionShape(BaseModel):
     openapi_extra=KEYED,
 )
 def buy_subscription(request: HttpRequest, player_id: Id, body: NewSubscription) -> Purchase:
-    """Buy periods of a plan from the wallet. Time adds to what is left of the online service's subscription."""
+    """Buy periods of a plan from the wallet, which is topped up first where the player has ordered that. Time adds to what is left
+    of the online service's subscription."""
     bought = answer_of(
         request,
-        prolong_subscription(
+        prolong_topping_up(
             command_of(request),
             player=player_identity(player_id),
             plan=identity(body.plan, unknown=UnableToOffer("plan_unknown")),

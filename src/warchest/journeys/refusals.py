@@ -231,6 +231,7 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     # Payments
     "player_not_active": (403, _("This account is not active. Our support can tell you why.")),
     "return_url_malformed": (422, _("The return address must be a whole http or https address.")),
+    "method_unknown": (404, _("There is no such saved way to pay.")),
     "quote_changed": (409, _("The rate has just changed. Look at the new one and confirm again.")),
     "provider_unknown": (422, _("There is no such way to pay. Choose another.")),
     "provider_disabled": (422, _("This way to pay is switched off. Choose another.")),

@@ -119,7 +119,11 @@ def keep_run(
         name = error.__cause__.diag.constraint_name  # type: ignore[union-attr]
         if name not in _REFUSED_BY:
             raise
-        raise UnableToTopUpByItself(_REFUSED_BY[name]) from error
+        order = auto_top_up(player=player)
+        assert order is not None
+        raise UnableToTopUpByItself(
+            _REFUSED_BY[name], cap=order.cap.major, currency=order.cap.currency.code
+        ) from error
     return _frozen_run(row)
 
 
