@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from warchest.payments import providers
+from warchest.payments import notices, providers
 
 STEPS_MAX = 60
 """No work of a test has so many steps."""
@@ -47,7 +48,7 @@ def _kill_me_at(step: int) -> None:
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def around(owner: type, name: str) -> None:
+    def around(owner: Any, name: str) -> None:
         whole = getattr(owner, name)
 
         def stepped(*args, **kwargs):
@@ -60,3 +61,5 @@ def _kill_me_at(step: int) -> None:
 
     around(BaseDatabaseWrapper, "_commit")
     around(httpx.Client, "send")
+    # One statement, which commits by itself.
+    around(notices, "_write")

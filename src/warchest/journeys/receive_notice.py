@@ -29,7 +29,7 @@ def receive_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at
     notice = services.get(Payments).take_notice(provider=provider, headers=headers, body=body, at=at)
     # A copy of one that is about to be acted on is left alone; of one that failed before it is a reason to try again.
     if not notice.processed and (notice.tries or not notice.repeated):
-        _soon.hand_over((notice, at))
+        _lane_of(notice).hand_over((notice, at))
     return notice
 
 
@@ -38,11 +38,22 @@ def _act_soon(stored: tuple[KeptNotice, datetime], elapsed_s: float) -> None:
     act_on_notice(notice, at=at + timedelta(seconds=elapsed_s))
 
 
-# Two, so that one that waits for a wallet holds up nobody. As many may wait as can be done in the time that they have; what is
-# begun last has the rest of it.
-_soon = Afterwards(
-    "notices", _act_soon, threads=2, waiting_max=1000, within_s=0.8 * ACTED_ON_WITHIN.total_seconds()
+# Two, so that one that waits for a wallet does not hold up all others; those about one payment stay in their order. As many may
+# wait as can be done in the time that they have; what is begun last has the rest of it.
+_lanes = tuple(
+    Afterwards(
+        f"notices-{number}",
+        _act_soon,
+        waiting_max=500,
+        within_s=0.8 * ACTED_ON_WITHIN.total_seconds(),
+    )
+    for number in range(2)
 )
+
+
+def _lane_of(notice: KeptNotice) -> Afterwards[tuple[KeptNotice, datetime]]:
+    about = notice.payment or notice.id
+    return _lanes[about.int % len(_lanes)]
 
 
 def act_on_due_notices(*, at: datetime, limit: int) -> tuple[bool, ...]:

@@ -1,4 +1,4 @@
-"""What is done straight after an answer, by a few threads of this process, so that whoever was answered waits for none of it.
+"""What is done straight after an answer, by threads of this process, so that whoever was answered waits for none of it.
 
 For work that is written down as owed before it is handed over: it may be lost here at any time, with the process, or because
 there was no room, and then somebody who looks after what is left over does it. So it must bear being done twice.
@@ -29,17 +29,17 @@ log = structlog.get_logger(__name__)
 
 
 class Afterwards(Generic[T]):
-    """``do(what, elapsed_s)`` is called for everything that is handed over, in its order, by at most ``threads`` at once.
+    """``do(what, elapsed_s)`` is called for everything that is handed over, one after the other, in a thread that begins with
+    the first.
 
-    Of what was not begun after ``within_s`` nobody hears any more: by then others may be at it. At most ``waiting_max`` wait.
+    At most ``waiting_max`` wait. What was not begun after ``within_s`` is left alone: by then others may be at it.
     """
 
     def __init__(
-        self, name: str, do: Callable[[T, float], object], *, threads: int, waiting_max: int, within_s: float
+        self, name: str, do: Callable[[T, float], object], *, waiting_max: int, within_s: float
     ) -> None:
         self.name = name
         self._do = do
-        self._threads_max = threads
         self._waiting_max = waiting_max
         self._within_s = within_s
         self._forget()
@@ -48,10 +48,8 @@ class Afterwards(Generic[T]):
     def _forget(self) -> None:
         self._changed = threading.Condition()
         self._waiting: deque[tuple[T, float, contextvars.Context]] = deque()
-        self._threads: set[threading.Thread] = set()
-        self._at_hand = 0
-        self._free = 0
-        self._ending = 0
+        self._thread: threading.Thread | None = None
+        self._finishing = 0
 
     def hand_over(self, what: T) -> bool:
         """Have it done soon. False: there is no room, and it is left to others."""
@@ -60,14 +58,14 @@ class Afterwards(Generic[T]):
                 return False
             # Log lines and spans of it belong to the request that it came with.
             self._waiting.append((what, time.monotonic(), contextvars.copy_context()))
-            if self._free >= len(self._waiting):
-                self._changed.notify()
-            elif self._at_hand < self._threads_max:
-                self._at_hand += 1
-                # Daemons: a process that is told to stop waits for none of it.
-                thread = threading.Thread(target=self._work, name=f"afterwards-{self.name}", daemon=True)
-                self._threads.add(thread)
-                thread.start()
+            if self._thread is None:
+                # A daemon: a process that is told to stop waits for none of it.
+                self._thread = threading.Thread(
+                    target=self._work, name=f"afterwards-{self.name}", daemon=True
+                )
+                self._thread.start()
+            else:
+                self._changed.notify_all()
             return True
 
     def _work(self) -> None:
@@ -80,19 +78,18 @@ class Afterwards(Generic[T]):
         finally:
             connections.close_all()
             with self._changed:
-                self._threads.discard(threading.current_thread())
+                if self._thread is threading.current_thread():
+                    self._thread = None
 
     def _next(self) -> tuple[T, float, contextvars.Context] | None:
         """What to do next; None where this thread is not needed any more, and then nobody counts on it."""
         with self._changed:
             if not self._waiting:
-                self._free += 1
-                self._changed.wait_for(lambda: self._waiting or self._ending, timeout=_IDLE_S_MAX)
-                self._free -= 1
+                self._changed.wait_for(lambda: self._waiting or self._finishing, timeout=_IDLE_S_MAX)
                 # The server may have gone in the meantime, and come back.
                 close_old_connections()
             if not self._waiting:
-                self._at_hand -= 1
+                self._thread = None
                 return None
             return self._waiting.popleft()
 
@@ -107,15 +104,15 @@ class Afterwards(Generic[T]):
                 connections.close_all()
 
     def finish(self) -> None:
-        """Wait until all that was handed over is done and no thread is left: for tests, and for who is about to end."""
+        """Wait until all that was handed over is done and the thread has ended: for tests, and for who is about to end."""
         with self._changed:
-            self._ending += 1
+            self._finishing += 1
             self._changed.notify_all()
-            threads = list(self._threads)
-        for thread in threads:
+            thread = self._thread
+        if thread is not None:
             thread.join()
         with self._changed:
-            self._ending -= 1
+            self._finishing -= 1
 
 
 _all: weakref.WeakSet[Afterwards[Any]] = weakref.WeakSet()
