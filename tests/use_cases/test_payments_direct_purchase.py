@@ -76,8 +76,8 @@ def available(player: Registered) -> Money:
     return services.get(Charging).wallet(player=player.id).available
 
 
-def has_time(player: Registered) -> bool:
-    found = services.get(Subscriptions).entitlement(player=player.id, online_service=ARENA, at=NOW)
+def has_time(player: Registered, *, at: datetime = NOW) -> bool:
+    found = services.get(Subscriptions).entitlement(player=player.id, online_service=ARENA, at=at)
     return found.entitled
 
 
@@ -137,15 +137,13 @@ class TestBuying:
     ) -> None:
         player = a_player(with_units="2000", at=NOW)
         payments = [buys(player) for _ in range(4)]
+        for payment in payments:
+            sandbox.pay(str(payment.id))
 
         def do(number: int) -> None:
             try:
                 if number % 2:
-                    payment = payments[number // 2]
-                    report = Report(
-                        Standing.SUCCEEDED, provider_reference=payment.provider_reference, amount=FIVE
-                    )
-                    settle_payment(a_command(at=NOW), payment_id=payment.id, report=report)
+                    comes_back(payments[number // 2])
                 else:
                     prolong_subscription(a_command(at=NOW), player=player.id, plan=ARENA_MONTH, periods=1)
             finally:
@@ -191,7 +189,7 @@ class TestBuying:
         settle_open_payments(at=NOW + timedelta(hours=1))
 
         assert bought(payment) is PurposeState.DONE
-        assert has_time(player)
+        assert has_time(player, at=NOW + timedelta(hours=2))
 
 
 class TestRefusedWhenTheMoneyComes:
