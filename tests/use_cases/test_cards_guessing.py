@@ -13,7 +13,7 @@ from tests.builders.configuration import changed_configuration
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from warchest.audit.contract import Audit, OperationFilter
 from warchest.cards.contract import Cards, Guessing, GuessLock, UnableToActivateCard, UnableToLiftLock
-from warchest.jobs.cards import watch_guesses
+from warchest.jobs.guesses import watch_guesses
 from warchest.journeys.activate_card import activate_card
 from warchest.journeys.watch_guesses import lift_lock
 from warchest.kernel.errors import TryAgain
