@@ -1,7 +1,7 @@
 """`script/bench ledger`: builds its own database, measures ours and the peers in turn, prints one table.
 
 `script/bench runtime` measures what distribution costs (see ``runtime``), `script/bench payments` how soon notices are
-answered (see ``payments``).
+answered (see ``payments``), `script/bench cards` how fast cards are made and found (see ``cards``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import growth, journeys, ledger, payments, runtime
+from bench import cards, growth, journeys, ledger, payments, runtime
 from bench.board import Board
 from bench.contender import PEERS_NAMED, StepFailed
 from bench.purchase import PLAYERS_MIN
@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if asked.subject == "payments":
         _measure_payments(asked)
+        return
+    if asked.subject == "cards":
+        _measure_cards(asked)
         return
     options = _options(asked)
     with durable_server(asked.folder) as server:
@@ -88,6 +91,17 @@ def _measure_payments(asked: argparse.Namespace) -> None:
     _tell(board, facts, options.rounds, asked)
 
 
+def _measure_cards(asked: argparse.Namespace) -> None:
+    options = cards.QUICK if asked.quick else cards.Options()
+    for name in ("rounds", "seconds"):
+        if (value := getattr(asked, name)) is not None:
+            options = replace(options, **{name: value})
+    if asked.fifty_million:
+        options = replace(options, stored=(*options.stored, 50_000_000))
+    board, facts = cards.run(options, parent=asked.folder)
+    _tell(board, facts, options.rounds, asked)
+
+
 def _tell(board: Board, facts: dict[str, str], rounds: int, asked: argparse.Namespace) -> None:
     facts["run"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {rounds} round(s)"
     print("".join(f"- {name}: {fact}\n" for name, fact in facts.items()) + f"\n{board.table()}\n", end="")
@@ -130,7 +144,7 @@ def _options(asked: argparse.Namespace) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
-    parser.add_argument("subject", choices=["ledger", "runtime", "payments"])
+    parser.add_argument("subject", choices=["ledger", "runtime", "payments", "cards"])
     parser.add_argument("--quick", action="store_true", help="a smoke run of about a minute")
     parser.add_argument("--rounds", type=int, help="how often each contender has its turn (3)")
     parser.add_argument("--seconds", type=float, help="how long a turn is (5)")
@@ -138,7 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     names = ", ".join([*sorted(SECTIONS), *CONTENDERS])
     parser.add_argument("--only", type=_names, default=(), help=f"sections and contenders, by comma: {names}")
     parser.add_argument("--postings", type=_sizes, help="sizes at which growth is measured (0,1M,10M)")
-    parser.add_argument("--50M", dest="fifty_million", action="store_true", help="and at 50 million postings")
+    parser.add_argument(
+        "--50M", dest="fifty_million", action="store_true", help="and at 50 million postings, or cards"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--page", type=Path, help="write the table to the end of this page too")
     parser.add_argument(

@@ -25,7 +25,7 @@ class Request:
 
 
 class UnansweredError(RuntimeError):
-    """The server did not answer with 200."""
+    """The server did not answer with 200 or 201."""
 
 
 class Connections:
@@ -45,7 +45,7 @@ class Connections:
         status, *lines = head.decode("latin-1").lower().split("\r\n")
         (length,) = [int(line.partition(":")[2]) for line in lines if line.startswith("content-length:")]
         body = await reader.readexactly(length)
-        if " 200" not in status:
+        if " 20" not in status:
             raise UnansweredError(f"{status}: {body.decode(errors='replace')[:300]}")
         self._free.append((reader, writer))
 
