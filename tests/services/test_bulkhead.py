@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -16,13 +17,23 @@ from django.db import connections
 
 from tests.builders.configuration import change_configuration
 from tests.builders.people import a_command, a_player
+from warchest.journeys.receive_notice import receive_notice
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.money import Money
 from warchest.payments import bulkhead, providers
 from warchest.payments.bulkhead import LEFT_ALONE_S, SILENT_MAX, Bulkhead, NoAnswerInTime
 from warchest.payments.contract import Payment, Payments, Status, UnableToUseProvider
 from warchest.runtime.services import services
-from warchest.sdk.payments import Description, Health, PaymentProvider, Report, Standing
+from warchest.sdk.payments import (
+    Description,
+    Health,
+    Notice,
+    PaymentProvider,
+    Report,
+    Standing,
+    Subject,
+    UnableToTrustNotice,
+)
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -143,6 +154,36 @@ class TestCircuit:
             pass
         self.ask(silent, answers=True)
 
+    def test_what_says_nothing_of_the_provider_neither_opens_nor_closes_it(
+        self, silent: Bulkhead, clock: SimpleNamespace
+    ) -> None:
+        def forged() -> None:
+            with silent.place() as place:
+                place.call(lambda: "forged", within_s=5, silent=lambda _: None)
+
+        for _ in range(SILENT_MAX - 1):
+            self.ask(silent, answers=False)
+            forged()
+        assert not silent.state.is_down
+        self.ask(silent, answers=False)
+        assert silent.state.is_down
+        clock.now += LEFT_ALONE_S
+        forged()
+        # It is still to be tried.
+        self.ask(silent, answers=False)
+        assert silent.state.is_down
+
+    def test_one_place_may_be_left_to_others(self) -> None:
+        for calls_max, taken in ((3, 2), (1, 1)):
+            one = Bulkhead("one", calls_max=calls_max)
+            with ExitStack() as places:
+                for _ in range(taken):
+                    places.enter_context(one.place(left_free=1))
+                with pytest.raises(UnableToUseProvider, match="provider_busy"), one.place(left_free=1):
+                    pass
+                if taken < calls_max:
+                    places.enter_context(one.place())
+
 
 @dataclass
 class Stuck(PaymentProvider):
@@ -164,8 +205,13 @@ class Stuck(PaymentProvider):
     def inquire(self, payment, *, provider_reference):
         return Report(Standing.PENDING, provider_reference=provider_reference)
 
+    asks_about_notices: ClassVar[bool] = True
+
     def read_notice(self, notice):
-        raise NotImplementedError
+        if notice.body == b"forged":
+            raise UnableToTrustNotice("notice_signature_wrong")
+        self.goes_on.wait(30)
+        return Notice(notice.body.decode(), "", Report(Standing.PENDING), subject=Subject.NOTHING)
 
     def health(self) -> Health:
         return Health(True)
@@ -231,6 +277,33 @@ class TestAtTheDoor:
         again = start_top_up(command, **pay)
 
         assert (again.answer.id, again.answer.status) == (created.id, Status.PENDING)
+
+    def notice(self, body: bytes = b"n-1") -> str:
+        """Why it was refused; empty where it was stored."""
+        try:
+            receive_notice(provider="stuck", headers={}, body=body, at=NOW)
+        except UnableToTrustNotice as refusal:
+            return refusal.reason
+        finally:
+            connections.close_all()
+        return ""
+
+    def test_notices_that_only_the_provider_can_confirm_leave_a_place_to_payments(self, stuck: Stuck) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            notices = [pool.submit(self.notice) for _ in range(4)]
+            until(lambda: bulkhead.of("stuck", calls_max=3).state.under_way == 2)
+            paid = pool.submit(self.pay, "stuck")
+            # Whether it is right nobody knows: it comes again.
+            assert [one.result() for one in notices] == ["notice_unverifiable"] * 4
+            assert paid.result().status is Status.UNKNOWN
+        stuck.goes_on.set()
+        until(lambda: not bulkhead.of("stuck", calls_max=3).state.under_way)
+        assert self.notice() == ""
+
+    def test_forged_notices_do_not_make_a_provider_one_that_is_down(self, stuck: Stuck) -> None:
+        refused = {self.notice(b"forged") for _ in range(2 * SILENT_MAX)}
+        assert refused == {"notice_signature_wrong"}
+        assert bulkhead.of("stuck", calls_max=3).state == bulkhead.State(0, False, 0)
 
 
 def _factory(one: Stuck):

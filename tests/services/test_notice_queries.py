@@ -91,7 +91,7 @@ def test_one_that_credits_a_payment() -> None:
         act_on_notice(stored, at=now())
     assert asked.count("COMMIT") <= 1
     assert services.get(Payments).payment(payment_id=payment).status is Status.SUCCEEDED
-    assert len(statements(asked)) <= 18, "\n".join(asked)
+    assert len(statements(asked)) <= 19, "\n".join(asked)
 
 
 def test_one_that_comes_again() -> None:

@@ -60,23 +60,24 @@ class Bulkhead:
         self._trial = False
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
-        """A place for one call. Raises UnableToUseProvider (``provider_busy``, ``provider_down``), before anything was said."""
-        trial = self._enter()
+    def place(self, *, left_free: int = 0) -> Iterator[Place]:
+        """A place for one call; ``left_free`` of them are for others, where there are several. Raises UnableToUseProvider
+        (``provider_busy``, ``provider_down``), before anything was said."""
+        trial = self._enter(max(1, self.calls_max - left_free))
         place = Place(self, trial)
         try:
             yield place
         finally:
             place.leave_if_unused()
 
-    def _enter(self) -> bool:
+    def _enter(self, calls_max: int) -> bool:
         with self._lock:
             trial = False
             if self._down_since is not None:
                 if self._trial or self._clock() - self._down_since < LEFT_ALONE_S:
                     raise UnableToUseProvider("provider_down", provider=self.provider)
                 trial = True
-            if not self._lock.wait_for(lambda: self._under_way < self.calls_max, timeout=WAIT_S_MAX):
+            if not self._lock.wait_for(lambda: self._under_way < calls_max, timeout=WAIT_S_MAX):
                 raise UnableToUseProvider("provider_busy", provider=self.provider)
             self._under_way += 1
             self._trial = self._trial or trial
@@ -87,10 +88,12 @@ class Bulkhead:
             self._under_way -= 1
             self._lock.notify()
 
-    def _heard(self, *, silent: bool, trial: bool) -> None:
+    def _heard(self, *, silent: bool | None, trial: bool) -> None:
         with self._lock:
             if trial:
                 self._trial = False
+            if silent is None:
+                return
             if not silent:
                 if self._down_since is not None:
                     log.warning("provider_up_again", provider=self.provider)
@@ -122,8 +125,9 @@ class Place:
         self._trial = trial
         self._used = False
 
-    def call(self, ask: Callable[[], T], *, within_s: float, silent: Callable[[T], bool]) -> T:
-        """What ``ask`` answers; ``silent`` says whether that was no answer. Raises NoAnswerInTime, and what ``ask`` raises."""
+    def call(self, ask: Callable[[], T], *, within_s: float, silent: Callable[[T], bool | None]) -> T:
+        """What ``ask`` answers; ``silent`` says whether that was no answer, None where nobody can know whether anybody was asked.
+        Raises NoAnswerInTime, and what ``ask`` raises."""
         self._used = True
         bulkhead = self._bulkhead
         ended: Future[T] = Future()

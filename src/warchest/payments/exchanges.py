@@ -20,7 +20,15 @@ from warchest.payments.contract import Exchange, Heard, Payment, UnableToUseProv
 from warchest.runtime import observed, wire
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
-from warchest.sdk.payments import Health, PaymentProvider, PaymentRequest, Report, Standing
+from warchest.sdk.payments import (
+    Health,
+    Notice,
+    PaymentProvider,
+    PaymentRequest,
+    Report,
+    Standing,
+    UnableToTrustNotice,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +111,36 @@ def exchange(
             payment_id=payment_id, provider=payment.provider, exchange=occasion, report=report, at=at
         )
     return Heard(message, payment, methods.without_token(report), attempt.number)
+
+
+def ask_about_notice(provider: str, read: Callable[[], Notice]) -> Notice:
+    """Read a notice of which only the provider can say whether it is its own. It has no place that a payment needs, and no longer
+    than other calls; where there is none now, the provider sends it again.
+
+    Raises UnableToTrustNotice.
+    """
+
+    def as_read() -> Notice | UnableToTrustNotice:
+        try:
+            return read()
+        except UnableToTrustNotice as refusal:
+            return refusal
+
+    try:
+        with _bulkhead(provider).place(left_free=1) as place:
+            found = place.call(as_read, within_s=_within_s(provider), silent=_is_silent_about_notice)
+    except (NoAnswerInTime, UnableToUseProvider):
+        raise UnableToTrustNotice("notice_unverifiable") from None
+    if isinstance(found, UnableToTrustNotice):
+        raise found
+    return found
+
+
+def _is_silent_about_notice(found: Notice | UnableToTrustNotice) -> bool | None:
+    if isinstance(found, UnableToTrustNotice):
+        # Anybody can send what is none of the provider's: that says nothing of how the provider is.
+        return True if found.reason == "notice_unverifiable" else None
+    return False
 
 
 def heard_from(provider: str, exchange: Exchange, ask: Callable[[], Report]) -> Report:

@@ -15,7 +15,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest, Now
 
 from warchest.kernel.ids import new_id
-from warchest.payments import attempts, methods, operations, providers, queries, rules
+from warchest.payments import attempts, exchanges, methods, operations, providers, queries, rules
 from warchest.payments.contract import (
     ACTED_ON_WITHIN,
     NOTICE_BYTES_MAX,
@@ -50,7 +50,7 @@ def take_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: d
         raise UnableToReceiveNotice("notice_too_large")
     in_lower_case = {name.lower(): value for name, value in headers.items()}
     try:
-        notice = _read(plugins, RawNotice(headers=in_lower_case, body=body, received_at=at))
+        notice = _read(provider, plugins, RawNotice(headers=in_lower_case, body=body, received_at=at))
         if not 0 < len(notice.id) <= 200:
             raise UnableToTrustNotice("notice_malformed")
     except UnableToTrustNotice as refusal:
@@ -59,14 +59,20 @@ def take_notice(*, provider: str, headers: Mapping[str, str], body: bytes, at: d
     return _store(provider, _without_card_numbers(notice), at)
 
 
-def _read(plugins: Sequence[PaymentProvider], notice: RawNotice) -> Notice:
+def _read(provider: str, plugins: Sequence[PaymentProvider], notice: RawNotice) -> Notice:
     """As the first one reads it that believes it: for a while after a rotation there are several."""
     for plugin in plugins[:-1]:
         try:
-            return plugin.read_notice(notice)
+            return _read_by(provider, plugin, notice)
         except UnableToTrustNotice:
             continue
-    return plugins[-1].read_notice(notice)
+    return _read_by(provider, plugins[-1], notice)
+
+
+def _read_by(provider: str, plugin: PaymentProvider, notice: RawNotice) -> Notice:
+    if plugin.asks_about_notices:
+        return exchanges.ask_about_notice(provider, lambda: plugin.read_notice(notice))
+    return plugin.read_notice(notice)
 
 
 _STORE = """

@@ -332,6 +332,10 @@ class PaymentProvider(Protocol):
     settings_type: ClassVar[type[Any]]
     """A frozen dataclass or msgspec struct: the fields of the provider's settings, those of type ``Secret`` never shown."""
 
+    asks_about_notices: ClassVar[bool] = False
+    """Whether ``read_notice`` asks the provider itself whether it sent the notice, as other calls do, rather than trust a key of
+    ours: then it is called within the bounds of other calls."""
+
     @property
     def description(self) -> Description: ...
 

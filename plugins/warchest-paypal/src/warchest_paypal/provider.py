@@ -140,6 +140,8 @@ class PaypalProvider(PaymentProvider):
     ) -> Report:
         return disputes.answer(self._paypal, dispute=dispute, evidence=evidence)
 
+    asks_about_notices: ClassVar[bool] = True
+
     def read_notice(self, notice: RawNotice) -> Notice:
         return notices.read(self._paypal, notice)
 
