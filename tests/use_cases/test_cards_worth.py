@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -13,18 +14,19 @@ from tests.builders.cards import TEN_EUROS, a_batch, an_order
 from tests.builders.house import ARENA, ARENA_MONTH, ARENA_YEAR
 from tests.builders.people import NOW, a_command, a_player
 from tests.use_cases.test_cards_activation import at_once
-from warchest.cards.contract import UnableToOrderBatch, Worth
+from warchest.cards.contract import UnableToActivateCard, UnableToOrderBatch, Worth
 from warchest.catalogue.contract import Catalogue
 from warchest.charging.contract import Charging, Source
 from warchest.journeys.activate_card import activate_card
 from warchest.journeys.preview_card import preview_card
+from warchest.journeys.recognise_revenue import recognise_revenue
 from warchest.journeys.steps.prices import UnableToPrice
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.kernel.period import Term, TermUnit
 from warchest.ledger.contract import Ledger
 from warchest.runtime.services import services
-from warchest.subscriptions.contract import Subscriptions
+from warchest.subscriptions.contract import Subscriptions, UnableToIssuePass
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.use_case("CRD-07")]
 
@@ -156,3 +158,113 @@ class TestAnOrder:
         with pytest.raises(UnableToOrderBatch, match="worth_of_other_service"):
             an_order(terms=replace(TEN_EUROS, gives=BUNDLE), online_service=other)
         an_order(terms=replace(TEN_EUROS, gives=BUNDLE), online_service=ARENA)
+
+
+BEGINS, ENDS = NOW + timedelta(days=10), NOW + timedelta(days=12)
+
+
+def a_tournament(*, capacity: int = 0, price: str | None = "5.00 EUR") -> Worth:
+    """A tournament of 'Arena' from the tenth to the twelfth day from now."""
+    catalogue, tournament = services.get(Catalogue), new_id()
+    catalogue.add_tournament(
+        tournament_id=tournament,
+        online_service_id=ARENA,
+        code=f"cup-{tournament.hex[-8:]}",
+        names={"en": "Spring cup", "de": "Frühlingspokal"},
+        begins_at=BEGINS,
+        ends_at=ENDS,
+        capacity=capacity,
+        at=NOW,
+    )
+    if price:
+        amount = Money.parse(*price.split())
+        catalogue.add_pass_price(tournament_id=tournament, amount=amount, valid_from=NOW, at=NOW)
+    return Worth.of_pass(tournament=tournament)
+
+
+class TestPasses:
+    def test_for_a_tournament_are_taxed_at_once_and_earned_when_it_has_been_held(self) -> None:
+        cup, player = a_tournament(), a_player()
+        batch = a_batch(gives=(cup,))
+        answer = activate_card(a_command(), player=player.id, code=batch.cards[0].code).answer
+        assert legs_of(answer.entry_id) == {
+            ("D", "cards_sold", str(batch.id)): "10.00 EUR",
+            ("C", "deferred_revenue", ""): "8.40 EUR",
+            ("C", "tax_payable", "DE"): "1.60 EUR",
+        }
+        (held,) = services.get(Subscriptions).passes(player=player.id)
+        assert (held.tournament, held.ends_at, held.reference) == (cup.tournament, ENDS, answer.serial)
+        assert [str(part) for part in held.net] == ["8.40 EUR"]
+        assert_books_prove()
+
+        def earned(day: date) -> list[str]:
+            at = datetime.combine(day + timedelta(days=1), time(1), tzinfo=UTC)
+            return [str(part) for part in recognise_revenue(a_command(at=at), day=day).answer.earned]
+
+        assert earned(ENDS.date() - timedelta(days=1)) == []
+        assert earned(ENDS.date()) == ["8.40 EUR"]
+        assert earned(ENDS.date() + timedelta(days=1)) == []
+        assert_books_prove()
+
+    def test_share_a_bundle_with_units_and_time(self) -> None:
+        # Five euros' pass, five euros' month, ten euros' units: sold for ten, a quarter, a quarter and a half.
+        gives = (Worth.of_money(Money.parse("1000", "XCR")), MONTH, a_tournament())
+        batch, player = a_batch(gives=gives), a_player()
+        answer = activate_card(a_command(), player=player.id, code=batch.cards[0].code).answer
+        legs = legs_of(answer.entry_id)
+        assert (legs["C", "wallet_funding", ""], legs["C", "deferred_revenue", ""]) == (
+            "5.00 EUR",
+            "4.20 EUR",
+        )
+        assert legs["C", "tax_payable", "DE"] == "0.80 EUR"
+        assert_books_prove()
+
+    def test_are_one_for_each_player_and_the_second_card_stays_good(self) -> None:
+        batch, player, friend = a_batch(gives=(a_tournament(),)), a_player(), a_player()
+        codes = [card.code for card in batch.cards]
+        ends = at_once(2, lambda number: activate_card(a_command(), player=player.id, code=codes[number]))
+        assert ends == Counter(done=1, pass_held=1)
+        (left,) = [code for code in codes[:2] if _is_good(code, friend.id)]
+        activate_card(a_command(), player=friend.id, code=left)
+        assert_books_prove()
+
+    def test_are_no_more_than_there_are_places_when_all_come_together(self) -> None:
+        batch = a_batch(quantity=8, gives=(a_tournament(capacity=3),))
+        players = [a_player() for _ in range(8)]
+        ends = at_once(
+            8,
+            lambda number: activate_card(
+                a_command(), player=players[number].id, code=batch.cards[number].code
+            ),
+        )
+        assert ends == Counter(done=3, tournament_full=5)
+        assert_books_prove()
+
+    def test_are_not_given_out_once_the_tournament_is_over(self) -> None:
+        batch, player = a_batch(gives=(a_tournament(),)), a_player()
+        with pytest.raises(UnableToIssuePass, match="tournament_over"):
+            activate_card(a_command(at=ENDS), player=player.id, code=batch.cards[0].code)
+        assert _is_good(batch.cards[0].code, player.id)
+
+    def test_that_nobody_paid_for_need_no_price(self) -> None:
+        gives = (a_tournament(price=None), CREDITS)
+        with pytest.raises(UnableToPrice):
+            an_order(gives=gives)
+        batch, player = a_batch(gives=gives, reseller="", margin_bps=0), a_player()
+        activate_card(a_command(), player=player.id, code=batch.cards[0].code)
+        (held,) = services.get(Subscriptions).passes(player=player.id)
+        assert (held.net, held.entry_id) == ((), None)
+        assert_books_prove()
+
+    def test_of_a_card_taxed_at_its_sale_defer_all_that_is_owed(self) -> None:
+        batch, player = a_batch(gives=(a_tournament(),), tax_country="DE"), a_player(country="FR")
+        answer = activate_card(a_command(), player=player.id, code=batch.cards[0].code).answer
+        assert {book for _, book, _ in legs_of(answer.entry_id)} == {"cards_sold", "deferred_revenue"}
+
+
+def _is_good(code: str, player: UUID) -> bool:
+    try:
+        preview_card(player=player, code=code, at=NOW)
+        return True
+    except UnableToActivateCard:
+        return False

@@ -29,12 +29,13 @@ class Activation(Asked):
 
 
 class WorthShape(BaseModel):
-    """``money``: ``amount``; ``period``: so many ``periods`` of a ``plan``."""
+    """``money``: ``amount``; ``period``: so many ``periods`` of a ``plan``; ``pass``: for a ``tournament``."""
 
     kind: WorthKind
     amount: Amount | None
     plan: str | None
     periods: int | None
+    tournament: str | None
 
     @classmethod
     def of(cls, worth: Worth) -> WorthShape:
@@ -43,6 +44,7 @@ class WorthShape(BaseModel):
             amount=Amount.of(worth.money) if worth.money else None,
             plan=str(worth.plan) if worth.plan else None,
             periods=worth.periods or None,
+            tournament=str(worth.tournament) if worth.tournament else None,
         )
 
 

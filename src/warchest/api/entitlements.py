@@ -66,6 +66,41 @@ def show_entitlement(request: HttpRequest, player_id: Id, online_service_id: Id)
     return EntitlementShape(entitled=right.entitled, until=right.until, token=signed.token or None)
 
 
+class PassShape(BaseModel):
+    """The right to take part in a tournament, one for each player."""
+
+    id: str
+    tournament: str
+    online_service: str
+    starts_at: Moment
+    ends_at: Moment
+    source: GrantSource
+
+
+class PassesShape(BaseModel):
+    items: list[PassShape] = Field(description="The latest tournament first")
+
+
+@router.get("/passes/{player_id}", auth=needs(Scope.ENTITLEMENTS_READ), response=PassesShape)
+def list_passes(request: HttpRequest, player_id: Id) -> PassesShape:
+    """A player's passes for tournaments, also for those that are over. A player who does not exist has none."""
+    player = identity_or_none(player_id)
+    held = services.get(Subscriptions).passes(player=player) if player else ()
+    return PassesShape(
+        items=[
+            PassShape(
+                id=str(one.id),
+                tournament=str(one.tournament),
+                online_service=str(one.online_service),
+                starts_at=one.starts_at,
+                ends_at=one.ends_at,
+                source=one.source,
+            )
+            for one in held
+        ]
+    )
+
+
 @router.get("/entitlement-changes", auth=needs(Scope.ENTITLEMENTS_READ), response=Changes)
 def list_changes(
     request: HttpRequest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from uuid import UUID
@@ -23,7 +23,7 @@ from warchest.cards.contract import (
 )
 from warchest.kernel.codes import ALPHABETS
 from warchest.kernel.currency import INNER
-from warchest.kernel.money import MINOR_MAX
+from warchest.kernel.money import MINOR_MAX, Money
 from warchest.runtime import wire
 
 SERIES_MAX = 9999
@@ -116,7 +116,7 @@ def digest(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, ordered_at: d
         {
             "batch": batch_id,
             "quantity": terms.quantity,
-            "gives": terms.gives,
+            "gives": tuple(map(_digested, terms.gives)),
             "face": terms.face,
             "code_length": terms.code_length,
             "serial_prefix": terms.serial_prefix,
@@ -182,15 +182,48 @@ def _is_whole(worth: Worth) -> bool:
     match worth.kind:
         case WorthKind.MONEY:
             return (
-                worth.money is not None and worth.money.minor > 0 and worth.plan is None and not worth.periods
+                worth.money is not None
+                and worth.money.minor > 0
+                and worth.plan is None
+                and not worth.periods
+                and worth.tournament is None
             )
         case WorthKind.PERIOD:
-            return worth.money is None and worth.plan is not None and worth.periods >= 1
+            return (
+                worth.money is None
+                and worth.plan is not None
+                and worth.periods >= 1
+                and worth.tournament is None
+            )
+        case WorthKind.PASS:
+            return (
+                worth.money is None
+                and worth.plan is None
+                and not worth.periods
+                and worth.tournament is not None
+            )
 
 
 def _what(worth: Worth) -> object:
     """What must not stand twice among the things that a card gives: it would be one thing, and more of it."""
-    return worth.money.currency.code if worth.money else worth.plan
+    return worth.money.currency.code if worth.money else (worth.plan or worth.tournament)
+
+
+@dataclass(frozen=True)
+class _WorthBefore:
+    """A thing as it went into digests before cards gave passes: what gives none keeps its digest."""
+
+    kind: WorthKind
+    money: Money | None
+    plan: UUID | None
+    periods: int
+
+
+def _digested(worth: Worth) -> Worth | _WorthBefore:
+    if worth.tournament is not None:
+        return worth
+    return _WorthBefore(worth.kind, worth.money, worth.plan, worth.periods)
+
 
 
 

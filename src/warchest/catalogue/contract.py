@@ -15,7 +15,7 @@ from warchest.kernel.period import Term
 
 
 class UnableToFindInCatalogue(UnableTo):
-    reasons = frozenset({"plan_unknown", "online_service_unknown"})
+    reasons = frozenset({"plan_unknown", "online_service_unknown", "tournament_unknown"})
 
 
 class UnableToOffer(UnableTo):
@@ -38,12 +38,15 @@ class UnableToEditCatalogue(UnableTo):
             "price_not_positive",
             "price_in_past",  # a price takes effect now or later
             "price_exists",  # another price of this plan and currency begins at the same moment
+            "tournament_unknown",
+            "tournament_not_a_period",  # it ends after it begins, and has not ended yet
+            "capacity_out_of_range",  # at least one place; 0 is room for all
         }
     )
 
 
 class OfferState(StrEnum):
-    """Of an online service and of a plan. What is retired is not sold again; running subscriptions keep it."""
+    """Of an online service, of a plan and of a tournament. What is retired is not sold again; running subscriptions keep it."""
 
     DRAFT = "draft"
     OFFERED = "offered"
@@ -104,6 +107,40 @@ class Plan:
 
     def price_in(self, currency: str) -> Money | None:
         return next((price.amount for price in self.prices if price.amount.currency.code == currency), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PassPrice:
+    """What a pass for a tournament costs from ``valid_from`` on, until a later price of the same currency follows."""
+
+    tournament: UUID
+    amount: Money
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tournament:
+    """An event of an online service, which players enter with a pass each; ``capacity`` passes, or with 0 as many as come.
+
+    ``prices`` of a pass are those in force at the moment asked for.
+    """
+
+    id: UUID
+    online_service: UUID
+    code: str
+    names: Mapping[str, str]
+    begins_at: datetime
+    ends_at: datetime
+    capacity: int
+    state: OfferState
+    prices: tuple[PassPrice, ...]
+
+    def price_in(self, currency: str) -> Money | None:
+        return next((price.amount for price in self.prices if price.amount.currency.code == currency), None)
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether passes for it are given out at this moment."""
+        return self.state is OfferState.OFFERED and at < self.ends_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +251,37 @@ class Catalogue(Protocol):
 
         Raises UnableToEditCatalogue.
         """
+        ...
+
+    # Tournaments.
+
+    def tournament(self, *, tournament_id: UUID, at: datetime) -> Tournament:
+        """A tournament in whatever state, with the prices in force. Raises UnableToFindInCatalogue
+        (``tournament_unknown``)."""
+        ...
+
+    def tournaments(self, *, at: datetime) -> tuple[Tournament, ...]:
+        """All of them, in whatever state, the latest to end first."""
+        ...
+
+    def add_tournament(
+        self,
+        *,
+        tournament_id: UUID,
+        online_service_id: UUID,
+        code: str,
+        names: Mapping[str, str],
+        begins_at: datetime,
+        ends_at: datetime,
+        at: datetime,
+        capacity: int = 0,
+        state: OfferState = OfferState.OFFERED,
+    ) -> Tournament:
+        """A tournament without a price yet. Repeated with the same id it is one. Raises UnableToEditCatalogue."""
+        ...
+
+    def add_pass_price(
+        self, *, tournament_id: UUID, amount: Money, valid_from: datetime, at: datetime
+    ) -> PassPrice:
+        """As ``add_price``, for a pass. Raises UnableToEditCatalogue."""
         ...

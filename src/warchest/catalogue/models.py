@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from warchest.catalogue.contract import OfferState
@@ -75,4 +75,46 @@ class Price(models.Model):
         constraints = [
             UniqueConstraint(fields=["plan", "currency", "valid_from"], name="price_once"),
             CheckConstraint(name="price_positive", condition=Q(amount_minor__gt=0)),
+        ]
+
+
+class Tournament(models.Model):
+    """An event of an online service that players enter with a pass."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    online_service = models.ForeignKey(OnlineService, on_delete=models.PROTECT, related_name="tournaments")
+    code = models.CharField(max_length=40)
+    names = models.JSONField()
+    begins_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    # Places for so many passes; 0: for all who come.
+    capacity = models.IntegerField(default=0)
+    state = models.CharField(max_length=10, default=OfferState.OFFERED)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["code"], name="tournament_code_once"),
+            CheckConstraint(name="tournament_state_known", condition=Q(state__in=_STATES)),
+            CheckConstraint(name="tournament_is_period", condition=Q(ends_at__gt=F("begins_at"))),
+            CheckConstraint(name="tournament_capacity_not_negative", condition=Q(capacity__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class PassPrice(models.Model):
+    """What a pass costs in one currency, tax included, from a moment on. Never changed, only followed."""
+
+    tournament = models.ForeignKey(Tournament, on_delete=models.PROTECT, related_name="prices")
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    valid_from = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["tournament", "currency", "valid_from"], name="pass_price_once"),
+            CheckConstraint(name="pass_price_positive", condition=Q(amount_minor__gt=0)),
         ]

@@ -33,7 +33,7 @@ def add_online_service(
     countries: Sequence[str] = (),
     state: OfferState = OfferState.OFFERED,
 ) -> OnlineService:
-    _check(code, names)
+    check_names(code, names)
     for country in countries:
         if pycountry.countries.get(alpha_2=country) is None:
             raise UnableToEditCatalogue("country_unknown", country=country[:8])
@@ -61,7 +61,7 @@ def add_plan(
     order: int = 0,
     state: OfferState = OfferState.OFFERED,
 ) -> Plan:
-    _check(code, names)
+    check_names(code, names)
     if not OnlineServiceRow.objects.filter(id=online_service_id).exists():
         raise UnableToEditCatalogue("online_service_unknown")
     row = PlanRow(
@@ -96,7 +96,7 @@ def add_price(*, plan_id: UUID, amount: Money, valid_from: datetime, at: datetim
     return Price(plan=plan_id, amount=amount, valid_from=valid_from)
 
 
-def _check(code: str, names: Mapping[str, str]) -> None:
+def check_names(code: str, names: Mapping[str, str]) -> None:
     if not _CODE.fullmatch(code):
         raise UnableToEditCatalogue("code_malformed")
     if not any(names.values()):

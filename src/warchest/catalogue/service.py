@@ -1,6 +1,6 @@
 """The catalogue as this process offers it."""
 
-from warchest.catalogue import operations, queries
+from warchest.catalogue import operations, queries, tournaments
 
 
 class LocalCatalogue:
@@ -17,3 +17,7 @@ class LocalCatalogue:
     add_online_service = staticmethod(operations.add_online_service)
     add_plan = staticmethod(operations.add_plan)
     add_price = staticmethod(operations.add_price)
+    add_tournament = staticmethod(tournaments.add_tournament)
+    add_pass_price = staticmethod(tournaments.add_pass_price)
+    tournament = staticmethod(tournaments.tournament)
+    tournaments = staticmethod(tournaments.tournaments)

@@ -403,10 +403,17 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "quantity_out_of_range": (422, _("A batch has 1 to {quantity_max} cards.")),
     "card_worth_malformed": (
         422,
-        _("Say what a card gives: amounts, periods of plans, at most {worths_max} things in all."),
+        _("Say what a card gives: amounts, periods of plans, passes; at most {worths_max} things in all."),
     ),
     "worth_of_other_service": (422, _("Cards for one online service can't give time or passes of another.")),
     "card_worth_twice": (422, _("A card gives each thing once: put equal ones together.")),
+    "worth_is_over": (422, _("Nobody gets passes for this tournament any more.")),
+    "pass_held": (409, _("You have a pass for this tournament already. The card stays good.")),
+    "tournament_full": (409, _("All places of this tournament are taken. The card stays good.")),
+    "tournament_over": (409, _("This tournament is over. Our support can tell you what to do with the card.")),
+    "tournament_unknown": (404, _("There is no such tournament.")),
+    "tournament_not_a_period": (422, _("The tournament must end after it begins, and later than now.")),
+    "capacity_out_of_range": (422, _("Say how many places there are; 0 means room for all.")),
     "single_purpose_gives_money": (
         422,
         _("Cards that are taxed at their sale can't give money: nobody knows yet what it will be spent on."),

@@ -13,6 +13,7 @@ from warchest.runtime.invariants import Invariant
 from warchest.runtime.services import services
 from warchest.subscriptions import queries
 from warchest.subscriptions.contract import DEFERRED_BOOK
+from warchest.subscriptions.models import PassDeferral as PassDeferralRow
 from warchest.subscriptions.models import Recognition as RecognitionRow
 from warchest.subscriptions.models import Withholding as WithholdingRow
 
@@ -33,7 +34,10 @@ _LATER_GRANTS = """
 
 _RECOGNISED = """
     SELECT currency, coalesce(d.minor, 0), coalesce(r.minor, 0)
-      FROM (SELECT currency, sum(recognised_minor) AS minor FROM subscriptions_deferral GROUP BY currency) AS d
+      FROM (SELECT currency, sum(recognised_minor) AS minor
+              FROM (SELECT currency, recognised_minor FROM subscriptions_deferral
+                    UNION ALL SELECT currency, recognised_minor FROM subscriptions_passdeferral) AS every
+             GROUP BY currency) AS d
       FULL JOIN (SELECT currency, sum(amount_minor) AS minor FROM subscriptions_recognition GROUP BY currency) AS r
            USING (currency)
      WHERE coalesce(d.minor, 0) <> coalesce(r.minor, 0)"""
@@ -70,6 +74,11 @@ def _deferred_kept(unit: str, entries: Sequence[Entry] | None) -> Iterator[Kept]
         cursor.execute(_KEPT.format(of="" if entries is None else _OF_ENTRIES), values)
         for entry_id, grant, minor in cursor:
             yield Kept(entry=UUID(entry_id) if entry_id else "", minor=int(minor), record=grant)
+    passes = PassDeferralRow.objects.filter(currency=unit).select_related("held").order_by("held_id")
+    if entries is not None:
+        passes = passes.filter(held__entry_id__in=[entry.id for entry in entries])
+    for part in passes.iterator():
+        yield Kept(entry=part.held.entry_id or "", minor=part.net_minor, record=f"pass {part.held_id}")
     # Of what was given back to payers, entry by entry.
     taken = WithholdingRow.objects.filter(state="taken", currency=unit, net_minor__gt=0).order_by("id")
     for part in taken:
@@ -121,7 +130,7 @@ def _recognised() -> Iterable[str]:
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "deferred_revenue_explained",
-        "What grants defer and have not earned is the deferred revenue in the books, in each currency",
+        "What grants and passes defer and have not earned is the deferred revenue in the books, in each currency",
         _deferred_and_books,
     ),
     Invariant(

@@ -145,8 +145,59 @@ class Withholding(models.Model):
         indexes = [models.Index(name="withholding_reference", fields=["reference"])]
 
 
+class Pass(models.Model):
+    """A player's right to take part in a tournament. Append-only.
+
+    The tournament's term and what was paid in each currency stand here again, so that the nightly run reads one table more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    player = models.UUIDField()
+    tournament = models.UUIDField()
+    online_service = models.UUIDField()
+    source = models.CharField(max_length=12)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    entry_id = models.UUIDField(null=True)
+    reference = models.CharField(max_length=80, blank=True)
+    issued_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "passes"
+        constraints = [
+            UniqueConstraint(fields=["player", "tournament"], name="pass_once"),
+            CheckConstraint(name="pass_source_known", condition=Q(source__in=_SOURCES)),
+            CheckConstraint(name="pass_ends_later", condition=Q(ends_at__gt=F("starts_at"))),
+        ]
+        indexes = [models.Index(fields=["tournament"], name="pass_tournament")]
+
+
+class PassDeferral(models.Model):
+    """What was paid for a pass in one currency, without tax: earned as a whole when the tournament has ended."""
+
+    held = models.ForeignKey(Pass, on_delete=models.PROTECT, related_name="deferrals", db_index=False)
+    currency = models.CharField(max_length=3)
+    net_minor = models.BigIntegerField()
+    recognised_minor = models.BigIntegerField(default=0)
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["held", "currency"], name="pass_deferral_once"),
+            CheckConstraint(name="pass_deferral_positive", condition=Q(net_minor__gt=0)),
+            CheckConstraint(
+                name="pass_recognised_whole",
+                condition=Q(recognised_minor=0) | Q(recognised_minor=F("net_minor")),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["ends_at"], condition=Q(recognised_minor=0), name="pass_deferral_open")
+        ]
+
+
 class Recognition(models.Model):
-    """What one run recognised in one currency, over all grants. Append-only."""
+    """What one run recognised in one currency, over all grants and passes. Append-only."""
 
     pk = models.CompositePrimaryKey("day", "run", "currency")
     day = models.DateField()

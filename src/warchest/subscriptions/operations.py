@@ -47,8 +47,14 @@ _RECOGNISE = """
     changed AS (
         UPDATE subscriptions_deferral AS deferral SET recognised_minor = earned_minor
           FROM earned WHERE earned.id = deferral.id AND earned_minor > before_minor
-        RETURNING earned.currency, earned_minor - before_minor AS minor)
-    SELECT currency, sum(minor)::bigint FROM changed GROUP BY currency ORDER BY currency"""
+        RETURNING earned.currency, earned_minor - before_minor AS minor),
+    -- A pass is earned as a whole when its tournament has been held.
+    held AS (
+        UPDATE subscriptions_passdeferral SET recognised_minor = net_minor
+         WHERE recognised_minor = 0 AND ends_at <= %(until)s
+        RETURNING currency, net_minor AS minor)
+    SELECT currency, sum(minor)::bigint FROM (SELECT * FROM changed UNION ALL SELECT * FROM held) AS earned
+     GROUP BY currency ORDER BY currency"""
 
 
 def lock_set(*, places: Sequence[Place]) -> dict[Place, Subscription]:

@@ -28,6 +28,7 @@ from warchest.subscriptions.contract import (
 )
 from warchest.subscriptions.models import Deferral as DeferralRow
 from warchest.subscriptions.models import Grant as GrantRow
+from warchest.subscriptions.models import PassDeferral as PassDeferralRow
 from warchest.subscriptions.models import Subscription as SubscriptionRow
 from warchest.subscriptions.models import Withholding as WithholdingRow
 
@@ -139,10 +140,13 @@ def deferrals(*, grant_id: UUID) -> tuple[Deferral, ...]:
 
 
 def deferred() -> Mapping[str, int]:
-    """What is deferred and not earned, with what is withheld of it, per currency in minor units."""
+    """What is deferred and not earned, with what is withheld of it and what passes defer, per currency in minor units."""
     left = Counter({code: minor for code, minor in _unearned()})
     held = WithholdingRow.objects.filter(state="held").values("currency").annotate(minor=Sum("net_minor"))
     left.update({row["currency"]: int(row["minor"]) for row in held.order_by("currency")})
+    ahead = PassDeferralRow.objects.filter(recognised_minor=0).values("currency")
+    for row in ahead.annotate(minor=Sum("net_minor")).order_by("currency"):
+        left[row["currency"]] += int(row["minor"])
     return left
 
 

@@ -1,6 +1,6 @@
 """Subscriptions as this process offers them."""
 
-from warchest.subscriptions import consents, moving_in, operations, queries, tokens, withholding
+from warchest.subscriptions import consents, moving_in, operations, passes, queries, tokens, withholding
 
 
 class LocalSubscriptions:
@@ -29,3 +29,6 @@ class LocalSubscriptions:
     jwks = staticmethod(tokens.jwks)
     take_grants = staticmethod(moving_in.take_grants)
     count_grants = staticmethod(moving_in.count_grants)
+    issue_pass = staticmethod(passes.issue_pass)
+    passes_issued = staticmethod(passes.passes_issued)
+    passes = staticmethod(passes.passes)

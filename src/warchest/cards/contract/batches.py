@@ -30,8 +30,9 @@ class UnableToOrderBatch(UnableTo):
     reasons = frozenset(
         {
             "quantity_out_of_range",  # 1 to QUANTITY_MAX
-            "card_worth_malformed",  # one to eight things: money above zero, one period of a plan or more
-            "card_worth_twice",  # each currency and each plan stands there once
+            "card_worth_malformed",  # one to eight things: money above zero, one period of a plan or more, a pass
+            "card_worth_twice",  # each currency, each plan and each tournament stands there once
+            "worth_is_over",  # a tournament that nobody gets passes for any more
             "single_purpose_gives_money",  # cards with a country of tax give time and passes, never units
             "worth_of_other_service",  # cards for one online service give nothing of another
             "card_face_malformed",  # a real currency, zero or more

@@ -12,16 +12,19 @@ from warchest.kernel.money import Money
 class WorthKind(StrEnum):
     MONEY = "money"
     PERIOD = "period"
+    PASS = "pass"
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """One thing that a card gives: money (real, or units of the inner currency), or some periods of a plan."""
+    """One thing that a card gives: money (real, or units of the inner currency), some periods of a plan, or a pass for a
+    tournament."""
 
     kind: WorthKind
     money: Money | None = None
     plan: UUID | None = None
     periods: int = 0
+    tournament: UUID | None = None
 
     @classmethod
     def of_money(cls, money: Money) -> Worth:
@@ -30,3 +33,7 @@ class Worth:
     @classmethod
     def of_period(cls, *, plan: UUID, periods: int) -> Worth:
         return cls(WorthKind.PERIOD, plan=plan, periods=periods)
+
+    @classmethod
+    def of_pass(cls, *, tournament: UUID) -> Worth:
+        return cls(WorthKind.PASS, tournament=tournament)

@@ -89,6 +89,7 @@ def _worth(worth: Worth) -> dict[str, Any]:
         "amount": {"amount": money.major, "currency": money.currency.code} if money else None,
         "plan": str(worth.plan) if worth.plan else None,
         "periods": worth.periods or None,
+        "tournament": str(worth.tournament) if worth.tournament else None,
     }
 
 

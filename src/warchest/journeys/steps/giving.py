@@ -17,7 +17,7 @@ from warchest.kernel.money import Money
 from warchest.ledger.contract import Leg
 from warchest.members.contract import Player
 from warchest.runtime.transactions import Transaction
-from warchest.subscriptions.contract import GrantSource, Place, Subscriptions
+from warchest.subscriptions.contract import GrantSource, Place, Subscriptions, UnableToIssuePass
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Part:
 def give(tx: Transaction, holder: Player, card: ClaimedCard) -> Given:
     """Give all that a claimed card is worth. Time comes first and money last, since subscriptions are locked before wallets.
 
-    Raises UnableToGrant, and UnableToPrice where one of several things has no price.
+    Raises UnableToGrant, UnableToIssuePass, and UnableToPrice where one of several things has no price.
     """
     entry_id = new_id() if card.owed or any(worth.money for worth in card.gives) else None
     parts = [
@@ -50,6 +50,9 @@ def give(tx: Transaction, holder: Player, card: ClaimedCard) -> Given:
         for worth, paid in zip(card.gives, _shared(tx, card), strict=True)
     ]
     legs = _grant_all(tx, holder, card, [part for part in parts if part.worth.kind is WorthKind.PERIOD])
+    for part in sorted(parts, key=lambda part: str(part.worth.tournament)):
+        if part.worth.kind is WorthKind.PASS:
+            legs += _issue_pass(tx, holder, card, part)
     units = Money.units(0)
     for part in parts:
         if part.worth.kind is WorthKind.MONEY:
@@ -140,6 +143,41 @@ def _grant(tx: Transaction, holder: Player, card: ClaimedCard, part: _Part, plan
         ends_at=granted.grant.ends_at,
         charged_minor=0,
         country=holder.country,
+        source=GrantSource.CARD,
+        journal_entry=part.entry_id,
+    )
+    return _deferred(tx, card, part, taxed)
+
+
+def _issue_pass(tx: Transaction, holder: Player, card: ClaimedCard, part: _Part) -> tuple[Leg, ...]:
+    assert part.worth.tournament is not None
+    tournament = tx.get(Catalogue).tournament(tournament_id=part.worth.tournament, at=tx.command.at)
+    if not tournament.is_open(tx.command.at):
+        raise UnableToIssuePass("tournament_over")
+    taxed = _taxed(tx, holder, card, part)
+    issued = tx.get(Subscriptions).issue_pass(
+        pass_id=new_id(),
+        player=holder.id,
+        tournament=tournament.id,
+        online_service=tournament.online_service,
+        capacity=tournament.capacity,
+        source=GrantSource.CARD,
+        starts_at=tournament.begins_at,
+        ends_at=tournament.ends_at,
+        net=(taxed.net,) if taxed else (),
+        entry_id=part.entry_id,
+        reference=card.serial,
+        at=tx.command.at,
+    )
+    tx.announce(
+        "passes.issued",
+        key=str(holder.id),
+        player=holder.id,
+        held_pass=issued.id,
+        tournament=tournament.id,
+        online_service=tournament.online_service,
+        starts_at=issued.starts_at,
+        ends_at=issued.ends_at,
         source=GrantSource.CARD,
         journal_entry=part.entry_id,
     )

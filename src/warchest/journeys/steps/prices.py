@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from math import lcm
+from uuid import UUID
 
 from warchest.accounting.contract import Accounting
 from warchest.cards.contract import BatchTerms, UnableToOrderBatch, Worth
-from warchest.catalogue.contract import Catalogue
+from warchest.catalogue.contract import Catalogue, Plan, Tournament
 from warchest.kernel.currency import INNER, Currency
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
@@ -48,10 +49,13 @@ def _prices(catalogue: Catalogue, worth: Worth, *, within: Currency, at: datetim
     """The price in this currency first, then in units, as far as there are any."""
     if worth.money is not None:
         return [worth.money]
-    assert worth.plan is not None
-    plan = catalogue.plan(plan_id=worth.plan, at=at)
-    found = [plan.price_in(within.code), plan.price_units]
-    return [price * worth.periods for price in found if price is not None]
+    if worth.tournament is not None:
+        sold: Plan | Tournament = catalogue.tournament(tournament_id=worth.tournament, at=at)
+    else:
+        assert worth.plan is not None
+        sold = catalogue.plan(plan_id=worth.plan, at=at)
+    found = [sold.price_in(within.code), sold.price_in(INNER.code)]
+    return [price * (worth.periods or 1) for price in found if price is not None]
 
 
 def in_proportion(paid: Money, prices: Sequence[Fraction]) -> tuple[Money, ...]:
@@ -69,11 +73,22 @@ def check_worth(accounting: Accounting, catalogue: Catalogue, terms: BatchTerms,
     for worth in terms.gives:
         if worth.money is not None and worth.money.currency != INNER:
             accounting.quote(paid=worth.money, at=at)
-        if worth.plan is not None:
-            place = catalogue.plan(plan_id=worth.plan, at=at).online_service
-            if terms.online_service not in (None, place):
-                raise UnableToOrderBatch("worth_of_other_service")
+        place = _place(catalogue, worth, at=at)
+        if place is not None and terms.online_service not in (None, place):
+            raise UnableToOrderBatch("worth_of_other_service")
     if terms.online_service is not None:
         catalogue.online_service(online_service_id=terms.online_service)
     if terms.is_for_sale and len(terms.gives) > 1:
         stand_alone_prices(accounting, catalogue, terms.gives, within=terms.face.currency, at=at)
+
+
+def _place(catalogue: Catalogue, worth: Worth, *, at: datetime) -> UUID | None:
+    """The online service that time or a pass is for. Raises UnableToFindInCatalogue, UnableToOrderBatch."""
+    if worth.plan is not None:
+        return catalogue.plan(plan_id=worth.plan, at=at).online_service
+    if worth.tournament is None:
+        return None
+    tournament = catalogue.tournament(tournament_id=worth.tournament, at=at)
+    if not tournament.is_open(at):
+        raise UnableToOrderBatch("worth_is_over")
+    return tournament.online_service

@@ -23,11 +23,15 @@ Gift = dict[str, str]
 
 
 def gifts(gives: Sequence[Worth], *, player: Player, at: datetime, units: Money | None = None) -> list[Gift]:
-    """As parts/gifts.html shows them. ``units`` is what the wallet got, where the card was activated."""
+    """As parts/gifts.html shows them. ``units`` is what the wallet got in all, where the card was activated."""
+    # Of several amounts nobody was told each by itself.
+    got = units if sum(worth.money is not None for worth in gives) == 1 else None
     return [
         _period(worth, player=player, at=at, is_given=units is not None)
         if worth.plan
-        else _money(worth, at=at, units=units)
+        else _pass(worth, at=at)
+        if worth.tournament
+        else _money(worth, at=at, units=got)
         for worth in gives
     ]
 
@@ -41,6 +45,20 @@ def _money(worth: Worth, *, at: datetime, units: Money | None) -> Gift:
             got = services.get(Accounting).quote(paid=worth.money, at=at).units
     note = "" if worth.money.currency == INNER else _("A card of %(value)s.") % {"value": money(worth.money)}
     return {"kind": "top-up", "text": money(got), "note": note}
+
+
+def _pass(worth: Worth, *, at: datetime) -> Gift:
+    assert worth.tournament is not None
+    try:
+        found = services.get(Catalogue).tournament(tournament_id=worth.tournament, at=at)
+    except UnableToFindInCatalogue:
+        return {"kind": "card", "text": _("A pass for a tournament"), "note": ""}
+    name = in_language(found.names, get_language() or "en")
+    return {
+        "kind": "card",
+        "text": _("A pass for %(tournament)s") % {"tournament": name},
+        "note": _("Begins on %(day)s.") % {"day": day(found.begins_at)},
+    }
 
 
 def _period(worth: Worth, *, player: Player, at: datetime, is_given: bool) -> Gift:
@@ -80,4 +98,6 @@ def in_short(gives: Sequence[Worth], units: Money) -> str:
     """One line for a list: the units, or that it was time."""
     if units:
         return _("Card: %(units)s") % {"units": money(units)}
+    if all(worth.tournament for worth in gives):
+        return _("Card: a pass for a tournament")
     return _("Card: time in a game")

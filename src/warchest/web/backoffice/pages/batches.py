@@ -28,7 +28,7 @@ from warchest.cards.contract import (
     Worth,
     WorthKind,
 )
-from warchest.catalogue.contract import Catalogue, in_language
+from warchest.catalogue.contract import Catalogue
 from warchest.journeys.approve_batch import approve_batch
 from warchest.journeys.generate_batch import generate_batch
 from warchest.journeys.hand_over_batch import hand_over_batch
@@ -43,6 +43,7 @@ from warchest.runtime.services import services
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import attempt, command, may, needs, only_sent, page
 from warchest.web.backoffice.lists.cards import BATCH_STATES
+from warchest.web.backoffice.worths import worths_words
 from warchest.web.portal.countries import countries
 
 CODE_LENGTHS = (13, 14, 16, 18, 20)
@@ -258,7 +259,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         "batch",
         _("Batch %(name)s") % {"name": f"{found.terms.serial_prefix}{found.terms.series:04}"},
         batch=found,
-        worths=[_worth(worth) for worth in found.terms.gives],
+        gives=worths_words(found.terms.gives),
         grouped_digest=" ".join(found.digest[start : start + 8] for start in range(0, 64, 8)),
         state=label,
         colour=colour,
@@ -291,13 +292,6 @@ def _outstanding(found: Batch) -> Money | None:
     account = AccountRef(book=LIABILITY_BOOK, currency=found.terms.face.currency.code, owner=str(found.id))
     return services.get(Ledger).balance(account=account).posted
 
-
-def _worth(worth: Worth) -> str | Money:
-    if worth.money is not None:
-        return worth.money
-    plan = services.get(Catalogue).plan(plan_id=worth.plan, at=now())  # type: ignore[arg-type]
-    name = in_language(plan.names, get_language() or "en")
-    return _("%(periods)d × %(plan)s") % {"periods": worth.periods, "plan": name}
 
 
 @only_sent("backoffice:batch", "batch_id")

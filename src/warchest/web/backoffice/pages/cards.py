@@ -16,6 +16,7 @@ from warchest.runtime.services import services
 from warchest.web.backoffice import charts
 from warchest.web.backoffice.frame import attempt, command, may, needs, page
 from warchest.web.backoffice.templatetags.backoffice import country, plain_number
+from warchest.web.backoffice.worths import worths_words
 
 _MOMENTS = {
     "generated": gettext_lazy("made"),
@@ -56,6 +57,7 @@ def card(request: HttpRequest, serial: str) -> HttpResponse:
         "card",
         _("Card %(serial)s") % {"serial": found.serial},
         card=found,
+        gives=worths_words(found.gives),
         state=charts.CARD_STATES[found.state],
         good=found.state in (CardState.HANDED_OVER, CardState.SHIPPED, CardState.SOLD),
         answer=_answer(found, batch),

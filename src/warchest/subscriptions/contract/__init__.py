@@ -13,6 +13,42 @@ from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.kernel.period import Period, Term
+from warchest.subscriptions.contract.passes import Pass, Passes, UnableToIssuePass
+from warchest.subscriptions.contract.sources import GrantSource
+
+__all__ = [
+    "DEFERRED_BOOK",
+    "WITHDRAWAL_KEY",
+    "YEARS_AHEAD_MAX",
+    "Consent",
+    "ConsentKind",
+    "Deferral",
+    "Earned",
+    "Entitlement",
+    "EntitlementChange",
+    "Grant",
+    "GrantCount",
+    "GrantDraft",
+    "GrantSource",
+    "Granted",
+    "MovedGrant",
+    "Pass",
+    "Passes",
+    "Place",
+    "SignedEntitlement",
+    "Subscription",
+    "SubscriptionState",
+    "Subscriptions",
+    "UnableToFindSubscription",
+    "UnableToGrant",
+    "UnableToIssuePass",
+    "UnableToListChanges",
+    "UnableToRecognise",
+    "UnableToTakeOver",
+    "UnableToWithhold",
+    "Unserved",
+    "Withheld",
+]
 
 DEFERRED_BOOK = "deferred_revenue"
 """The ledger's book of what was paid for time that is not served yet, per currency."""
@@ -60,16 +96,6 @@ class UnableToRecognise(UnableTo):
     """Nothing was recognised: revenue of a day is known only when the day is over."""
 
     reasons = frozenset({"day_not_over"})
-
-
-class GrantSource(StrEnum):
-    """Why days were granted. Days served are days granted, each with its reason."""
-
-    PAID = "paid"
-    CARD = "card"
-    GIFT = "gift"
-    TRIAL = "trial"
-    COMPENSATION = "compensation"
 
 
 class SubscriptionState(StrEnum):
@@ -286,7 +312,7 @@ class Withheld:
     net: Money
 
 
-class Subscriptions(Protocol):
+class Subscriptions(Passes, Protocol):
     def lock_set(self, *, places: Sequence[Place]) -> dict[Place, Subscription]:
         """Let nobody else begin or prolong these subscriptions until the transaction ends; answers those that exist.
 
@@ -405,10 +431,12 @@ class Subscriptions(Protocol):
 
     @at_most_once
     def recognise(self, *, day: date, at: datetime) -> Earned:
-        """Mark as earned what was served until the end of ``day`` (UTC), over all grants, pro rata by the second.
+        """Mark as earned what was served until the end of ``day`` (UTC): of all grants, pro rata by the second, and of passes
+        for the tournaments that ended by then.
 
         The journey posts it in the same transaction. No amounts mean that nothing was left to recognise. Raises
-        UnableToRecognise. Rule: IFRS 15.35(a) and 15.39, revenue over time as the customer receives the service.
+        UnableToRecognise. Rule: IFRS 15.35(a) and 15.39, revenue over time as the customer receives the service; of a pass
+        at one moment (15.38), when its tournament has been held.
         """
         ...
 
