@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
 
 from warchest.accounting.contract import Accounting, Rate
 from warchest.kernel.currency import INNER, currency
 from warchest.kernel.money import Money
-from warchest.payments.contract import Payments, Provider
+from warchest.payments.contract import Payments, Provider, SavedMethod
 from warchest.runtime.services import services
+from warchest.sdk.payments import Ability
 from warchest.web.portal.amounts import usual_amounts
+
+METHODS = {"visa": "Visa", "mastercard": "Mastercard", "sepa": "SEPA", "paypal": "PayPal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +64,42 @@ def label_of(provider: str) -> str:
     return next(
         (found.label for found in services.get(Payments).providers() if found.name == provider), provider
     )
+
+
+SAVED = "saved:"
+"""Before a saved method's id, where a form says by what is paid."""
+
+
+def saved_for(player: UUID, code: str, *, at: datetime) -> tuple[SavedMethod, ...]:
+    """The saved methods with which this currency can be paid now."""
+    taking = {provider.name for provider in providers_for(code)}
+    return tuple(
+        method
+        for method in services.get(Payments).saved_methods(player=player)
+        if method.provider in taking and not method.is_over(at.date())
+    )
+
+
+def ways_to_pay(
+    providers: Sequence[Provider], saved: Sequence[SavedMethod], *, chosen: str
+) -> list[dict[str, Any]]:
+    """As parts/ways_to_pay.html shows them: what is saved first. ``chosen`` is a code among them."""
+    ways: list[dict[str, Any]] = [
+        {
+            "code": f"{SAVED}{method.id}",
+            "name": method.label or method.method,
+            "note": _("one click"),
+            "saves": False,
+        }
+        for method in saved
+    ]
+    ways += [
+        {
+            "code": provider.name,
+            "name": provider.label,
+            "note": ", ".join(METHODS.get(method, method) for method in provider.methods),
+            "saves": Ability.SAVED_METHODS in provider.abilities,
+        }
+        for provider in providers
+    ]
+    return [way | {"is_chosen": way["code"] == chosen} for way in ways]

@@ -4,10 +4,12 @@ from django.urls import path
 
 from warchest.web.portal.views import (
     activate,
+    buy,
     documents,
     home,
     invite,
     look,
+    methods,
     payment,
     prolong,
     send,
@@ -31,6 +33,10 @@ urlpatterns = [
     path("join/<str:code>", sign_up.join, name="join"),
     path("activate", activate.activate, name="activate"),
     path("top-up", top_up.top_up, name="top-up"),
+    path("payment-methods", methods.payment_methods, name="payment-methods"),
+    path("payment-methods/<uuid:method_id>/forget", methods.forget, name="forget-method"),
+    path("auto-top-up", methods.auto_top_up, name="auto-top-up"),
+    path("buy/<uuid:plan_id>", buy.buy, name="buy"),
     path("payments/<uuid:payment_id>", payment.payment, name="payment"),
     path("payments/<uuid:payment_id>/cancel", payment.cancel, name="cancel-payment"),
     path("payments/<uuid:payment_id>/again", payment.again, name="payment-again"),

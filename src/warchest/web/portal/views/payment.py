@@ -15,19 +15,31 @@ from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from warchest.accounting.contract import Accounting
+from warchest.catalogue.contract import Catalogue, in_language
 from warchest.charging.contract import Charging
 from warchest.journeys.cancel_payment import cancel_payment
+from warchest.journeys.prolong_subscription import Prolonged
 from warchest.journeys.return_from_provider import return_from_provider
 from warchest.journeys.try_payment_again import try_payment_again
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
 from warchest.members.contract import Player
-from warchest.payments.contract import Payment, Payments, Status, UnableToFindPayment, UnableToWithdraw, Wish
+from warchest.payments.contract import (
+    Payment,
+    Payments,
+    PurposeState,
+    Status,
+    UnableToFindPayment,
+    UnableToWithdraw,
+    Wish,
+)
+from warchest.runtime import wire
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.views.withdrawals import Of, withdrawable
@@ -36,6 +48,7 @@ from warchest.web.portal.lines import CREDITED
 from warchest.web.portal.offers import label_of
 from warchest.web.portal.players import for_players
 from warchest.web.portal.telling import tell
+from warchest.web.portal.templatetags.portal import day
 from warchest.web.portal.views.top_up import GOES_ON_AT
 
 _ASKED_EVERY_S = 5
@@ -156,9 +169,29 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
         "key": a_key(),
         "ways": _ways(found),
         "wallet": services.get(Charging).wallet(player=player.id, at=now()) if state == "succeeded" else None,
+        "purchase": _purchase(found) if state == "succeeded" else None,
         "next_url": going_on,
         "next_label": _("Go on where you were") if going_on else None,
     }
+
+
+def _purchase(found: Payment) -> dict[str, Any] | None:
+    """What became of what the payment was for; None where it was for the wallet."""
+    purpose = services.get(Payments).purpose(payment_id=found.id)
+    if purpose is None:
+        return None
+    if purpose.state is not PurposeState.DONE:
+        why = tell(UnableTo(purpose.reason, **purpose.details)).text if purpose.reason else ""
+        return {"is_done": False, "why": why}
+    text = ""
+    if purpose.wanted.kind == "subscription":
+        bought = wire.decode(purpose.result, Prolonged)
+        service = services.get(Catalogue).online_service(online_service_id=bought.online_service)
+        text = _("%(service)s is yours until %(day)s.") % {
+            "service": in_language(service.names, get_language() or "en"),
+            "day": day(bought.ends_at),
+        }
+    return {"is_done": True, "text": text}
 
 
 def _receipt_url(found: Payment) -> str | None:

@@ -22,8 +22,8 @@ from warchest.journeys.prolong_subscription import (
     Prolonged,
     ProlongPreview,
     prolong_preview,
-    prolong_subscription,
 )
+from warchest.journeys.prolong_topping_up import prolong_topping_up
 from warchest.kernel.currency import INNER, currency
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
@@ -46,7 +46,7 @@ def prolong(request: HttpRequest, player: Player, plan_id: UUID) -> HttpResponse
     if request.method == "GET":
         return _page(request, player, plan_id)
     try:
-        prolonged = prolong_subscription(
+        prolonged = prolong_topping_up(
             player_command(request, player, key=request.POST.get("key", "")),
             player=player.id,
             plan=plan_id,
@@ -106,7 +106,7 @@ def _page(
     except UnableTo as refusal:
         if refusal.reason == "plan_unknown":
             raise Http404 from None
-        return _not_on_offer(request, told or tell(refusal))
+        return not_on_offer(request, told or tell(refusal))
     language = get_language() or "en"
     service = preview.offer.online_service
     available = services.get(Charging).wallet(player=player.id, at=at).available
@@ -136,11 +136,24 @@ def _page(
         "left": available - preview.charge,
         "consent": consent_wording(player),
         "missing": missing,
+        "tops_up": _tops_up(player, missing) if missing else None,
         "top_up_url": _top_up_url(player, missing, plan_id) if missing else None,
         # What is missing is said on the page itself, with the way to get it.
         "error": told.text if told and not missing else None,
     }
     return render(request, "portal/prolong.html", context, status=told.status if told else 200)
+
+
+def _tops_up(player: Player, missing: Money) -> Money | None:
+    """What the player's order for top-ups would be charged to prolong, where that brings enough."""
+    order = services.get(Payments).auto_top_up(player=player.id)
+    if order is None or not order.is_on():
+        return None
+    try:
+        brings = services.get(Accounting).quote(paid=order.amount, at=now()).units
+    except UnableTo:
+        return None
+    return order.amount if brings >= missing else None
 
 
 def _tax_note(player: Player, preview: ProlongPreview) -> str:
@@ -170,7 +183,7 @@ def _top_up_url(player: Player, missing: Money, plan_id: UUID) -> str:
     return f"{reverse('portal:top-up')}?{urlencode(fields)}"
 
 
-def _not_on_offer(request: HttpRequest, told: Told) -> HttpResponse:
+def not_on_offer(request: HttpRequest, told: Told) -> HttpResponse:
     next_steps = (
         [told.next] if told.next else [{"label": _("See services"), "url": reverse("portal:services")}]
     )

@@ -17,13 +17,27 @@ from warchest.kernel.currency import currency
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money, UnableToReadAmount
 from warchest.members.contract import Player
-from warchest.payments.contract import AmountLimits, Payments, Provider, UnableToUseProvider
+from warchest.payments.contract import (
+    SAVING_WORDING,
+    AmountLimits,
+    Payments,
+    Provider,
+    UnableToUseProvider,
+)
 from warchest.runtime.command import now
 from warchest.runtime.services import services
+from warchest.sdk.payments import Ability
 from warchest.web.portal.amounts import read_amount, units_shown, usual_amounts
 from warchest.web.portal.commands import a_key, key_after, player_command
 from warchest.web.portal.countries import currency_names
-from warchest.web.portal.offers import currency_taken, providers_for, usual_at
+from warchest.web.portal.offers import (
+    SAVED,
+    currency_taken,
+    providers_for,
+    saved_for,
+    usual_at,
+    ways_to_pay,
+)
 from warchest.web.portal.players import for_players
 from warchest.web.portal.telling import Told, tell
 from warchest.web.portal.templatetags.portal import money, number
@@ -32,7 +46,6 @@ GOES_ON_AT = "after_top_up"
 """Where in the session it stands which page the player had left to top up."""
 
 _USUAL_CHOICE = 1
-_METHODS = {"visa": "Visa", "mastercard": "Mastercard", "sepa": "SEPA", "paypal": "PayPal"}
 
 
 class Wish:
@@ -44,7 +57,12 @@ class Wish:
         self.currency = currency_taken(fields.get("currency") or player.display_currency, tuple(self.rates))
         self.own_amount = str(fields.get("own_amount", "")).strip()[:30]
         self.providers = providers_for(self.currency) if self.currency else ()
-        self.provider = self._provider(str(fields.get("provider", "")))
+        self.saved_ones = saved_for(player.id, self.currency, at=self.at) if self.currency else ()
+        wanted = str(fields.get("provider", ""))
+        # With something saved the page begins with that: one click is what it was saved for.
+        self.saved = next((one for one in self.saved_ones if wanted in ("", f"{SAVED}{one.id}")), None)
+        self.provider = self._provider(self.saved.provider if self.saved else wanted)
+        self.saves = fields.get("save") == "yes"
         self.shown_units = str(fields.get("quote", ""))
         self.limits = self._limits()
         self.problem: UnableTo | None = None
@@ -75,9 +93,22 @@ class Wish:
             has_amount
             and self.currency == fields.get("currency")
             and self.provider
-            and self.provider.name == fields.get("provider")
+            and self.way == fields.get("provider")
             and self.units_shown is not None
         )
+
+    @property
+    def way(self) -> str:
+        """The code of how it is paid: of a saved method, or of a provider."""
+        if self.saved:
+            return f"{SAVED}{self.saved.id}"
+        return self.provider.name if self.provider else ""
+
+    @property
+    def consent(self) -> str:
+        """By which wording the player wants saved what they pay with now; empty where they don't, or it can't be."""
+        can = self.provider is not None and Ability.SAVED_METHODS in self.provider.abilities
+        return SAVING_WORDING if self.saves and can and not self.saved else ""
 
     def _limits(self) -> AmountLimits | None:
         if self.provider is None:
@@ -127,6 +158,8 @@ def _pay(request: HttpRequest, player: Player, wish: Wish) -> HttpResponse:
             amount=wish.amount,
             provider=wish.provider.name,
             units_shown=wish.units_shown,
+            saved_method=wish.saved.id if wish.saved else None,
+            consent=wish.consent,
         ).answer
     except (UnableTo, TryAgain) as refusal:
         told = _told(refusal)
@@ -152,15 +185,8 @@ def _page(
         else (),
         "own_amount": wish.own_amount,
         "own_amount_hint": _hint(wish.limits),
-        "providers": [
-            {
-                "code": provider.name,
-                "name": provider.label,
-                "note": ", ".join(_METHODS.get(method, method) for method in provider.methods),
-                "is_chosen": provider == wish.provider,
-            }
-            for provider in wish.providers
-        ],
+        "ways": ways_to_pay(wish.providers, wish.saved_ones, chosen=wish.way),
+        "saves": wish.saves,
         "error": error or _why_closed(wish),
         **_quote(wish),
     }
