@@ -10,7 +10,7 @@ from uuid import UUID
 from warchest.accounting.chart import BANK_COUNTERPARTS
 from warchest.accounting.contract import OwedCommission, TakenBack, Taxed, UnableToBookDifference, Withdrawn
 from warchest.kernel.money import Money
-from warchest.ledger.contract import AccountRef, Leg, credit, debit
+from warchest.ledger.contract import AccountRef, Leg, Side, credit, debit
 
 
 def tax_within(*, gross: Money, country: str, rate_bps: int) -> Taxed:
@@ -108,6 +108,26 @@ def settlement_difference_legs(*, provider: str, book: str, difference: Money) -
         raise UnableToBookDifference("book_not_for_differences", book=book[:40])
     owner = provider if book in {"provider_fees", "provider_reserve"} else ""
     return _signed("provider_clearing", book, difference, provider, owner)
+
+
+def payout_arrived_legs(
+    *, account: str, provider: str, paid_out: Money, difference: Money, book: str
+) -> tuple[Leg, ...]:
+    """One leg each, so that the bank's is what the bank says."""
+    if difference and book not in DIFFERENCE_BOOKS:
+        raise UnableToBookDifference("book_not_for_differences", book=book[:40])
+    owner = provider if book in {"provider_fees", "provider_reserve"} else ""
+    return _without_zero(
+        _one_leg("bank", paid_out + difference, account, side=Side.DEBIT),
+        _one_leg("payouts_under_way", paid_out, provider, side=Side.CREDIT),
+        _one_leg(book, difference, owner, side=Side.CREDIT),
+    )
+
+
+def _one_leg(book: str, amount: Money, owner: object, *, side: Side) -> Leg:
+    """On the other side where the amount is negative."""
+    made = debit if (side is Side.DEBIT) is (amount.minor >= 0) else credit
+    return made(book, amount if amount.minor >= 0 else -amount, owner=owner)
 
 
 def difference_books() -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class LocalAccounting:
     tax_within = staticmethod(operations.tax_within)
     top_up_legs = staticmethod(rules.top_up_legs)
     withdrawn_legs = staticmethod(rules.withdrawn_legs)
+    payout_arrived_legs = staticmethod(rules.payout_arrived_legs)
     taken_back_legs = staticmethod(rules.taken_back_legs)
     dispute_opened_legs = staticmethod(rules.dispute_opened_legs)
     dispute_won_legs = staticmethod(rules.dispute_won_legs)

@@ -8,6 +8,7 @@ import structlog
 
 from warchest.journeys.import_statement import is_matched
 from warchest.journeys.match_entry import follow_review
+from warchest.journeys.match_payout import match_payouts
 from warchest.payments.contract import Payments
 from warchest.runtime.command import Actor, ActorKind, Channel, Command
 from warchest.runtime.services import services
@@ -18,7 +19,8 @@ _ACTOR = Actor(ActorKind.JOB, "match_bank_entries")
 
 
 def match_bank_entries(*, at: datetime, limit: int = 200) -> int:
-    """Look at the oldest of them, and at those whose payments were decided about; answers how many found their payment.
+    """Look at the oldest of them, and at those whose payments were decided about; answers how many found their payment, or were
+    payouts of providers.
 
     May run in several processes at once.
     """
@@ -34,4 +36,4 @@ def match_bank_entries(*, at: datetime, limit: int = 200) -> int:
             ).answer
         except Exception:
             log.exception("bank_entry_failed", entry=str(entry_id))
-    return matched
+    return matched + match_payouts(Command(actor=_ACTOR, key="payouts", at=at, channel=Channel.JOB))

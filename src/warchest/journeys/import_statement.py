@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from warchest.journeys.match_entry import match_entry
+from warchest.journeys.match_payout import is_payout
 from warchest.members.contract import Members, require
 from warchest.payments.contract import EntryState, Import, Payments
 from warchest.runtime.command import ActorKind, Command
@@ -22,7 +23,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import brought: of ``new`` entries so many ``matched`` their payments and so many wait for a person."""
+    """What an import brought: of ``new`` entries so many ``matched`` their payments, or payouts, and so many wait
+    for a person."""
 
     statements: tuple[UUID, ...]
     new: int
@@ -41,6 +43,10 @@ def import_statement(command: Command, *, provider: str, data: bytes) -> Done[Im
     statements = services.get(Payments).read_statement(provider=provider, data=data)
     kept = _keep(command, provider=provider, statements=statements)
     matched = sum(is_matched(command, entry_id=entry_id) for entry_id in kept.answer.new)
+    payments = services.get(Payments)
+    matched += sum(
+        is_payout(command, entry=payments.bank_entry(entry_id=entry_id)) for entry_id in kept.answer.new
+    )
     return Done(
         Imported(
             statements=kept.answer.statements,

@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting
+from warchest.journeys.match_payout import match_payouts
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import EntryDraft, Ledger
@@ -40,6 +41,8 @@ def _taken(command: Command, *, provider: str, told: tuple[SettlementReport, ...
     for report in told:
         frame = command.under(f"{command.key[:30]}:{report.id[-20:]}:{report.currency}")
         taken.append(take_settlement(frame, provider=provider, report=report).answer)
+    # The bank may have told of the payouts before.
+    match_payouts(command)
     return tuple(taken)
 
 

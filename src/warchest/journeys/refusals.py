@@ -92,6 +92,11 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
         _("You asked that it begins at once, and gave up the right to withdraw. It has begun."),
     ),
     "withdrawal_refund_open": (409, _("Money for this is just going back. Try again when that is decided.")),
+    # Payouts of providers at the bank
+    "payout_none": (422, _("Choose a settlement that paid something out.")),
+    "payout_arrived": (409, _("Another entry of the bank has brought this payout.")),
+    "payout_other_currency": (422, _("The entry is in another currency than the payout.")),
+    "payout_of_two": (422, _("An entry brings payouts of one provider. Choose settlements of one.")),
     # Wallet, ledger
     "insufficient_funds": (402, _("There is not enough in the wallet. Top up first.")),
     "wallet_frozen": (403, _("This wallet is frozen. Our support can tell you why.")),

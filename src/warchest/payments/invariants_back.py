@@ -137,7 +137,19 @@ def _counted_in_payments() -> Iterator[str]:
             yield f"payment {payment_id}: its refunds and disputes are {dict(theirs)}, it says nothing"
 
 
+def _payouts_under_way() -> Iterator[str]:
+    rows = SettlementRow.objects.filter(arrival=None)
+    summed = rows.values_list("provider", "currency").annotate(minor=Sum("paid_out_minor")).order_by()
+    expected = {(provider, code): int(minor) for provider, code, minor in summed}
+    yield from _compared("payouts_under_way", expected, "what was paid out and is not at the bank")
+
+
 INVARIANTS = (
+    Invariant(
+        "payouts_under_way",
+        "Payouts under way are those that no entry of the bank has brought",
+        _payouts_under_way,
+    ),
     Invariant("disputed_funds", "Disputed funds are what open disputes have fetched back", _disputed_funds),
     Invariant("payer_surplus", "What was paid twice and did not go back is owed to payers", _surplus_owed),
     Invariant(

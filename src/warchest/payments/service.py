@@ -1,5 +1,6 @@
 """Payments as this process offers them."""
 
+from warchest.payments import arrivals as arrived
 from warchest.payments import attempts as tried
 from warchest.payments import (
     auto_top_ups,
@@ -76,6 +77,11 @@ class LocalPayments:
     read_settlement_file = staticmethod(settled.read_settlement_file)
     take_settlement = staticmethod(settled.take_settlement)
     resolve_line = staticmethod(settled.resolve_line)
+    take_arrival = staticmethod(arrived.take_arrival)
+    payout_of = staticmethod(arrived.payout_of)
+    payouts_under_way = staticmethod(arrived.payouts_under_way)
+    arrivals = staticmethod(arrived.arrivals)
+    brought_by = staticmethod(arrived.brought_by)
     settlements = staticmethod(settled.settlements)
     settlement = staticmethod(settled.settlement)
     settlement_lines = staticmethod(settled.settlement_lines)

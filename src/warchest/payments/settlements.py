@@ -56,9 +56,8 @@ def take_settlement(
 ) -> tuple[Settlement, bool]:
     _refuse_malformed(report)
     digest = hashlib.sha256(wire.encode(report)).digest()
-    with services.database("payments").cursor() as cursor:
-        # Two who take the same settlement in take turns, and so do two lines that are told in two settlements.
-        cursor.execute(_LOCK, [provider])
+    # Two who take the same settlement in take turns, and so do two lines that are told in two settlements.
+    lock_provider(provider)
     known = SettlementRow.objects.filter(
         provider=provider, number=report.id[:200], currency=report.currency
     ).first()
@@ -97,6 +96,12 @@ def take_settlement(
         row.settlement = kept
     LineRow.objects.bulk_create(laid)
     return settlement(settlement_id=kept.id), True
+
+
+def lock_provider(provider: str) -> None:
+    """Until the transaction ends nobody else writes of this provider's settlements."""
+    with services.database("payments").cursor() as cursor:
+        cursor.execute(_LOCK, [provider])
 
 
 def _refuse_malformed(report: SettlementReport) -> None:
@@ -217,15 +222,19 @@ def resolve_line(*, line_id: UUID, journal_entry: UUID, at: datetime) -> Settlem
     return _line(row)
 
 
-def settlements(*, provider: str = "", limit: int = 100) -> tuple[Settlement, ...]:
+def settlements(
+    *, provider: str = "", before: UUID | None = None, limit: int = 100
+) -> tuple[Settlement, ...]:
     rows = SettlementRow.objects.order_by("-settled_on", "-id")
+    if before is not None and (last := SettlementRow.objects.filter(id=before).first()):
+        rows = rows.filter(Q(settled_on__lt=last.settled_on) | Q(settled_on=last.settled_on, id__lt=last.id))
     if provider:
         rows = rows.filter(provider=provider)
-    return tuple(_frozen(rows[:limit]))
+    return tuple(frozen(rows[:limit]))
 
 
 def settlement(*, settlement_id: UUID) -> Settlement:
-    for found in _frozen(SettlementRow.objects.filter(id=settlement_id)):
+    for found in frozen(SettlementRow.objects.filter(id=settlement_id)):
         return found
     raise UnableToSettle("settlement_unknown")
 
@@ -288,7 +297,8 @@ def _booked(book: str, code: str, owner: str) -> Money:
     return services.get(Ledger).balance(account=AccountRef(book, code, owner)).posted
 
 
-def _frozen(rows: Iterable[SettlementRow]) -> list[Settlement]:
+def frozen(rows: Iterable[SettlementRow]) -> list[Settlement]:
+    """The rows as the contract shows them, with their lines counted."""
     found = list(rows)
     counts = {
         row["settlement"]: (row["lines"], row["left"])
@@ -297,11 +307,11 @@ def _frozen(rows: Iterable[SettlementRow]) -> list[Settlement]:
         .values("settlement")
         .annotate(lines=Count("id"), left=Count("id", filter=Q(state__in=_OPEN)))
     }
-    frozen = []
+    shown = []
     for row in found:
         unit = currency(row.currency)
         lines, left = counts.get(row.id, (0, 0))
-        frozen.append(
+        shown.append(
             Settlement(
                 id=row.id,
                 provider=row.provider,
@@ -318,7 +328,7 @@ def _frozen(rows: Iterable[SettlementRow]) -> list[Settlement]:
                 imported_at=row.imported_at,
             )
         )
-    return frozen
+    return shown
 
 
 def _line(row: LineRow) -> SettlementLineRow:

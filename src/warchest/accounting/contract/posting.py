@@ -126,6 +126,14 @@ class PostingRules(Protocol):
         """The books that a settlement's difference may be booked against."""
         ...
 
+    def payout_arrived_legs(
+        self, *, account: str, provider: str, paid_out: Money, difference: Money, book: str
+    ) -> tuple[Leg, ...]:
+        """A provider's payout at our bank: Dr bank what came, Cr payouts under way what was told; ``difference``, which came
+        beyond it, goes to one of ``difference_books``. The other way round where the provider took money. Raises
+        UnableToBookDifference."""
+        ...
+
     def debt_written_off_legs(self, *, player: UUID, amount: Money) -> tuple[Leg, ...]:
         """Nobody expects it any more: Dr bad debts, Cr player's debt (IFRS 9, 5.4.4)."""
         ...

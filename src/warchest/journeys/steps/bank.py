@@ -28,7 +28,7 @@ def book_bank_entry(tx: Transaction, entry: EntryKept, *, against: AccountRef) -
                 id=new_id(),
                 key=f"bank:{entry.id}",
                 kind="bank_entry",
-                occurred_at=_moment_on(entry.booked_on, tx.command.at),
+                occurred_at=moment_on(entry.booked_on, tx.command.at),
                 legs=tx.get(Accounting).bank_entry_legs(
                     account=entry.account, amount=entry.amount, incoming=entry.incoming, against=against
                 ),
@@ -40,6 +40,6 @@ def book_bank_entry(tx: Transaction, entry: EntryKept, *, against: AccountRef) -
     )
 
 
-def _moment_on(day: date, at: datetime) -> datetime:
+def moment_on(day: date, at: datetime) -> datetime:
     """A past day's money had moved by its end; today's, and what a bank dates ahead, by now."""
     return at if day >= at.astimezone(UTC).date() else datetime.combine(day, time(23, 59, 59), UTC)

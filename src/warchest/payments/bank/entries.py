@@ -32,7 +32,14 @@ from warchest.sdk.payments import Report, Standing
 
 _CREDITABLE = OPEN | {Status.FAILED, Status.CANCELLED}
 _OF_WHAT_LEFT = frozenset(
-    {Resolution.BOOK, Resolution.BOOKED_BEFORE, Resolution.SENT_BACK, Resolution.REFUND}
+    {
+        Resolution.BOOK,
+        Resolution.BOOKED_BEFORE,
+        Resolution.SENT_BACK,
+        Resolution.REFUND,
+        # A provider that takes what it is owed.
+        Resolution.SETTLEMENT,
+    }
 )
 
 
@@ -160,7 +167,8 @@ def settle_entry(
     if EntryRow.objects.filter(journal_entry=journal_entry).exists():
         # What moved at the bank once is told by one entry of it. (Of two at once, the constraint lets one through.)
         raise UnableToResolveBankEntry("bank_entry_not_in_books")
-    found_itself = row.state == EntryState.NEW
+    # A payout may be told after its entry; then nobody says a word, either.
+    found_itself = row.state == EntryState.NEW or (resolution is Resolution.SETTLEMENT and not note)
     row.state = EntryState.MATCHED if found_itself else EntryState.RESOLVED
     row.resolution, row.journal_entry = resolution, journal_entry
     row.payment_id = payment_id or row.payment_id

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from warchest.payments.contract.arrivals import (
+    Arrivals,
+    MeantPayout,
+    PayoutArrival,
+    UnableToMatchPayout,
+)
 from warchest.payments.contract.auto_top_ups import (
     AUTO_WORDING,
     DECLINES_MAX,
@@ -178,6 +184,7 @@ __all__ = [
     "SAVING_WORDING",
     "AmountBounds",
     "AmountLimits",
+    "Arrivals",
     "Assessment",
     "Attempt",
     "AttemptOptions",
@@ -212,6 +219,7 @@ __all__ = [
     "KeptNotice",
     "LineState",
     "Meant",
+    "MeantPayout",
     "Message",
     "MethodState",
     "MethodSwitch",
@@ -226,6 +234,7 @@ __all__ = [
     "PaymentFilter",
     "PaymentLife",
     "Payments",
+    "PayoutArrival",
     "PayoutFileKept",
     "PayoutWanted",
     "Provider",
@@ -271,6 +280,7 @@ __all__ = [
     "UnableToFindBankEntry",
     "UnableToFindPayment",
     "UnableToImportStatement",
+    "UnableToMatchPayout",
     "UnableToOrderAutoTopUp",
     "UnableToOrderPayouts",
     "UnableToReceiveNotice",
@@ -317,6 +327,7 @@ class Payments(
     AutoTopUps,
     Purposes,
     Withdrawals,
+    Arrivals,
     Protocol,
 ):
     """Everything that payments are asked."""

@@ -79,6 +79,7 @@ class WaitReason(StrEnum):
     )
     REVERSAL = "reversal"
     OUTGOING = "outgoing"  # nothing that we ordered
+    PAYOUT_DIFFERS = "payout_differs"  # it names a provider's payout, of another amount
 
 
 class Resolution(StrEnum):

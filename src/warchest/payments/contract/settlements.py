@@ -136,8 +136,10 @@ class Settlements(Protocol):
 
     # Reads.
 
-    def settlements(self, *, provider: str = "", limit: int = 100) -> tuple[Settlement, ...]:
-        """The newest first."""
+    def settlements(
+        self, *, provider: str = "", before: UUID | None = None, limit: int = 100
+    ) -> tuple[Settlement, ...]:
+        """The newest first, those older than the settlement ``before``."""
         ...
 
     def settlement(self, *, settlement_id: UUID) -> Settlement:

@@ -20,7 +20,7 @@ from warchest.payments.models.method import (
 )
 from warchest.payments.models.payment import Attempt, Message, NoticeRefusal, Payment, ReceivedNotice
 from warchest.payments.models.refund import Dispute, Part, Refund
-from warchest.payments.models.settlement import Settlement, SettlementLine
+from warchest.payments.models.settlement import PayoutArrival, Settlement, SettlementLine
 
 __all__ = [
     "Attempt",
@@ -38,6 +38,7 @@ __all__ = [
     "Part",
     "Payment",
     "Payout",
+    "PayoutArrival",
     "PayoutFile",
     "ProviderHealth",
     "ProviderSettings",

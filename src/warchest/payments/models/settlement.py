@@ -31,6 +31,21 @@ class Settlement(models.Model):
         indexes = [models.Index(name="settlement_newest", fields=["-settled_on", "-id"])]
 
 
+class PayoutArrival(models.Model):
+    """The payout of a settlement came with an entry of the bank: once each, while an entry may bring several. Append-only."""
+
+    settlement = models.OneToOneField(
+        Settlement, on_delete=models.PROTECT, primary_key=True, related_name="arrival"
+    )
+    entry = models.ForeignKey("payments.BankEntry", on_delete=models.PROTECT, related_name="payouts_brought")
+    journal_entry = models.UUIDField()
+    # What came beyond all payouts that the entry brought.
+    difference_minor = models.BigIntegerField()
+    matched_by = models.CharField(max_length=80)
+    matched_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+
 class SettlementLine(models.Model):
     """One line. Only that it was resolved is written later, once."""
 

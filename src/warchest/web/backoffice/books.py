@@ -41,6 +41,9 @@ KINDS: dict[str, Text] = {
     "exchange": _("exchange of currencies"),
     "refund": _("refund"),
     "surplus": _("paid twice"),
+    "top_up_bonus": _("bonus of a top-up"),
+    "withdrawal": _("withdrawal from a purchase"),
+    "payout_arrived": _("payout of a provider at the bank"),
     "dispute": _("dispute"),
     "write_off": _("debt written off"),
     "settlement": _("settlement of a provider"),
@@ -112,8 +115,20 @@ _DOCUMENTS = {
     "top_up": "backoffice:payment",
     "card_activated": "backoffice:card",
     "batch_delivered": "backoffice:batch",
+    "top_up_bonus": "backoffice:payment",
+    "refund": "backoffice:payment",
+    "surplus": "backoffice:payment",
+    "dispute": "backoffice:payment",
     "subscription": "admin:subscriptions_subscription_change",
+    "withdrawal": "admin:subscriptions_subscription_change",
     "expiry": "admin:charging_lot_change",
+}
+# The same where the reference is for people to read, and the entry's key names the document.
+_DOCUMENTS_BY_KEY = {
+    "settlement": ("settlement:", "backoffice:settlement"),
+    "settlement_difference": ("settlement-line:", "backoffice:settlement-line"),
+    "bank_entry": ("bank:", "backoffice:bank-entry"),
+    "payout_arrived": ("bank:", "backoffice:bank-entry"),
 }
 
 
@@ -156,8 +171,11 @@ def moment(at: datetime | None) -> dict[str, str]:
     return {"at": f"{at:%Y-%m-%dT%H:%M:%S}"} if at else {}
 
 
-def document(kind: str, reference: str, details: Mapping[str, str | int]) -> Place:
-    """The business document that was booked; of a reversal, that of the entry which it reverses."""
+def document(kind: str, reference: str, details: Mapping[str, str | int], *, key: str = "") -> Place:
+    """The business document that was booked by the entry with this ``key``; of a reversal, that of what it reverses."""
+    prefix, place = _DOCUMENTS_BY_KEY.get(kind, ("", ""))
+    if place and _is_id(named := key.removeprefix(prefix)):
+        return Place(reference, reverse(place, args=[named]))
     page = _DOCUMENTS.get(str(details.get("of", "")) if kind == "reversal" else kind)
     title = f"…{reference[-12:]}" if _is_id(reference) else reference
     return Place(title, reverse(page, args=[reference]) if page and reference else "")

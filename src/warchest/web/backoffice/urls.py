@@ -97,11 +97,13 @@ urlpatterns = [
     path("bank/entry/<uuid:entry_id>/back", bank.back, name="send-entry-back"),
     path("bank/entry/<uuid:entry_id>/book", bank.book, name="book-entry"),
     path("bank/entry/<uuid:entry_id>/booked", bank.booked, name="note-entry-as-booked"),
+    path("bank/entry/<uuid:entry_id>/payout", bank.payout, name="settle-entry-as-payout"),
     path("bank/orders", bank.order, name="order-payouts"),
     path("bank/orders/<uuid:file_id>", bank.orders, name="payout-file"),
     path("settlements", settlements.settlements, name="settlements"),
     path("settlements/fetch", settlements.fetch, name="fetch-settlement"),
     path("settlements/import", settlements.bring, name="bring-settlement"),
+    path("settlements/lines/<uuid:line_id>", settlements.line, name="settlement-line"),
     path("settlements/<uuid:settlement_id>", settlements.settlement, name="settlement"),
     path(
         "settlements/<uuid:settlement_id>/lines/<uuid:line_id>/resolve",

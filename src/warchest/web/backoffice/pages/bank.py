@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from warchest.accounting.contract import Accounting
 from warchest.journeys.import_statement import import_statement
+from warchest.journeys.match_payout import settle_as_payout
 from warchest.journeys.order_payouts import order_payouts
 from warchest.journeys.resolve_entry import (
     Resolved,
@@ -24,6 +25,7 @@ from warchest.journeys.resolve_entry import (
     pay_by_entry,
     send_back,
 )
+from warchest.kernel.money import Money
 from warchest.members.contract import Members, UnableToFindPlayer
 from warchest.payments.contract import (
     EntryKept,
@@ -31,6 +33,7 @@ from warchest.payments.contract import (
     Payments,
     Provider,
     Resolution,
+    Settlement,
     UnableToFindBankEntry,
     WaitReason,
 )
@@ -43,6 +46,7 @@ from warchest.web.backoffice.pages.asking import day_field
 
 _FILE_BYTES_MAX = 20 * 1024 * 1024
 _WAITING_SHOWN = 100
+_PAYOUTS_SHOWN = 20
 
 STATES: dict[EntryState, tuple[Text, str]] = {
     EntryState.NEW: (gettext_lazy("new"), "info"),
@@ -62,6 +66,7 @@ REASONS: dict[WaitReason, Text] = {
     WaitReason.TOLD_BEFORE: gettext_lazy("Another statement told the same before: it may be the same money."),
     WaitReason.REVERSAL: gettext_lazy("The bank takes an earlier entry back."),
     WaitReason.OUTGOING: gettext_lazy("It left, and we ordered nothing like it."),
+    WaitReason.PAYOUT_DIFFERS: gettext_lazy("It names a provider's payout, which is of another amount."),
 }
 RESOLUTIONS: dict[Resolution, Text] = {
     Resolution.PAYMENT: gettext_lazy("It paid a payment."),
@@ -197,7 +202,29 @@ def entry(request: HttpRequest, entry_id: UUID) -> HttpResponse:
         named_player=_nickname(named.player) if named else "",
         suggestions=[(one, _nickname(one.payment.player)) for one in payments.suggestions(entry_id=entry_id)],
         counterparts=[(book, books.book_name(book)) for book in services.get(Accounting).bank_counterparts()],
+        brought=payments.brought_by(entry_id=found.id),
+        payouts=_payouts(found),
+        difference_books=[
+            (book, books.book_name(book)) for book in services.get(Accounting).difference_books()
+        ],
     )
+
+
+def _payouts(entry: EntryKept) -> list[tuple[Settlement, Money, bool]]:
+    """Payouts that a waiting entry might have brought, what came beyond each, and whether it names it; the likeliest first."""
+    if entry.state is not EntryState.WAITING or entry.payment is not None:
+        return []
+    payments = services.get(Payments)
+    came = entry.amount if entry.incoming else -entry.amount
+    meant = payments.payout_of(entry=entry)
+    named = {one.id for one in meant.settlements} if meant else set()
+    under_way = payments.payouts_under_way(currency=entry.amount.currency.code)
+    alike = [
+        (one, came - one.paid_out, one.id in named)
+        for one in under_way
+        if (one.paid_out.minor > 0) is entry.incoming
+    ]
+    return sorted(alike, key=lambda row: (not row[2], abs(row[1].minor)))[:_PAYOUTS_SHOWN]
 
 
 def _nickname(player: UUID) -> str:
@@ -279,6 +306,36 @@ def booked(request: HttpRequest, entry_id: UUID) -> HttpResponse:
             note_as_booked(command(request), entry_id=entry_id, journal_entry=journal_entry, note=note).answer
         ),
     )
+
+
+@only_sent("backoffice:bank-entry", "entry_id")
+@needs("bank.resolve")
+def payout(request: HttpRequest, entry_id: UUID) -> HttpResponse:
+    """It brought these payouts of a provider."""
+    chosen = tuple(UUID(text) for text in request.POST.getlist("settlement") if _is_id(text))
+    done = attempt(
+        request,
+        lambda: (
+            settle_as_payout(
+                command(request),
+                entry_id=entry_id,
+                settlements=chosen,
+                book=request.POST.get("book", "")[:40],
+                note=request.POST.get("note", "")[:300],
+            ).answer
+        ),
+    )
+    if done is not None:
+        messages.success(request, _("It is settled and booked."))
+    return redirect("backoffice:bank-entry", entry_id)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _id(request: HttpRequest, name: str) -> UUID:

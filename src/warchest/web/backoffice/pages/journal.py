@@ -110,7 +110,7 @@ def journal(request: HttpRequest) -> HttpResponse:
                 "entry": entry,
                 "link": books.entry_link(entry.id),
                 "kind": books.kind_name(entry.kind),
-                "document": books.document(entry.kind, entry.reference, entry.details),
+                "document": books.document(entry.kind, entry.reference, entry.details, key=entry.key),
                 "owners": list(dict.fromkeys(names[leg.account] for leg in entry.legs if leg.owner))[:3],
                 "totals": books.totals(entry.legs),
             }
@@ -135,7 +135,7 @@ def entry(request: HttpRequest, entry_id: UUID) -> HttpResponse:
         _("Entry %(number)s") % {"number": found.position},
         entry=found,
         kind=books.kind_name(found.kind),
-        document=books.document(found.kind, found.reference, found.details),
+        document=books.document(found.kind, found.reference, found.details, key=found.key),
         details=[
             (books.DETAILS.get(name, name), books.kind_name(str(value)) if name == "of" else value)
             for name, value in found.details.items()
@@ -190,7 +190,7 @@ def reverse_page(request: HttpRequest, entry_id: UUID) -> HttpResponse:
         form=form,
         entry=found,
         kind=books.kind_name(found.kind),
-        document=books.document(found.kind, found.reference, found.details),
+        document=books.document(found.kind, found.reference, found.details, key=found.key),
         legs=books.leg_rows(mirror, links_accounts=False),
         totals=books.totals(mirror),
         back=reverse("backoffice:entry", args=[entry_id]),

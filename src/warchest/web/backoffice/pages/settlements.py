@@ -26,11 +26,13 @@ from warchest.sdk.payments import Ability, LineKind
 from warchest.web.backoffice import books
 from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 from warchest.web.backoffice.lists.base import Text
-from warchest.web.backoffice.pages.asking import day_field
+from warchest.web.backoffice.pages.asking import PAGE_ROWS, asked, day_field
 
 _FILE_BYTES_MAX = 5 * 1024 * 1024
 # Providers settle within days; what they have not named after a week is worth a question.
 _MISSING_AFTER = timedelta(days=7)
+# A payout is at the bank within days; what is not there after a week is worth another question.
+_LATE_AFTER = timedelta(days=7)
 _MISSING_SHOWN = 50
 _OPEN_SHOWN = 100
 _LINES_SHOWN = 500
@@ -90,13 +92,21 @@ def settlements(request: HttpRequest) -> HttpResponse:
 
 def _settlements(request: HttpRequest, **forms_sent: forms.Form) -> HttpResponse:
     payments = services.get(Payments)
+    before = _id(request.GET.get("before", ""))
+    listed = payments.settlements(before=before, limit=PAGE_ROWS + 1)
+    shown = listed[:PAGE_ROWS]
+    arrived = payments.arrivals(settlements=[one.id for one in shown])
+    late = payments.payouts_under_way(before=(now() - _LATE_AFTER).date(), limit=_MISSING_SHOWN)
     missing = payments.unsettled(before=now() - _MISSING_AFTER, limit=_MISSING_SHOWN + 1)
     return page(
         request,
         "settlements",
         _("Settlements"),
         balances=payments.provider_balances(),
-        settlements=payments.settlements(),
+        settlements=[(one, arrived.get(one.id)) for one in shown],
+        late=late,
+        newest_link=asked(request, before="") if before else "",
+        older_link=asked(request, before=str(shown[-1].id)) if len(listed) > PAGE_ROWS else "",
         missing=[payments.payment(payment_id=payment_id) for payment_id in missing[:_MISSING_SHOWN]],
         is_more_missing=len(missing) > _MISSING_SHOWN,
         **({"fetch_form": FetchForm(), "file_form": FileForm()} | forms_sent),
@@ -167,12 +177,30 @@ def settlement(request: HttpRequest, settlement_id: UUID) -> HttpResponse:
         "settlement",
         _("Settlement"),
         settlement=found,
+        arrival=payments.arrivals(settlements=[found.id]).get(found.id),
         open_lines=[_row(line) for line in still_open],
         is_more_open=found.open_lines > len(still_open),
         lines=[_row(line) for line in lines],
         is_more=found.lines > len(lines),
         counterparts=[(book, books.book_name(book)) for book in services.get(Accounting).difference_books()],
     )
+
+
+@needs("books.read")
+def line(request: HttpRequest, line_id: UUID) -> HttpResponse:
+    """To the settlement that a line stands in."""
+    try:
+        found = services.get(Payments).settlement_line(line_id=line_id)
+    except UnableToSettle:
+        raise Http404(_("There is no such settlement.")) from None
+    return redirect("backoffice:settlement", found.settlement)
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _row(line: SettlementLineRow) -> dict[str, Any]:
