@@ -30,7 +30,7 @@ def got(player: object, gives: tuple[Worth, ...] | None) -> int:
         wallet = services.get(Charging).wallet(player=player)  # type: ignore[arg-type]
         assert wallet.posted.minor % 100_000 == 0
         return wallet.posted.minor // 100_000
-    subscriptions = services.get(Subscriptions).subscriptions(player=player, at=NOW)  # type: ignore[arg-type]
+    subscriptions = services.get(Subscriptions).subscriptions(player=player)  # type: ignore[arg-type]
     mine = [one for one in subscriptions if one.online_service == ARENA]
     return sum(len(services.get(Subscriptions).grants(subscription_id=one.id)) for one in mine)
 

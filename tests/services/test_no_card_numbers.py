@@ -16,11 +16,11 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
-from psycopg import sql
 
 from tests.builders.api import an_api_client
 from tests.builders.databases import aliases, named
 from tests.builders.people import a_player
+from tests.builders.searching import columns, searched
 from tests.builders.watched import Process, a_process, wait_for
 from warchest.audit.contract import Audit, OperationFilter
 from warchest.kernel.ids import new_id
@@ -59,30 +59,16 @@ def _adds_up(grouped: str) -> bool:
     return sum(digits[::2] + [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]) % 10 == 0
 
 
-def columns(connection: psycopg.Connection) -> list[tuple[str, str, str, str]]:
-    return connection.execute(
-        "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
-        " JOIN information_schema.tables USING (table_schema, table_name)"
-        " WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')"
-    ).fetchall()  # type: ignore[return-value]
-
-
 def found_in_database(dsn: str) -> dict[str, list[str]]:
     """What is found, by table and column: known numbers in all columns, numbers like a card's in payments' texts."""
-    found = {}
-    with psycopg.connect(dsn) as connection:
-        for schema, table, column, kind in columns(connection):
-            as_text = "encode({}, 'escape')" if kind == "bytea" else "{}::text"
-            query = sql.SQL("SELECT " + as_text + " FROM {}").format(
-                sql.Identifier(column), sql.Identifier(schema, table)
-            )
-            seen = [value for (value,) in connection.execute(query).fetchall() if value]
-            hits = [hit for value in seen for hit in known_numbers(value)]
-            if kind in TEXTS and table.startswith("payments_"):
-                hits += [hit for value in seen for hit in card_like(value)]
-            if hits:
-                found[f"{table}.{column}"] = sorted(set(hits))
-    return found
+
+    def hits(table: str, kind: str, value: str) -> list[str]:
+        found = known_numbers(value)
+        if kind in TEXTS and table.startswith("payments_"):
+            found += card_like(value)
+        return found
+
+    return searched(dsn, hits)
 
 
 @pytest.fixture
@@ -295,8 +281,8 @@ class TestTheSearch:
             connection.execute(
                 "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('q', 't', %s)", [said]
             )
-            searched = {table for _, table, _, _ in columns(connection)}
-        assert {"runtime_operation", "runtime_outboxevent", "payments_message"} <= searched
+            looked_into = {table for _, table, _, _ in columns(connection)}
+        assert {"runtime_operation", "runtime_outboxevent", "payments_message"} <= looked_into
         planted = {f"payments_planted.{column}" for column in "abcdef"}
         assert found_in_database(superuser_dsn).keys() == planted | {"procrastinate_jobs.args"}
 
