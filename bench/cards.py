@@ -41,10 +41,11 @@ OURS, FLOOR, LOOP = (
     Line(_MAKING, who, "one transaction")
     for who in ("Warchest: sealed for the printer too", "COPY of rows made before", "a plain loop")
 )
-WHOLE = Line("from order to encrypted file", "Warchest", "a million cards", "s")
-MEMORY = Line("peak memory", "Warchest", "a million cards", "MiB")
-WHOLE_MAX = Line("from order to encrypted file", "the limit", "a million cards", "s")
-MEMORY_MAX = Line("peak memory", "the limit", "a million cards", "MiB")
+_WHOLE = "a whole batch"
+WHOLE = Line("from order to encrypted file", "Warchest", _WHOLE, "s")
+MEMORY = Line("peak memory", "Warchest", _WHOLE, "MiB")
+WHOLE_MAX = Line("from order to encrypted file", "the limit for a million", _WHOLE, "s")
+MEMORY_MAX = Line("peak memory", "the limit for a million", _WHOLE, "MiB")
 ACTIVATED = Line("cards activated", "Warchest: API", f"{CALLERS} callers")
 BARE = Line("cards activated", "a view that stores a row", f"{CALLERS} callers")
 
@@ -199,7 +200,7 @@ def _whole(board: Board, options: Options) -> None:
     steps = ", ".join(
         f"{step} {told[step]:.1f} s" for step in ("approved", "generated", "encrypted", "fetched")
     )
-    board.note(WHOLE, steps)
+    board.note(WHOLE, f"{options.whole:,} cards: {steps}")
 
 
 # Activating
