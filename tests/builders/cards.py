@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+import pyrage
+
 from tests.builders.people import NOW, acting_as, an_administrator
-from warchest.cards.contract import Batch, BatchTerms, Cards, Worth
+from warchest.cards.contract import Batch, BatchTerms, Cards, HandOver, Worth
 from warchest.journeys.approve_batch import approve_batch
 from warchest.journeys.generate_batch import generate_batch
-from warchest.journeys.hand_over_batch import hand_over_batch
+from warchest.journeys.hand_over_batch import ask_hand_over, confirm_hand_over, open_print_file
+from warchest.journeys.keep_printers import add_printer
 from warchest.journeys.order_batch import order_batch
+from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.members.contract import Administrator, Role
 from warchest.runtime.services import services
@@ -58,13 +61,50 @@ def a_made_batch(**changes: object) -> Batch:
 def a_batch(**changes: object) -> PrintedBatch:
     """A batch in the world, and what the printer got of it."""
     batch = a_made_batch(**changes)
-    clerk, key = an_administrator(), os.urandom(32)
-    hand_over_batch(acting_as(clerk), batch=batch.id, recipient="print house", one_time_key=key)
-    return PrintedBatch(batch.id, printed(fetched(batch.id, key)))
+    printer = a_print_house()
+    handed_over(batch.id, printer)
+    return PrintedBatch(batch.id, printed(printer.read(fetched(batch.id))))
 
 
-def fetched(batch: UUID, key: bytes) -> bytes:
-    return services.get(Cards).fetch_print_file(batch_id=batch, one_time_key=key, actor="tests", at=NOW)
+@dataclass(frozen=True)
+class PrintHouse:
+    """Somebody who has the private key."""
+
+    name: str
+    identity: pyrage.x25519.Identity
+
+    @property
+    def key(self) -> str:
+        return str(self.identity.to_public())
+
+    def read(self, file: bytes) -> bytes:
+        return pyrage.decrypt(file, [self.identity])
+
+
+def a_print_house() -> PrintHouse:
+    made = PrintHouse(f"press-{new_id().hex[-12:]}", pyrage.x25519.Identity.generate())
+    add_printer(acting_as(an_administrator()), name=made.name, title="print house", key=made.key)
+    return made
+
+
+def asked(batch: UUID, printer: PrintHouse) -> HandOver:
+    """The request for a hand-over, by somebody."""
+    return ask_hand_over(acting_as(an_administrator()), batch=batch, printer=printer.name).answer
+
+
+def handed_over(batch: UUID, printer: PrintHouse) -> HandOver:
+    """Confirmed by somebody else."""
+    wanted = asked(batch, printer)
+    return confirm_hand_over(
+        acting_as(an_administrator()), hand_over=wanted.id, fingerprint=wanted.fingerprint
+    ).answer.hand_over
+
+
+def fetched(batch: UUID) -> bytes:
+    """The encrypted file."""
+    clerk = an_administrator()
+    open_print_file(acting_as(clerk), batch=batch)
+    return b"".join(services.get(Cards).print_file(batch_id=batch, fetched_by=clerk.id, at=NOW))
 
 
 def printed(file: bytes) -> tuple[PrintedCard, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from django.db import connections
 from django.db.utils import DatabaseError
 
 from tests.builders.books import assert_books_prove
-from tests.builders.cards import a_batch, a_made_batch
+from tests.builders.cards import a_batch, a_made_batch, a_print_house, handed_over
 from tests.builders.house import ARENA, ARENA_MONTH
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from warchest.cards.contract import (
@@ -29,7 +28,6 @@ from warchest.cards.contract import (
 from warchest.charging.contract import Charging, Source
 from warchest.journeys.activate_card import Activated, activate_card
 from warchest.journeys.block_cards import block_cards, unblock_cards
-from warchest.journeys.hand_over_batch import hand_over_batch
 from warchest.journeys.preview_card import preview_card
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
@@ -312,17 +310,15 @@ class TestRefusal:
         batch_codes: list[bytes] = []
         make = making.codes
 
-        def overheard(*, count: int, length: int) -> list[bytes]:
-            batch_codes.extend(make(count=count, length=length))
+        def overheard(*, count: int, **format: object) -> list[bytes]:
+            batch_codes.extend(make(count=count, **format))
             return batch_codes
 
         monkeypatch.setattr(making, "codes", overheard)
         batch, player = a_made_batch(), a_player()
         with pytest.raises(UnableToActivateCard, match="card_not_sold"):
             activate_card(a_command(), player=player.id, code=batch_codes[0].decode())
-        hand_over_batch(
-            acting_as(an_administrator()), batch=batch.id, recipient="desk", one_time_key=os.urandom(32)
-        )
+        handed_over(batch.id, a_print_house())
         activate_card(a_command(), player=player.id, code=batch_codes[0].decode())
 
 

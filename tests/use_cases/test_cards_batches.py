@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,10 +17,10 @@ from tests.builders.cards import (
     TEN_EUROS,
     a_batch,
     a_made_batch,
+    a_print_house,
     an_approved_batch,
     an_order,
-    fetched,
-    printed,
+    asked,
 )
 from tests.builders.databases import named
 from tests.builders.house import ARENA_MONTH
@@ -33,20 +32,17 @@ from warchest.cards.contract import (
     Cards,
     CardState,
     UnableToDecideBatch,
-    UnableToFetchPrintFile,
     UnableToFindCard,
     UnableToGenerateBatch,
-    UnableToHandOverBatch,
     UnableToOrderBatch,
     Worth,
 )
-from warchest.cards.operations import batches
+from warchest.cards.operations import generation
 from warchest.journeys.approve_batch import approve_batch
 from warchest.journeys.generate_batch import generate_batch
-from warchest.journeys.hand_over_batch import hand_over_batch
+from warchest.journeys.hand_over_batch import confirm_hand_over
 from warchest.journeys.order_batch import order_batch
 from warchest.journeys.refuse_batch import refuse_batch
-from warchest.kernel.codes import is_whole
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger
 from warchest.members.contract import Role, UnableToAdminister
@@ -224,14 +220,14 @@ class TestGeneration:
 
     def test_leaves_nothing_when_it_breaks_half_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
         batch = an_approved_batch(quantity=250)
-        monkeypatch.setattr(batches, "CARDS_PER_PART", 100)
+        monkeypatch.setattr(generation, "CARDS_PER_PART", 100)
         make, made = making.codes, []
 
-        def breaks_in_the_third_part(*, count: int, length: int) -> list[bytes]:
+        def breaks_in_the_third_part(*, count: int, **format: object) -> list[bytes]:
             made.append(count)
             if len(made) == 3:
                 raise KeyboardInterrupt
-            return make(count=count, length=length)
+            return make(count=count, **format)
 
         monkeypatch.setattr(making, "codes", breaks_in_the_third_part)
         command = acting_as(an_administrator())
@@ -250,7 +246,7 @@ class TestGeneration:
         first = a_batch(quantity=5)
         second = an_approved_batch(quantity=5)
         repeated = [card.code.encode() for card in first.cards]
-        monkeypatch.setattr(making, "codes", lambda *, count, length: repeated)
+        monkeypatch.setattr(making, "codes", lambda **asked: repeated)
         with pytest.raises(TryAgain):
             generate_batch(acting_as(an_administrator()), batch=second.id)
         assert _rows("cards_card") == 5
@@ -284,35 +280,6 @@ class TestGeneration:
 
 
 class TestHandOver:
-    def test_gives_the_codes_once(self) -> None:
-        batch, key = a_made_batch(quantity=60), os.urandom(32)
-        clerk = an_administrator()
-        answer = hand_over_batch(
-            acting_as(clerk), batch=batch.id, recipient="print house", one_time_key=key
-        ).answer
-        assert (answer.quantity, answer.first_serial) == (60, batch.first_serial)
-        pairs = printed(fetched(batch.id, key))
-        assert len({card.code for card in pairs}) == len({card.serial for card in pairs}) == 60
-        assert all(is_whole(card.code, length=16) for card in pairs)
-        with pytest.raises(UnableToFetchPrintFile):
-            fetched(batch.id, key)
-        with pytest.raises(UnableToHandOverBatch, match="already_handed_over"):
-            hand_over_batch(acting_as(clerk), batch=batch.id, recipient="print house", one_time_key=key)
-        assert cards().counts(batch_id=batch.id, at=NOW) == {CardState.HANDED_OVER: 60}
-        history = cards().card(serial=batch.first_serial, at=NOW).history
-        assert [moment.what for moment in history] == ["generated", "handed_over", "print_file_fetched"]
-
-    def test_opens_only_under_its_own_key_and_for_a_few_minutes(self) -> None:
-        batch, key = a_made_batch(), os.urandom(32)
-        hand_over_batch(acting_as(an_administrator()), batch=batch.id, recipient="desk", one_time_key=key)
-        with pytest.raises(UnableToFetchPrintFile):
-            fetched(batch.id, os.urandom(32))
-        late = NOW + timedelta(minutes=10)
-        with pytest.raises(UnableToFetchPrintFile):
-            cards().fetch_print_file(batch_id=batch.id, one_time_key=key, actor="tests", at=late)
-        assert cards().forget_print_files(at=late) == 1
-        assert _rows("cards_printfile") == 0
-
     def test_leaves_no_plain_code_anywhere(self, server_dsn: Callable[[str], str], database: str) -> None:
         printed_batch = a_batch(quantity=2)
         codes = [card.code for card in printed_batch.cards]
@@ -333,10 +300,13 @@ class TestHandOver:
         }
         assert_books_prove()
 
-    def test_books_nothing_for_cards_that_are_given_away(self) -> None:
-        batch = a_made_batch(reseller="", margin_bps=0)
-        answer = hand_over_batch(
-            acting_as(an_administrator()), batch=batch.id, recipient="event team", one_time_key=os.urandom(32)
+    @pytest.mark.parametrize("changes", [{"reseller": ""}, {"reseller": "", "stock": True}])
+    def test_books_nothing_for_cards_that_are_given_away_or_lie_in_our_stock(
+        self, changes: dict[str, object]
+    ) -> None:
+        wanted = asked(a_made_batch(margin_bps=0, **changes).id, a_print_house())
+        answer = confirm_hand_over(
+            acting_as(an_administrator()), hand_over=wanted.id, fingerprint=wanted.fingerprint
         ).answer
         assert answer.entry_id is None
         assert_books_prove()

@@ -7,9 +7,9 @@ from functools import partial
 
 from django.db.models import Count, Exists, F, OuterRef, Q
 
-from warchest.cards import keeping, queries, rules
+from warchest.cards import batch_invariants, keeping, queries, rules
 from warchest.cards.contract import LIABILITY_BOOK
-from warchest.cards.models import Batch, Card, IssuedCode, PrintFile
+from warchest.cards.models import Batch, Card, IssuedCode
 from warchest.ledger.contract import Difference, Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
@@ -18,7 +18,9 @@ from warchest.runtime.services import services
 def _liability_differs() -> Iterator[str]:
     booked = dict(services.get(Ledger).book_sums_by_owner(book=LIABILITY_BOOK))
     activated = dict(
-        Card.objects.filter(state="activated").values_list("batch_id").annotate(count=Count("serial"))
+        Card.objects.filter(state__in=["activated", "void"], number__lte=F("batch__quantity"))
+        .values_list("batch_id")
+        .annotate(count=Count("serial"))
     )
     sold = dict(
         Card.objects.filter(state="sold", batch__virtual=True)
@@ -109,21 +111,6 @@ def _orders_changed() -> Iterator[str]:
             yield f"batch {batch} is no longer what was ordered"
 
 
-def _batches_not_whole() -> Iterator[str]:
-    counted = Batch.objects.annotate(cards=Count("card"))
-    too_early = Q(generated_at=None, cards__gt=0, virtual=False)
-    too_many = Q(virtual=True, cards__gt=F("quantity"))
-    not_all = Q(generated_at__isnull=False) & ~Q(cards=F("quantity"))
-    for batch in counted.filter(too_early | not_all | too_many):
-        yield f"batch {batch} of {batch.quantity} has {batch.cards} cards"
-
-
-def _codes_left_lying() -> Iterator[str]:
-    kept = Exists(PrintFile.objects.filter(batch=OuterRef("pk")))
-    for batch in Batch.objects.filter(kept, handed_over_at__isnull=False, file_until=None):
-        yield f"batch {batch} was handed over, and its sealed codes are still kept"
-
-
 def _issued_codes_differ() -> Iterator[str]:
     """Each issued code is that of its card, and of a void one nothing is kept."""
     issued = IssuedCode.objects.order_by("serial").iterator()
@@ -163,6 +150,5 @@ INVARIANTS = (
         "card_activations_booked", "Every activated card has its journal entry", _activated_without_entry
     ),
     Invariant("batch_orders_unchanged", "Every batch is what was ordered, by its digest", _orders_changed),
-    Invariant("batches_whole", "A batch has all of its cards or none", _batches_not_whole),
-    Invariant("codes_not_kept", "No sealed code outlives its hand-over", _codes_left_lying),
+    *batch_invariants.INVARIANTS,
 )

@@ -62,7 +62,7 @@ def counts(*, batch_id: UUID, at: datetime) -> Mapping[CardState, int]:
         .annotate(count=Count("serial"))
     )
     found: dict[CardState, int] = {}
-    left = row.quantity
+    left = row.quantity + row.spares
     for state, blocked, count in groups:
         shown = _state(row, own=state, blocked=blocked, at=at)
         found[shown] = found.get(shown, 0) + count
@@ -229,6 +229,7 @@ def _batch(row: BatchRow) -> Batch:
         ordered_at=row.ordered_at,
         first_serial=serial_of(row, 1),
         last_serial=serial_of(row, row.quantity),
+        last_spare_serial=serial_of(row, row.quantity + row.spares) if row.spares else "",
         approved_by=row.approved_by,
         approved_at=row.approved_at,
         refused_by=row.refused_by,

@@ -1,8 +1,17 @@
 """Cards as this process offers them."""
 
-from warchest.cards import guess_queries, queries
+from warchest.cards import batch_queries, guess_queries, queries
 from warchest.cards import stores as store_plugins
-from warchest.cards.operations import activation, batches, blocking, guesses, virtual
+from warchest.cards.operations import (
+    activation,
+    batches,
+    blocking,
+    generation,
+    guesses,
+    handing_over,
+    virtual,
+)
+from warchest.cards.operations import printers as print_houses
 
 
 class LocalCards:
@@ -11,10 +20,29 @@ class LocalCards:
     order = staticmethod(batches.order)
     approve = staticmethod(batches.approve)
     refuse = staticmethod(batches.refuse)
-    generate = staticmethod(batches.generate)
-    hand_over = staticmethod(batches.hand_over)
-    fetch_print_file = staticmethod(batches.fetch_print_file)
-    forget_print_files = staticmethod(batches.forget_print_files)
+    amend = staticmethod(batches.amend)
+    cancel = staticmethod(batches.cancel)
+    close = staticmethod(batches.close)
+    versions = staticmethod(batch_queries.versions)
+    ask_generation = staticmethod(generation.ask_generation)
+    generations_asked = staticmethod(batch_queries.generations_asked)
+    progress = staticmethod(batch_queries.progress)
+    note_generation_problem = staticmethod(generation.note_generation_problem)
+    generate = staticmethod(generation.generate)
+    add_printer = staticmethod(print_houses.add_printer)
+    change_printer_key = staticmethod(print_houses.change_printer_key)
+    retire_printer = staticmethod(print_houses.retire_printer)
+    printers = staticmethod(batch_queries.printers)
+    ask_hand_over = staticmethod(handing_over.ask_hand_over)
+    withdraw_hand_over = staticmethod(handing_over.withdraw_hand_over)
+    confirm_hand_over = staticmethod(handing_over.confirm_hand_over)
+    hand_over = staticmethod(batch_queries.hand_over)
+    hand_overs = staticmethod(batch_queries.hand_overs)
+    hand_overs_awaiting = staticmethod(batch_queries.hand_overs_awaiting)
+    open_print_file = staticmethod(handing_over.open_print_file)
+    print_file = staticmethod(handing_over.print_file)
+    forget_print_files = staticmethod(handing_over.forget_print_files)
+    replace_spoiled = staticmethod(handing_over.replace_spoiled)
     batch = staticmethod(queries.batch)
     batches = staticmethod(queries.batches)
     batches_awaiting_approval = staticmethod(queries.batches_awaiting_approval)

@@ -14,6 +14,7 @@ from procrastinate import JobContext
 
 from warchest.jobs import (
     bank,
+    batches,
     books,
     cards,
     documents,
@@ -47,10 +48,12 @@ PULSES = (
     Pulse("send_mails", 5, outbox.send_mails),
     Pulse("lapse_holds", 10, lambda: housekeeping.lapse_holds(at=now())),
     Pulse("expire_lots", 60, lambda: housekeeping.expire_lots(at=now())),
-    Pulse("make_batches", 1, lambda: cards.make_batches(at=now())),
-    Pulse("forget_print_files", 600, lambda: cards.forget_print_files(at=now())),
+    Pulse("make_batches", 1, lambda: batches.make_batches(at=now())),
+    Pulse("forget_print_files", 600, lambda: batches.forget_print_files(at=now())),
     Pulse("close_store_orders", 600, lambda: housekeeping.close_store_orders(at=now())),
     Pulse("watch_guesses", 10, lambda: guesses.watch_guesses(at=now())),
+    Pulse("deliver_gifts", 5, lambda: gifts.deliver_gifts(at=now())),
+    Pulse("forget_card_codes", 600, lambda: gifts.forget_card_codes(at=now())),
     Pulse("pass_on_transfers", 1, lambda: transfers.pass_on_transfers(at=now())),
     Pulse("make_barrier", 60, barriers.make_one),
     Pulse("export_to_erps", 15, lambda: erp.export_to_erps(at=now())),

@@ -1,4 +1,4 @@
-"""All cards of an approved batch are made, or none."""
+"""All cards of an approved batch are made, or none: asked for by somebody, done in the background."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from warchest.cards.contract import Batch, Cards
 from warchest.members.contract import Members, require
 from warchest.runtime.journey import journey
 from warchest.runtime.transactions import Transaction
+
+
+@journey("cards.ask_for_cards")
+def ask_for_cards(tx: Transaction, *, batch: UUID) -> Batch:
+    """The background makes them soon. Raises UnableToAdminister and UnableToGenerateBatch."""
+    tx.about("batch", batch)
+    clerk = tx.get(Members).administrator(administrator_id=UUID(tx.command.actor.id))
+    require(clerk, "batch.generate")
+    return tx.get(Cards).ask_generation(batch_id=batch, asked_by=clerk.id, at=tx.command.at)
 
 
 @journey("cards.generate_batch")

@@ -1,80 +1,113 @@
-"""A batch's codes leave the house, once; what the reseller owes for them enters the books.
+"""A batch's codes leave the house, once, encrypted to the print house's key: one asks for it, another confirms.
 
-The answer holds no code. The door makes a one-time key of 32 random bytes, passes it here, and straight afterwards
-calls ``Cards.fetch_print_file`` with it; neither the key nor a plain code is ever stored.
+With the confirmation what a reseller owes for the cards enters the books. The answers hold no code; the door that lets somebody
+fetch the file takes it from ``Cards.print_file``, and only the print house can read it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from warchest.accounting.contract import Accounting
-from warchest.cards.contract import Cards
+from warchest.cards.contract import Batch, Cards, HandOver
 from warchest.kernel.ids import new_id
 from warchest.ledger.contract import EntryDraft, Ledger
-from warchest.members.contract import Members, require
+from warchest.members.contract import Administrator, Members, require
 from warchest.runtime.journey import journey
 from warchest.runtime.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """``file_until``: the codes must have been fetched by then. ``entry_id`` is None where nobody owes for them."""
+    """``entry_id`` is None where nobody owes for the cards yet."""
 
-    batch: UUID
-    first_serial: str
-    last_serial: str
-    quantity: int
-    recipient: str
-    file_until: datetime | None
+    hand_over: HandOver
+    batch: Batch
     entry_id: UUID | None
 
 
-@journey("cards.hand_over_batch")
-def hand_over_batch(tx: Transaction, *, batch: UUID, recipient: str, one_time_key: bytes) -> HandedOver:
-    """``recipient`` says who gets the codes: the print house, the desk. Raises UnableToAdminister and
-    UnableToHandOverBatch."""
+@journey("cards.ask_hand_over")
+def ask_hand_over(tx: Transaction, *, batch: UUID, printer: str) -> HandOver:
+    """``printer`` is a print house by its name. Raises UnableToAdminister and UnableToHandOverBatch."""
     tx.about("batch", batch)
-    clerk = tx.get(Members).administrator(administrator_id=UUID(tx.command.actor.id))
-    require(clerk, "batch.hand_over")
-    given = tx.get(Cards).hand_over(
-        batch_id=batch,
-        recipient=recipient,
-        one_time_key=one_time_key,
-        handed_over_by=clerk.id,
-        at=tx.command.at,
+    clerk = _clerk(tx)
+    asked = tx.get(Cards).ask_hand_over(batch_id=batch, printer=printer, asked_by=clerk.id, at=tx.command.at)
+    tx.about("batch", batch, hand_over=str(asked.id), printer=printer, fingerprint=asked.fingerprint)
+    return asked
+
+
+@journey("cards.withdraw_hand_over")
+def withdraw_hand_over(tx: Transaction, *, hand_over: UUID) -> HandOver:
+    """Raises UnableToAdminister and UnableToHandOverBatch."""
+    clerk = _clerk(tx)
+    withdrawn = tx.get(Cards).withdraw_hand_over(
+        hand_over_id=hand_over, withdrawn_by=clerk.id, at=tx.command.at
     )
-    terms = given.terms
-    entry_id = None
-    if terms.reseller and terms.face:
-        entry = EntryDraft(
-            id=new_id(),
-            key=f"batch-delivered:{batch}",
-            kind="batch_delivered",
-            occurred_at=tx.command.at,
-            legs=tx.get(Accounting).batch_delivered_legs(
-                batch=batch, reseller=terms.reseller, face=terms.face_total, margin=terms.margin_total
-            ),
-            reference=str(batch),
-            details={"quantity": terms.quantity},
-        )
-        entry_id = tx.get(Ledger).post(entry=entry).entry_id
-    tx.about("batch", batch, recipient=given.recipient, quantity=terms.quantity, entry=str(entry_id or ""))
+    tx.about("batch", withdrawn.batch, hand_over=str(hand_over))
+    return withdrawn
+
+
+@journey("cards.hand_over_batch")
+def confirm_hand_over(tx: Transaction, *, hand_over: UUID, fingerprint: str) -> HandedOver:
+    """``fingerprint`` is that of the key which the confirming person was shown. Raises UnableToAdminister and
+    UnableToHandOverBatch."""
+    clerk = _clerk(tx)
+    given = tx.get(Cards).confirm_hand_over(
+        hand_over_id=hand_over, fingerprint=fingerprint, confirmed_by=clerk.id, at=tx.command.at
+    )
+    batch = tx.get(Cards).batch(batch_id=given.batch)
+    entry_id = _book_delivery(tx, batch)
+    tx.about(
+        "batch",
+        batch.id,
+        hand_over=str(hand_over),
+        recipient=given.recipient,
+        fingerprint=given.fingerprint,
+        cards=given.cards,
+        control_digest=given.control_digest,
+        entry=str(entry_id or ""),
+    )
     tx.announce(
         "cards.batch_handed_over",
-        key=str(batch),
-        batch=batch,
-        quantity=terms.quantity,
+        key=str(batch.id),
+        batch=batch.id,
+        quantity=batch.terms.quantity,
         journal_entry=entry_id,
     )
-    return HandedOver(
-        batch=batch,
-        first_serial=given.first_serial,
-        last_serial=given.last_serial,
-        quantity=terms.quantity,
-        recipient=given.recipient,
-        file_until=given.file_until,
-        entry_id=entry_id,
+    return HandedOver(hand_over=given, batch=batch, entry_id=entry_id)
+
+
+@journey("cards.fetch_print_file")
+def open_print_file(tx: Transaction, *, batch: UUID) -> HandOver:
+    """Somebody begins to fetch the encrypted file, which is recorded. Raises UnableToAdminister and UnableToFetchPrintFile."""
+    tx.about("batch", batch)
+    _clerk(tx)
+    waiting = tx.get(Cards).open_print_file(batch_id=batch, actor=str(tx.command.actor), at=tx.command.at)
+    tx.about("batch", batch, hand_over=str(waiting.id), file_bytes=waiting.file_bytes)
+    return waiting
+
+
+def _clerk(tx: Transaction) -> Administrator:
+    clerk = tx.get(Members).administrator(administrator_id=UUID(tx.command.actor.id))
+    require(clerk, "batch.hand_over")
+    return clerk
+
+
+def _book_delivery(tx: Transaction, batch: Batch) -> UUID | None:
+    """A batch for one reseller is delivered with its codes; our own stock is booked card by card, when it is sold."""
+    terms = batch.terms
+    if not terms.reseller or not terms.face:
+        return None
+    entry = EntryDraft(
+        id=new_id(),
+        key=f"batch-delivered:{batch.id}",
+        kind="batch_delivered",
+        occurred_at=tx.command.at,
+        legs=tx.get(Accounting).batch_delivered_legs(
+            batch=batch.id, reseller=terms.reseller, face=terms.face_total, margin=terms.margin_total
+        ),
+        reference=str(batch.id),
+        details={"quantity": terms.quantity},
     )
+    return tx.get(Ledger).post(entry=entry).entry_id

@@ -448,9 +448,50 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "batch_already_generated": (409, _("The codes of this batch were generated before.")),
     "batch_not_generated": (409, _("The codes of this batch are not generated yet.")),
     "already_handed_over": (409, _("This batch was handed over before. Codes are handed over once.")),
-    "recipient_missing": (422, _("Say who gets the file.")),
-    "one_time_key_malformed": (422, _("The key for the file is not usable. Begin again.")),
-    "print_file_gone": (410, _("The file was fetched before, or its ten minutes are over.")),
+    "print_file_gone": (410, _("No file waits: it was fetched, or nobody fetched it in time.")),
+    "print_file_being_fetched": (409, _("Somebody fetches the file just now. Wait until they are done.")),
+    "batch_not_open": (409, _("Only what waits for approval or is approved can be changed.")),
+    "batch_cards_issued": (409, _("Cards of this batch were sold already, so it can't be changed.")),
+    "nothing_changed": (422, _("This is what was ordered already.")),
+    "batch_already_over": (409, _("This batch is over already.")),
+    "batch_out_of_the_house": (409, _("Cards of this batch are out of the house. Close it instead.")),
+    "batch_in_the_house": (409, _("Nothing of this batch is out of the house. Cancel it instead.")),
+    "batch_not_handed_over": (409, _("This batch is not handed over.")),
+    "serials_taken": (409, _("Another batch has some of these serials. Order it anew with another prefix.")),
+    "hand_over_asked": (409, _("Somebody asked for the hand-over already. It waits for a second person.")),
+    "hand_over_unknown": (404, _("There is no such request for a hand-over.")),
+    "hand_over_withdrawn": (409, _("This request for a hand-over was withdrawn.")),
+    "printer_unknown": (404, _("There is no such print house, or it gets nothing any more.")),
+    "printer_differs": (409, _("The batch was approved for another print house.")),
+    "printer_key_differs": (
+        409,
+        _(
+            "This is not the print house's key that was approved, asked for or shown. Compare the fingerprints."
+        ),
+    ),
+    "printer_name_taken": (409, _("There is a print house of this name.")),
+    "printer_name_malformed": (
+        422,
+        _("A print house's name has 2 to 60 small letters, digits and dashes, a letter first."),
+    ),
+    "printer_title_missing": (422, _("Say what the print house is called.")),
+    "printer_key_malformed": (
+        422,
+        _("This is no public key of age. It begins with age1; the secret key stays with the print house."),
+    ),
+    "card_not_as_printed": (
+        409,
+        _("Card {serial} is no longer as it was printed, so no spare can take its place."),
+    ),
+    "cards_out_of_range": (422, _("Name 1 to {cards_max} cards.")),
+    "spares_used_up": (409, _("Not enough spares are left: {left}.")),
+    "stock_batch_malformed": (422, _("Cards for our own stock need a price, and no reseller yet.")),
+    "spares_out_of_range": (
+        422,
+        _("A batch has at most as many spares as cards, and none where cards are issued one by one."),
+    ),
+    "code_format_malformed": (422, _("Choose one of the alphabets, and groups of 2 to 8 characters.")),
+    "serial_format_malformed": (422, _("Serials have 4 to 9 digits, with room for all cards and spares.")),
     "serial_range_malformed": (422, _("The first and the last serial must be of one series, in this order.")),
     # Stores and virtual cards
     "virtual_batch_malformed": (

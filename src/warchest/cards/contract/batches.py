@@ -61,6 +61,34 @@ class UnableToDecideBatch(UnableTo):
     )
 
 
+class UnableToAmendBatch(UnableTo):
+    """The order stays as it was, and so does its approval."""
+
+    reasons = frozenset(
+        {
+            "batch_unknown",
+            "batch_not_open",  # only what is ordered or approved can be changed
+            "batch_cards_issued",  # single cards of it were sold as it was approved
+            "digest_changed",  # somebody changed it since
+            "nothing_changed",
+        }
+    )
+
+
+class UnableToEndBatch(UnableTo):
+    """The batch was neither cancelled nor closed."""
+
+    reasons = frozenset(
+        {
+            "batch_unknown",
+            "batch_already_over",  # refused, cancelled or closed
+            "batch_out_of_the_house",  # what was handed over, or issued singly, is closed instead
+            "batch_in_the_house",  # what was not handed over is cancelled instead
+            "reason_missing",
+        }
+    )
+
+
 class BatchState(StrEnum):
     ORDERED = "ordered"
     APPROVED = "approved"
@@ -149,6 +177,7 @@ class Batch:
     """``digest`` is the SHA-256, in hexadecimal, of exactly what was ordered, by whom, under which id.
 
     ``file_until`` is the moment until which the handed-over codes wait for their one download; None when none wait.
+    ``last_serial`` is that of the last card but the spares, which go on to ``last_spare_serial``.
     """
 
     id: UUID
@@ -176,6 +205,30 @@ class Batch:
     cancelled_at: datetime | None = None
     cancelled_by: UUID | None = None
     cancellation: str = ""
+    last_spare_serial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchVersion:
+    """An order as it was until somebody changed it, with the approval that the change made void."""
+
+    version: int
+    terms: BatchTerms
+    digest: str
+    ordered_by: UUID
+    ordered_at: datetime
+    approved_by: UUID | None
+    approved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedBatch:
+    """``void`` is how many cards became so, and ``taken_back`` how many of them a reseller owed for: no code of theirs ever left
+    the house."""
+
+    batch: Batch
+    void: int
+    taken_back: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +245,18 @@ class Batches(Protocol):
 
     @at_most_once
     def order(self, *, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
-        """Write an order down. It can't be changed afterwards, only refused. Raises UnableToOrderBatch."""
+        """Write an order down. Raises UnableToOrderBatch."""
+        ...
+
+    @at_most_once
+    def amend(
+        self, *, batch_id: UUID, digest: str, terms: BatchTerms, ordered_by: UUID, at: datetime
+    ) -> Batch:
+        """Order something else in place of the order of this ``digest``, which is kept as a version of its own.
+
+        An approval is void then, and whoever ordered any version does not approve it. ``series`` 0 keeps the series, where the
+        prefix stays. Raises UnableToAmendBatch, UnableToOrderBatch.
+        """
         ...
 
     @at_most_once
@@ -203,6 +267,27 @@ class Batches(Protocol):
     @at_most_once
     def refuse(self, *, batch_id: UUID, refused_by: UUID, reason: str, at: datetime) -> Batch:
         """Raises UnableToDecideBatch."""
+        ...
+
+    @at_most_once
+    def cancel(self, *, batch_id: UUID, cancelled_by: UUID, reason: str, at: datetime) -> Batch:
+        """Give up a batch whose codes are all in the house: what was made of it is void, and its codes are deleted.
+
+        Raises UnableToEndBatch.
+        """
+        ...
+
+    @at_most_once
+    def close(self, *, batch_id: UUID, closed_by: UUID, at: datetime) -> ClosedBatch:
+        """End a batch that was handed over, or whose cards are issued singly: spares and what lies in our own stock become void,
+        and no further card is issued. What is with resellers, players and buyers stays good.
+
+        Where nobody fetched the codes, all cards become void. Raises UnableToEndBatch.
+        """
+        ...
+
+    def versions(self, *, batch_id: UUID) -> tuple[BatchVersion, ...]:
+        """What was ordered before it was changed, oldest first; none where nobody changed anything."""
         ...
 
     def batch(self, *, batch_id: UUID) -> Batch:

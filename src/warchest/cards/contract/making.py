@@ -1,13 +1,14 @@
-"""Cards are made, and their codes leave the house."""
+"""Cards are made, all of a batch or none."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from warchest.cards.contract.batches import Batch
-from warchest.kernel.calls import at_most_once, runs_here
+from warchest.kernel.calls import at_most_once
 from warchest.kernel.errors import UnableTo
 
 
@@ -21,60 +22,51 @@ class UnableToGenerateBatch(UnableTo):
             "batch_already_generated",
             "digest_changed",
             "batch_is_virtual",  # its cards are issued one by one
+            "serials_taken",  # another batch has some of the serials
         }
     )
 
 
-class UnableToHandOverBatch(UnableTo):
-    """The codes stay sealed."""
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far the making of a batch has come. ``total`` counts spares too; ``problem`` is the reason why it does not go on, or
+    ``failed`` while it is tried again."""
 
-    reasons = frozenset(
-        {
-            "batch_unknown",
-            "batch_not_generated",
-            "already_handed_over",
-            "recipient_missing",
-            "one_time_key_malformed",
-        }
-    )
-
-
-class UnableToFetchPrintFile(UnableTo):
-    """No file waits under this key: fetched before, too late, another key, or none of this batch."""
-
-    reasons = frozenset({"print_file_gone"})
+    batch: UUID
+    version: int
+    asked_by: UUID
+    done: int
+    total: int
+    started_at: datetime
+    updated_at: datetime
+    problem: str = ""
 
 
 class Making(Protocol):
-    """Generation and hand-over."""
+    """From an approval to cards."""
+
+    def ask_generation(self, *, batch_id: UUID, asked_by: UUID, at: datetime) -> Batch:
+        """Have the cards of an approved batch made in the background. Asked again, nothing changes, but that a problem is
+        forgotten. Raises UnableToGenerateBatch."""
+        ...
+
+    def generations_asked(self) -> tuple[BatchProgress, ...]:
+        """What is to be made now, oldest first: neither made yet nor given up."""
+        ...
+
+    def progress(self, *, batch_id: UUID) -> BatchProgress | None:
+        """How far it is; None where nobody asked for it. Seen from outside the transaction that makes the cards."""
+        ...
+
+    def note_generation_problem(self, *, batch_id: UUID, problem: str, at: datetime) -> None:
+        """In a technical transaction."""
+        ...
 
     @at_most_once
     def generate(self, *, batch_id: UUID, at: datetime) -> Batch:
-        """Make all cards of an approved batch; their codes wait sealed for the hand-over. About 10 s for a million.
+        """Make all cards of an approved batch, spares included; their codes wait sealed for the hand-over.
 
-        Raises UnableToGenerateBatch, and TryAgain should a code exist already.
+        About ten seconds for a million; ``progress`` tells how far it is, where it was asked for. Raises UnableToGenerateBatch,
+        and TryAgain should a code exist already.
         """
-        ...
-
-    @at_most_once
-    def hand_over(
-        self, *, batch_id: UUID, recipient: str, one_time_key: bytes, handed_over_by: UUID, at: datetime
-    ) -> Batch:
-        """Give the codes away, once: seal them anew under ``one_time_key`` (32 random bytes that the door made).
-
-        They wait for one ``fetch_print_file`` with that key until ``Batch.file_until``; the key is stored nowhere.
-        Raises UnableToHandOverBatch.
-        """
-        ...
-
-    @runs_here
-    def fetch_print_file(self, *, batch_id: UUID, one_time_key: bytes, actor: str, at: datetime) -> bytes:
-        """The lines ``Batch,Serial,Pin``, in the printer's habit, and delete what was kept; in a technical transaction.
-
-        For the door that handed the batch over, straight after. Raises UnableToFetchPrintFile.
-        """
-        ...
-
-    def forget_print_files(self, *, at: datetime) -> int:
-        """Delete files that nobody fetched in time, in a technical transaction; answers of how many batches."""
         ...

@@ -130,12 +130,14 @@ class Batch(models.Model):
             CheckConstraint(
                 name="generated_at_known",
                 condition=~Q(state__in=["generated", "handed_over", "closed"])
-                | Q(generated_at__isnull=False),
+                | Q(generated_at__isnull=False)
+                | Q(virtual=True, state="closed"),
             ),
             CheckConstraint(
                 name="handed_over_by_someone",
                 condition=~Q(state__in=["handed_over", "closed"])
-                | Q(handed_over_at__isnull=False, handed_over_by__isnull=False),
+                | Q(handed_over_at__isnull=False, handed_over_by__isnull=False)
+                | Q(virtual=True, state="closed"),
             ),
             CheckConstraint(
                 name="virtual_never_made_together",
@@ -201,6 +203,9 @@ class BatchProgress(models.Model):
     """How far the making of a batch has come, told from outside its transaction."""
 
     batch = models.OneToOneField(Batch, on_delete=models.PROTECT, primary_key=True)
+    # Of which version of the order, and by whom it was asked for.
+    version = models.SmallIntegerField(default=1, db_default=1)
+    asked_by = models.UUIDField(null=True)
     done = models.IntegerField(default=0)
     total = models.IntegerField()
     problem = models.CharField(max_length=40, blank=True, default="")

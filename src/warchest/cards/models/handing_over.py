@@ -9,8 +9,8 @@ from warchest.kernel.ids import new_id
 
 
 class PrintFile(models.Model):
-    """A part of the file of a batch's codes, encrypted: until the hand-over under the deployment's key, then under the
-    one-time key of whoever fetches it."""
+    """A part of the file of a batch's codes, encrypted: until the hand-over under the deployment's key, each part by itself; then
+    to the print house's public key, the parts being one file together."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, db_index=False)
     part = models.IntegerField()

@@ -25,6 +25,7 @@ _REFUSALS = {
     CardState.EXPIRED: "card_expired",
     CardState.GENERATED: "card_not_sold",
     CardState.RETURNED: "card_not_sold",
+    CardState.SPARE: "card_not_sold",
 }
 
 

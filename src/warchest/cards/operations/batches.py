@@ -1,38 +1,44 @@
-"""From the order of a batch to the hand-over of its codes."""
+"""A batch as its order goes: changed, approved, refused, cancelled, closed. What is made of it stands in ``generation``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import Max
-from psycopg.errors import UniqueViolation
 
-from warchest.cards import keeping, making, queries, rules
+from warchest.cards import batch_queries, queries, rules
 from warchest.cards.contract import (
     Batch,
     BatchState,
     BatchTerms,
+    ClosedBatch,
+    UnableToAmendBatch,
     UnableToDecideBatch,
-    UnableToFetchPrintFile,
-    UnableToGenerateBatch,
-    UnableToHandOverBatch,
+    UnableToEndBatch,
     UnableToOrderBatch,
 )
 from warchest.cards.models import Batch as BatchRow
-from warchest.cards.models import CardEvent, PrintFile
-from warchest.kernel.errors import TryAgain, UnableTo
+from warchest.cards.models import (
+    BatchProgress,
+    BatchVersion,
+    Card,
+    CardEvent,
+    HandOver,
+    IssuedCode,
+    PrintFile,
+)
+from warchest.kernel.errors import UnableTo
 from warchest.runtime.services import services
-from warchest.runtime.transactions import technical_transaction
 
-CARDS_PER_PART = 25000
-
-log = structlog.get_logger(__name__)
+MOVED_AT_ONCE = 100_000
+_OVER = (BatchState.REFUSED, BatchState.CANCELLED, BatchState.CLOSED)
 
 
 def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
@@ -42,20 +48,61 @@ def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) 
         regions=tuple(sorted(set(terms.regions))),
         series=terms.series or _next_series(terms.serial_prefix),
     )
+    with _series_once():
+        BatchRow.objects.create(
+            id=batch_id,
+            **columns_of(terms),
+            ordered_by=ordered_by,
+            ordered_at=at,
+            digest=rules.digest(batch_id=batch_id, terms=terms, ordered_by=ordered_by, ordered_at=at),
+        )
+    return queries.batch(batch_id=batch_id)
+
+
+def amend(*, batch_id: UUID, digest: str, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
+    row = lock(batch_id, UnableToAmendBatch)
+    if row.state not in (BatchState.ORDERED, BatchState.APPROVED):
+        raise UnableToAmendBatch("batch_not_open", state=row.state)
+    if digest != bytes(row.digest).hex():
+        raise UnableToAmendBatch("digest_changed")
+    if IssuedCode.objects.filter(batch=row).exists():
+        raise UnableToAmendBatch("batch_cards_issued")
+    rules.check_terms(terms, at=at)
+    before = queries.terms_of(row)
+    kept = before.series if terms.serial_prefix == before.serial_prefix else 0
+    terms = replace(
+        terms,
+        regions=tuple(sorted(set(terms.regions))),
+        series=terms.series or kept or _next_series(terms.serial_prefix),
+    )
+    if terms == before:
+        raise UnableToAmendBatch("nothing_changed")
+    # What was asked for is to be asked for again: the approval is void.
+    BatchProgress.objects.filter(batch=row).delete()
+    with _series_once():
+        BatchRow.objects.filter(id=batch_id).update(
+            **columns_of(terms),
+            version=row.version + 1,
+            state=BatchState.ORDERED,
+            ordered_by=ordered_by,
+            ordered_at=at,
+            digest=rules.digest(batch_id=batch_id, terms=terms, ordered_by=ordered_by, ordered_at=at),
+            approved_by=None,
+            approved_at=None,
+            approved_digest=None,
+        )
+    return queries.batch(batch_id=batch_id)
+
+
+@contextmanager
+def _series_once() -> Iterator[None]:
     try:
         with transaction.atomic(using=services.alias("cards")):
-            BatchRow.objects.create(
-                id=batch_id,
-                **columns_of(terms),
-                ordered_by=ordered_by,
-                ordered_at=at,
-                digest=rules.digest(batch_id=batch_id, terms=terms, ordered_by=ordered_by, ordered_at=at),
-            )
+            yield
     except IntegrityError as error:
         if error.__cause__.diag.constraint_name == "series_once":  # type: ignore[union-attr]
             raise UnableToOrderBatch("serial_series_taken") from None
         raise
-    return queries.batch(batch_id=batch_id)
 
 
 def columns_of(terms: BatchTerms) -> dict[str, Any]:
@@ -82,13 +129,14 @@ def _next_series(prefix: str) -> int:
 
 
 def approve(*, batch_id: UUID, digest: str, approved_by: UUID, at: datetime) -> Batch:
-    row = _lock(batch_id, UnableToDecideBatch)
+    row = lock(batch_id, UnableToDecideBatch)
     if row.state != BatchState.ORDERED:
         raise UnableToDecideBatch("batch_already_decided", state=row.state)
-    if row.ordered_by == approved_by:
+    ordered = BatchVersion.objects.filter(batch=row, ordered_by=approved_by)
+    if row.ordered_by == approved_by or ordered.exists():
         raise UnableToDecideBatch("own_request")
     # Compared with what the row says now, not only with the digest that it carries.
-    if not digest == bytes(row.digest).hex() == _digest_now(row).hex():
+    if not digest == bytes(row.digest).hex() == digest_now(row).hex():
         raise UnableToDecideBatch("digest_changed")
     BatchRow.objects.filter(id=batch_id).update(
         state=BatchState.APPROVED,
@@ -100,7 +148,7 @@ def approve(*, batch_id: UUID, digest: str, approved_by: UUID, at: datetime) -> 
 
 
 def refuse(*, batch_id: UUID, refused_by: UUID, reason: str, at: datetime) -> Batch:
-    row = _lock(batch_id, UnableToDecideBatch)
+    row = lock(batch_id, UnableToDecideBatch)
     if row.state != BatchState.ORDERED:
         raise UnableToDecideBatch("batch_already_decided", state=row.state)
     if not reason.strip():
@@ -111,141 +159,84 @@ def refuse(*, batch_id: UUID, refused_by: UUID, reason: str, at: datetime) -> Ba
     return queries.batch(batch_id=batch_id)
 
 
-def generate(*, batch_id: UUID, at: datetime) -> Batch:
-    row = _lock(batch_id, UnableToGenerateBatch)
-    if row.virtual:
-        raise UnableToGenerateBatch("batch_is_virtual")
-    if row.state in (BatchState.GENERATED, BatchState.HANDED_OVER, BatchState.CLOSED):
-        raise UnableToGenerateBatch("batch_already_generated")
-    if row.state != BatchState.APPROVED:
-        raise UnableToGenerateBatch("batch_not_approved", state=row.state)
-    if _digest_now(row) != bytes(row.approved_digest):
-        raise UnableToGenerateBatch("digest_changed")
-    try:
-        sealed = _copy_in(row)
-    except UniqueViolation:
-        # With 60 bits and more this happens once in some thousand years; the whole batch is made anew then.
-        log.warning("code_exists_already", batch=str(batch_id))
-        raise TryAgain("busy") from None
-    for part, lines in enumerate(sealed):
-        PrintFile.objects.create(batch=row, part=part, sealed=lines)
-    BatchRow.objects.filter(id=batch_id).update(state=BatchState.GENERATED, generated_at=at)
-    return queries.batch(batch_id=batch_id)
-
-
-def _copy_in(row: BatchRow) -> list[bytes]:
-    """Make all cards of a batch; answers the sealed parts of its file.
-
-    In one COPY, so that the server stores one part while the next is made here.
-    """
-    sealed = []
-    with (
-        services.database("cards").cursor() as cursor,
-        cursor.copy("COPY cards_card (serial, batch_id, number, code_hash, last_four) FROM STDIN") as copy,
-    ):
-        for part, first in enumerate(range(1, row.quantity + 1, CARDS_PER_PART)):
-            count = min(CARDS_PER_PART, row.quantity + 1 - first)
-            codes = making.codes(count=count, length=row.code_length)
-            serials = making.serials(prefix=row.serial_prefix, series=row.series, first=first, count=count)
-            copy.write(_rows(row.id, first, serials, codes))
-            lines = _lines(str(row), serials, codes)
-            sealed.append(keeping.seal(lines, key=keeping.storage_key(), batch=row.id, part=part))
-    return sealed
-
-
-def _rows(batch_id: UUID, first: int, serials: list[bytes], codes: list[bytes]) -> bytes:
-    """Cards in COPY's text format: tabs between columns, and ``\\\\x`` before a byte string in hexadecimal."""
-    code_hash = keeping.code_hasher()
-    batch = str(batch_id).encode()
-    return b"".join(
-        [
-            b"%b\t%b\t%d\t\\\\x%b\t%b\n" % (serial, batch, number, code_hash(code).hex().encode(), code[-4:])
-            for number, (serial, code) in enumerate(zip(serials, codes, strict=True), first)
-        ]
-    )
-
-
-def _lines(batch: str, serials: list[bytes], codes: list[bytes]) -> bytes:
-    """A part of the printer's file."""
-    series = batch.encode()
-    return b"".join([b"%b,%b,%b\n" % (series, *pair) for pair in zip(serials, codes, strict=True)])
-
-
-def hand_over(
-    *, batch_id: UUID, recipient: str, one_time_key: bytes, handed_over_by: UUID, at: datetime
-) -> Batch:
-    row = _lock(batch_id, UnableToHandOverBatch)
-    if row.state in (BatchState.HANDED_OVER, BatchState.CLOSED):
-        raise UnableToHandOverBatch("already_handed_over")
-    if row.state != BatchState.GENERATED:
-        raise UnableToHandOverBatch("batch_not_generated", state=row.state)
-    if not recipient.strip():
-        raise UnableToHandOverBatch("recipient_missing")
-    if len(one_time_key) != keeping.KEY_LENGTH:
-        raise UnableToHandOverBatch("one_time_key_malformed")
-    # Written anew rather than changed, so that nothing under the deployment's key outlives this transaction.
-    for kept in PrintFile.objects.filter(batch=row).order_by("part").iterator(chunk_size=4):
-        lines = keeping.unseal(bytes(kept.sealed), key=keeping.storage_key(), batch=batch_id, part=kept.part)
-        if lines is None:
-            raise RuntimeError(f"the codes of batch {batch_id} do not open under this deployment's key")
-        sealed = keeping.seal(lines, key=one_time_key, batch=batch_id, part=kept.part)
-        PrintFile.objects.filter(id=kept.id).update(sealed=sealed)
-    BatchRow.objects.filter(id=batch_id).update(
-        state=BatchState.HANDED_OVER,
-        handed_over_by=handed_over_by,
-        handed_over_at=at,
-        recipient=recipient.strip()[:120],
-        file_until=at + rules.PRINT_FILE_LIFETIME,
-    )
-    return queries.batch(batch_id=batch_id)
-
-
-def fetch_print_file(*, batch_id: UUID, one_time_key: bytes, actor: str, at: datetime) -> bytes:
-    if len(one_time_key) != keeping.KEY_LENGTH:
-        raise UnableToFetchPrintFile("print_file_gone")
-    with technical_transaction("cards"):
-        row = BatchRow.objects.select_for_update().filter(id=batch_id).first()
-        if row is None or row.file_until is None or row.file_until <= at:
-            raise UnableToFetchPrintFile("print_file_gone")
-        lines = [b"Batch,Serial,Pin\n"]
-        for kept in PrintFile.objects.filter(batch=row).order_by("part").iterator(chunk_size=4):
-            part = keeping.unseal(bytes(kept.sealed), key=one_time_key, batch=batch_id, part=kept.part)
-            if part is None:
-                raise UnableToFetchPrintFile("print_file_gone")
-            lines.append(part)
-        _forget(row)
-        CardEvent.objects.create(
-            batch=row,
-            first_number=1,
-            last_number=row.quantity,
-            what="print_file_fetched",
-            actor=actor,
-            occurred_at=at,
-        )
-    return b"".join(lines)
-
-
-def forget_print_files(*, at: datetime) -> int:
-    with technical_transaction("cards"):
-        late = list(BatchRow.objects.select_for_update(skip_locked=True).filter(file_until__lte=at))
-        for row in late:
-            _forget(row)
-    return len(late)
-
-
-def _forget(row: BatchRow) -> None:
+def cancel(*, batch_id: UUID, cancelled_by: UUID, reason: str, at: datetime) -> Batch:
+    row = lock(batch_id, UnableToEndBatch)
+    if row.state in _OVER:
+        raise UnableToEndBatch("batch_already_over", state=row.state)
+    if row.state == BatchState.HANDED_OVER or IssuedCode.objects.filter(batch=row).exists():
+        raise UnableToEndBatch("batch_out_of_the_house")
+    if not reason.strip():
+        raise UnableToEndBatch("reason_missing")
+    # The cards need no change of their own: those of a cancelled batch are void.
     PrintFile.objects.filter(batch=row).delete()
-    BatchRow.objects.filter(id=row.id).update(file_until=None)
+    BatchProgress.objects.filter(batch=row).delete()
+    HandOver.objects.filter(batch=row, withdrawn_at=None).update(withdrawn_by=cancelled_by, withdrawn_at=at)
+    BatchRow.objects.filter(id=batch_id).update(
+        state=BatchState.CANCELLED,
+        cancelled_by=cancelled_by,
+        cancelled_at=at,
+        cancellation=reason.strip()[:300],
+    )
+    return queries.batch(batch_id=batch_id)
 
 
-def _lock(batch_id: UUID, refusal: type[UnableTo]) -> BatchRow:
+def close(*, batch_id: UUID, closed_by: UUID, at: datetime) -> ClosedBatch:
+    row = lock(batch_id, UnableToEndBatch)
+    if row.state in _OVER:
+        raise UnableToEndBatch("batch_already_over", state=row.state)
+    if row.state != BatchState.HANDED_OVER and not (row.virtual and row.state == BatchState.APPROVED):
+        raise UnableToEndBatch("batch_in_the_house")
+    never_fetched = not row.virtual and batch_queries.was_never_fetched(row)
+    void = spares = 0
+    if not row.virtual:
+        # Nobody but us ever had these: spares, our stock, and what was never printed.
+        ours = ["spare"]
+        if row.stock or never_fetched:
+            ours += ["as_batch", "returned"]
+        spares = _void(row, ["spare"])
+        void = spares + _void(row, ours[1:])
+    if never_fetched:
+        PrintFile.objects.filter(batch=row).delete()
+    BatchRow.objects.filter(id=batch_id).update(
+        state=BatchState.CLOSED, closed_by=closed_by, closed_at=at, file_until=None
+    )
+    CardEvent.objects.create(
+        batch=row,
+        first_number=1,
+        last_number=row.quantity + row.spares,
+        what="closed",
+        actor=f"administrator:{closed_by}",
+        occurred_at=at,
+    )
+    return ClosedBatch(
+        batch=queries.batch(batch_id=batch_id),
+        void=void,
+        taken_back=void - spares if never_fetched and row.reseller else 0,
+    )
+
+
+def _void(row: BatchRow, states: list[str]) -> int:
+    """Make the cards of these states void that nobody holds or has paid for, range by range."""
+    if not states:
+        return 0
+    made = row.quantity + row.spares
+    found = 0
+    for first in range(1, made + 1, MOVED_AT_ONCE):
+        serials = queries.serial_of(row, first), queries.serial_of(row, min(first + MOVED_AT_ONCE - 1, made))
+        found += Card.objects.filter(
+            serial__range=serials, batch=row, state__in=states, holder_id=None, paid_at=None
+        ).update(state="void")
+    return found
+
+
+def lock(batch_id: UUID, refusal: type[UnableTo]) -> BatchRow:
     row = BatchRow.objects.select_for_update().filter(id=batch_id).first()
     if row is None:
         raise refusal("batch_unknown")
     return row
 
 
-def _digest_now(row: BatchRow) -> bytes:
+def digest_now(row: BatchRow) -> bytes:
     return rules.digest(
         batch_id=row.id, terms=queries.terms_of(row), ordered_by=row.ordered_by, ordered_at=row.ordered_at
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import pyrage
 
 from warchest.cards.contract import Batch, BatchTerms, Cards, Worth
 from warchest.cli.demo.history import SERIES, Series
@@ -14,7 +15,8 @@ from warchest.cli.demo.offers import PLANS
 from warchest.cli.demo.people import PAST_DAYS, Past
 from warchest.journeys.approve_batch import approve_batch
 from warchest.journeys.generate_batch import generate_batch
-from warchest.journeys.hand_over_batch import hand_over_batch
+from warchest.journeys.hand_over_batch import ask_hand_over, confirm_hand_over, open_print_file
+from warchest.journeys.keep_printers import add_printer
 from warchest.journeys.order_batch import order_batch
 from warchest.journeys.refuse_batch import refuse_batch
 from warchest.kernel.money import Money
@@ -23,6 +25,7 @@ from warchest.runtime.services import services
 
 LISTED_MONEY_CARDS = 20
 LISTED_PERIOD_CARDS = 4
+PRINTER = "guildhall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,13 @@ class PrintedCard:
 
 
 class CardDesk:
-    """Who does what with a batch: one orders, the owner approves, another makes it and hands it over."""
+    """Who does what with a batch: one orders, the owner approves, another makes it; the first asks for the hand-over, and the
+    other confirms it. The codes go to a print house that the demonstration plays itself."""
 
     def __init__(self, staff: Sequence[Staff]) -> None:
         self._clerk, self._printer = (one for one in staff if one.role is Role.ADMINISTRATOR)
         self._owner = next(one for one in staff if one.role is Role.OWNER)
+        self._press: pyrage.x25519.Identity | None = None
 
     def make_past(self, past: Past) -> dict[str, tuple[str, ...]]:
         """Order every series at its time; answers their codes. Some further orders stand at other stages today."""
@@ -72,16 +77,33 @@ class CardDesk:
     ) -> tuple[PrintedCard, ...]:
         batch = self._approved(key, terms, at=at, approved_at=at + (handed_over_at - at) / 4)
         generate_batch(self._printer.command(key, at + (handed_over_at - at) / 2), batch=batch.id)
-        one_time_key = os.urandom(32)
+        press = self._print_house(at)
+        asked = ask_hand_over(
+            self._clerk.command(key, at + (handed_over_at - at) * 0.75), batch=batch.id, printer=PRINTER
+        ).answer
         command = self._printer.command(key, handed_over_at)
-        hand_over_batch(command, batch=batch.id, recipient="Guildhall print house", one_time_key=one_time_key)
-        file = services.get(Cards).fetch_print_file(
-            batch_id=batch.id, one_time_key=one_time_key, actor=str(command.actor), at=handed_over_at
+        confirm_hand_over(command, hand_over=asked.id, fingerprint=asked.fingerprint)
+        open_print_file(command, batch=batch.id)
+        parts = services.get(Cards).print_file(
+            batch_id=batch.id, fetched_by=self._printer.taken_on.administrator.id, at=handed_over_at
         )
+        file = pyrage.decrypt(b"".join(parts), [press])
         _, *lines = file.decode().splitlines()
         return tuple(
             PrintedCard(serial, code, terms.gives) for _, serial, code in (line.split(",") for line in lines)
         )
+
+    def _print_house(self, at: datetime) -> pyrage.x25519.Identity:
+        """Its private key. Nobody keeps it."""
+        if self._press is None:
+            self._press = pyrage.x25519.Identity.generate()
+            add_printer(
+                self._owner.command("demo:printer", at),
+                name=PRINTER,
+                title="Guildhall print house",
+                key=str(self._press.to_public()),
+            )
+        return self._press
 
     def _approved(self, key: str, terms: BatchTerms, *, at: datetime, approved_at: datetime) -> Batch:
         batch = order_batch(self._clerk.command(key, at), terms=terms).answer

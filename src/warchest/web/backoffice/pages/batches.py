@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from warchest.accounting.contract import Accounting
@@ -23,15 +22,16 @@ from warchest.cards.contract import (
     BatchState,
     BatchTerms,
     Cards,
-    UnableToFetchPrintFile,
     UnableToFindCard,
     Worth,
     WorthKind,
 )
 from warchest.catalogue.contract import Catalogue
+from warchest.journeys.amend_batch import amend_batch
 from warchest.journeys.approve_batch import approve_batch
-from warchest.journeys.generate_batch import generate_batch
-from warchest.journeys.hand_over_batch import hand_over_batch
+from warchest.journeys.cancel_batch import cancel_batch
+from warchest.journeys.close_batch import close_batch
+from warchest.journeys.generate_batch import ask_for_cards
 from warchest.journeys.order_batch import order_batch
 from warchest.journeys.refuse_batch import refuse_batch
 from warchest.kernel.currency import INNER
@@ -149,8 +149,8 @@ class OrderForm(forms.Form):
         self.fields["regions"].choices = countries(get_language() or "en")
         self.fields["worth_currency"].initial = self.fields["face_currency"].initial = "EUR"
 
-    def terms(self) -> BatchTerms:
-        """Raises UnableToReadAmount."""
+    def terms(self, *, like: BatchTerms | None = None) -> BatchTerms:
+        """``like``: what is ordered so far. Raises UnableToReadAmount."""
         said = self.cleaned_data
         if said["gives"] == "period":
             worth = Worth.of_period(plan=UUID(said["plan"]), periods=said["periods"] or 1)
@@ -186,7 +186,7 @@ def _plans() -> list[tuple[str, str]]:
     return [(str(plan.id), f"{service.name}: {plan.name}") for service in offered for plan in service.plans]
 
 
-def _as_before(terms: BatchTerms) -> dict[str, Any]:
+def as_before(terms: BatchTerms) -> dict[str, Any]:
     """An order's fields, to order the same again."""
     worth = terms.gives[0]
     given = (
@@ -212,7 +212,7 @@ def _as_before(terms: BatchTerms) -> dict[str, Any]:
 def order(request: HttpRequest) -> HttpResponse:
     last = services.get(Cards).batches(limit=1)
     before = _like(request)
-    form = OrderForm(request.POST or None, initial=_as_before(before.terms) if before else None)
+    form = OrderForm(request.POST or None, initial=as_before(before.terms) if before else None)
     if request.method == "POST" and form.is_valid():
         ordered = attempt(request, lambda: order_batch(command(request), terms=form.terms()).answer)
         if ordered:
@@ -225,6 +225,36 @@ def order(request: HttpRequest) -> HttpResponse:
         form=form,
         last=last[0] if last else None,
         before=before,
+    )
+
+
+@needs("batch.order")
+def amend(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """The order form again, filled in with what is ordered. What it does not show stays as it is."""
+    found = _find(batch_id)
+    if found.state not in (BatchState.ORDERED, BatchState.APPROVED):
+        return redirect("backoffice:batch", batch_id)
+    form = OrderForm(request.POST or None, initial=as_before(found.terms))
+    if request.method == "POST" and form.is_valid():
+        # That of the order which was shown, not of what somebody may have made of it since.
+        digest = request.POST.get("digest", "")[:64]
+        amended = attempt(
+            request,
+            lambda: (
+                amend_batch(
+                    command(request), batch=batch_id, digest=digest, terms=form.terms(like=found.terms)
+                ).answer
+            ),
+        )
+        if amended:
+            messages.success(request, _("Changed. The owner decides anew."))
+            return redirect("backoffice:batch", batch_id)
+    return page(
+        request,
+        "order_batch",
+        _("Change batch %(name)s") % {"name": f"{found.terms.serial_prefix}{found.terms.series:04}"},
+        form=form,
+        amended=found,
     )
 
 
@@ -315,37 +345,31 @@ def refuse(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 @only_sent("backoffice:batch", "batch_id")
 @needs("batch.generate")
 def generate(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    if attempt(request, lambda: generate_batch(command(request), batch=batch_id)):
-        messages.success(request, _("All cards are made. Their codes wait sealed for the hand-over."))
+    if attempt(request, lambda: ask_for_cards(command(request), batch=batch_id)):
+        messages.success(request, _("The cards are being made."))
     return redirect("backoffice:batch", batch_id)
 
 
 @only_sent("backoffice:batch", "batch_id")
-@needs("batch.hand_over")
-def hand_over(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """The file with the codes is the answer to this one request. Neither it nor its key is kept anywhere."""
-    wanted = command(request)
-    one_time_key = secrets.token_bytes(32)
-    recipient = request.POST.get("recipient", "").strip()[:120]
-    given = attempt(
-        request,
-        lambda: (
-            hand_over_batch(wanted, batch=batch_id, recipient=recipient, one_time_key=one_time_key).answer
-        ),
-    )
-    if given is None:
-        return redirect("backoffice:batch", batch_id)
-    try:
-        codes = services.get(Cards).fetch_print_file(
-            batch_id=batch_id, one_time_key=one_time_key, actor=str(wanted.actor), at=wanted.at
+@needs("batch.cancel")
+def cancel(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    reason = request.POST.get("reason", "").strip()[:300]
+    if attempt(request, lambda: cancel_batch(command(request), batch=batch_id, reason=reason)):
+        messages.success(request, _("Cancelled. Its codes are deleted, and no card of it will ever be good."))
+    return redirect("backoffice:batch", batch_id)
+
+
+@only_sent("backoffice:batch", "batch_id")
+@needs("batch.close")
+def close(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    done = attempt(request, lambda: close_batch(command(request), batch=batch_id).answer)
+    if done:
+        messages.success(
+            request,
+            ngettext("Closed. %(count)d card is void.", "Closed. %(count)d cards are void.", done.void)
+            % {"count": done.void},
         )
-    except UnableToFetchPrintFile:
-        messages.error(request, _("The file is gone: it is given out once."))
-        return redirect("backoffice:batch", batch_id)
-    answer = HttpResponse(codes, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{given.first_serial}-{given.last_serial}.csv"'
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return redirect("backoffice:batch", batch_id)
 
 
 def _find(batch_id: UUID) -> Batch:
