@@ -157,17 +157,37 @@ def _between(to: str, source: str, amount: Money, to_owner: object, source_owner
     return _without_zero(debit(to, amount, owner=to_owner), credit(source, amount, owner=source_owner))
 
 
-def batch_delivered_legs(*, batch: UUID, reseller: str, face: Money, margin: Money) -> tuple[Leg, ...]:
+def batch_delivered_legs(
+    *,
+    batch: UUID,
+    reseller: str,
+    face: Money,
+    margin: Money,
+    tax: Money | None = None,
+    tax_country: str = "",
+) -> tuple[Leg, ...]:
+    taxed = tax or Money.zero(face.currency)
     return _without_zero(
         debit("reseller_receivable", face - margin, owner=reseller),
         debit("reseller_margin", margin),
-        credit("cards_sold", face, owner=batch),
+        credit("cards_sold", face - taxed, owner=batch),
+        credit("tax_payable", taxed, owner=tax_country),
     )
 
 
-def card_sale_reversed_legs(*, batch: UUID, reseller: str, face: Money, margin: Money) -> tuple[Leg, ...]:
+def card_sale_reversed_legs(
+    *,
+    batch: UUID,
+    reseller: str,
+    face: Money,
+    margin: Money,
+    tax: Money | None = None,
+    tax_country: str = "",
+) -> tuple[Leg, ...]:
+    taxed = tax or Money.zero(face.currency)
     return _without_zero(
-        debit("cards_sold", face, owner=batch),
+        debit("cards_sold", face - taxed, owner=batch),
+        debit("tax_payable", taxed, owner=tax_country),
         credit("reseller_receivable", face - margin, owner=reseller),
         credit("reseller_margin", margin),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
-from warchest.cards import batch_invariants, keeping, queries, rules
+from warchest.cards import batch_invariants, distribution_invariants, keeping, liability, queries, rules
 from warchest.cards.contract import LIABILITY_BOOK
-from warchest.cards.models import Batch, Card, IssuedCode
+from warchest.cards.models import Batch, Card, IssuedCode, ResellerLine
 from warchest.ledger.contract import Difference, Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
@@ -17,32 +18,20 @@ from warchest.runtime.services import services
 
 def _liability_differs() -> Iterator[str]:
     booked = dict(services.get(Ledger).book_sums_by_owner(book=LIABILITY_BOOK))
-    activated = dict(
-        Card.objects.filter(state__in=["activated", "void"], number__lte=F("batch__quantity"))
-        .values_list("batch_id")
-        .annotate(count=Count("serial"))
-    )
-    sold = dict(
-        Card.objects.filter(state="sold", batch__virtual=True)
-        .values_list("batch_id")
-        .annotate(count=Count("serial"))
-    )
-    delivered = Q(handed_over_at__isnull=False) | Q(virtual=True)
-    for batch in Batch.objects.filter(delivered, face_minor__gt=0).exclude(reseller=""):
-        # Of printed cards all are sold with their delivery, of virtual ones each by itself.
-        outstanding = sold.get(batch.id, 0) if batch.virtual else batch.quantity - activated.get(batch.id, 0)
-        owed = batch.face_minor * outstanding
-        found = booked.pop((str(batch.id), batch.face_currency), 0)
+    batches = {batch.id: batch for batch in Batch.objects.iterator()}
+    for (batch_id, unit), (_, owed) in liability.owed_by_batch().items():
+        found = booked.pop((str(batch_id), unit), 0)
         if found != owed:
+            batch = batches[batch_id]
             yield (
-                f"batch {batch}: {owed} {batch.face_currency} minor are not activated, the books say {found};"
-                f" {_first_difference(batch, str(batch.id), batch.face_currency)}"
+                f"batch {batch}: {owed} {unit} minor are not activated, the books say {found};"
+                f" {_first_difference(batch, str(batch_id), unit)}"
             )
-    for (owner, currency), minor in booked.items():
+    for (owner, unit), minor in booked.items():
         if minor:
             yield (
-                f"the books hold {minor} {currency} minor of cards for {owner or 'nobody'}, which delivered none;"
-                f" {_first_difference(None, owner, currency)}"
+                f"the books hold {minor} {unit} minor of cards for {owner or 'nobody'}, for whom none are owed;"
+                f" {_first_difference(None, owner, unit)}"
             )
 
 
@@ -53,22 +42,31 @@ def _first_difference(batch: Batch | None, owner: str, currency: str) -> Differe
 
 
 def _kept(batch: Batch | None, entries: Sequence[Entry] | None) -> Iterator[Kept]:
-    """What delivering a batch, or selling each virtual card, made us owe, and what each activation took away."""
+    """What delivering a batch, or selling its cards, made us owe, and what each return and each activation took away."""
     if batch is None:
         return
-    if batch.virtual:
+    if batch.virtual and batch.reseller:
         yield from _kept_of_sales(batch, entries)
-    else:
+    elif batch.reseller and batch.handed_over_at is not None:
         yield Kept(
             entry=f"batch-delivered:{batch.id}",
-            minor=batch.face_minor * batch.quantity,
+            minor=(batch.face_minor - batch.card_tax_minor) * batch.quantity,
             record=f"the delivery of batch {batch}",
         )
+    lines = ResellerLine.objects.filter(batch=batch, entry_id__isnull=False).order_by("id")
     cards = Card.objects.filter(batch=batch, state="activated").order_by("activated_at", "serial")
     if entries is not None:
+        lines = lines.filter(entry_id__in=[entry.id for entry in entries])
         cards = cards.filter(serial__in=[entry.reference for entry in entries])
-    for serial, entry_id in cards.values_list("serial", "entry_id").iterator():
-        yield Kept(entry=entry_id or "", minor=-batch.face_minor, record=f"card {serial}")
+    by_entry: dict[UUID, int] = {}
+    for entry_id, kind, face, tax in lines.values_list("entry_id", "kind", "face_minor", "tax_minor"):
+        due = face - tax if kind in ("delivery", "sale") else tax - face
+        by_entry[entry_id] = by_entry.get(entry_id, 0) + due
+    for entry_id, minor in by_entry.items():
+        yield Kept(entry=entry_id, minor=minor, record=f"what a reseller got or gave back of batch {batch}")
+    for card in cards.select_related("batch").iterator(chunk_size=2000):
+        owed = queries.owed_of(card).minor
+        yield Kept(entry=card.entry_id or "", minor=-owed, record=f"card {card.serial}")
 
 
 def _kept_of_sales(batch: Batch, entries: Sequence[Entry] | None) -> Iterator[Kept]:
@@ -137,13 +135,14 @@ def _virtual_cards_not_issued() -> Iterator[str]:
 
 
 INVARIANTS = (
+    *distribution_invariants.INVARIANTS,
     Invariant(
         "issued_codes", "A virtual card's code is the one that is kept for its buyer", _issued_codes_differ
     ),
     Invariant("virtual_cards_sold", "Every virtual card was issued for an order", _virtual_cards_not_issued),
     Invariant(
         "cards_liability",
-        "What the books owe for cards is the face value of those sold and not activated, batch by batch",
+        "What the books owe for cards is what was paid for those not activated, batch by batch",
         _liability_differs,
     ),
     Invariant(

@@ -1,6 +1,13 @@
 """Cards as this process offers them."""
 
-from warchest.cards import batch_queries, guess_queries, queries
+from warchest.cards import (
+    batch_queries,
+    guess_queries,
+    liability,
+    queries,
+    reseller_queries,
+    shipment_queries,
+)
 from warchest.cards import stores as store_plugins
 from warchest.cards.operations import (
     activation,
@@ -9,9 +16,13 @@ from warchest.cards.operations import (
     generation,
     guesses,
     handing_over,
+    reseller_payments,
+    tills,
     virtual,
 )
 from warchest.cards.operations import printers as print_houses
+from warchest.cards.operations import resellers as reselling
+from warchest.cards.operations import shipments as shipping
 
 
 class LocalCards:
@@ -76,3 +87,40 @@ class LocalCards:
     store_reply = staticmethod(store_plugins.store_reply)
     store_terms = staticmethod(store_plugins.store_terms)
     stores = staticmethod(store_plugins.stores)
+    take_on_reseller = staticmethod(reselling.take_on_reseller)
+    change_reseller = staticmethod(reselling.change_reseller)
+    suspend_reseller = staticmethod(reselling.suspend_reseller)
+    resume_reseller = staticmethod(reselling.resume_reseller)
+    lock_reseller = staticmethod(reselling.lock_reseller)
+    link_person = staticmethod(reselling.link_person)
+    unlink_person = staticmethod(reselling.unlink_person)
+    bind_till = staticmethod(reselling.bind_till)
+    reseller = staticmethod(reseller_queries.reseller)
+    reseller_named = staticmethod(reseller_queries.reseller_named)
+    resellers = staticmethod(reseller_queries.resellers)
+    people_of_reseller = staticmethod(reseller_queries.people_of_reseller)
+    reseller_of_person = staticmethod(reseller_queries.reseller_of_person)
+    till_of_client = staticmethod(reseller_queries.till_of_client)
+    tills_of_reseller = staticmethod(reseller_queries.tills_of_reseller)
+    draft_shipment = staticmethod(shipping.draft_shipment)
+    send_shipment = staticmethod(shipping.send_shipment)
+    receive_shipment = staticmethod(shipping.receive_shipment)
+    cancel_shipment = staticmethod(shipping.cancel_shipment)
+    lose_shipment = staticmethod(shipping.lose_shipment)
+    shipment = staticmethod(shipment_queries.shipment)
+    shipments = staticmethod(shipment_queries.shipments)
+    stock_of_reseller = staticmethod(shipment_queries.stock_of_reseller)
+    on_the_way_to = staticmethod(shipment_queries.on_the_way_to)
+    reseller_lines = staticmethod(shipment_queries.reseller_lines)
+    owed_to_parent = staticmethod(shipment_queries.owed_to_parent)
+    overdue_to_parent = staticmethod(shipment_queries.overdue_to_parent)
+    sales_by_day = staticmethod(shipment_queries.sales_by_day)
+    note_reseller_payment = staticmethod(reseller_payments.note_reseller_payment)
+    till_request = staticmethod(tills.till_request)
+    find_till_request = staticmethod(tills.find_till_request)
+    liability_by_batch = staticmethod(liability.liability_by_batch)
+    seller_of = staticmethod(tills.seller_of)
+    card_to_sell = staticmethod(tills.card_to_sell)
+    sell_card = staticmethod(tills.sell_card)
+    sell_by_activation = staticmethod(tills.sell_by_activation)
+    reverse_sale = staticmethod(tills.reverse_sale)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from warchest.cards.contract import Cards, UnableToActivateCard, Worth
 from warchest.charging.contract import WALLET_BOOK
+from warchest.journeys.steps.card_sales import sell_if_consigned
 from warchest.journeys.steps.giving import give, key_of
 from warchest.kernel.currency import INNER
 from warchest.kernel.money import Money
@@ -58,6 +59,8 @@ def _activate(tx: Transaction, *, player: UUID, code_hash: str, client_address: 
         raise UnableToActivateCard("player_frozen")
     cards.check_not_locked(player=player, client_address=client_address, at=tx.command.at)
     card = cards.claim(code_hash=code_hash, country=holder.country, at=tx.command.at)
+    if card.held and sell_if_consigned(tx, serial=card.serial):
+        card = cards.claim(code_hash=code_hash, country=holder.country, at=tx.command.at)
     tx.about("card", card.serial, player=str(player), fingerprint=card.fingerprint)
 
     given = give(tx, holder, card)

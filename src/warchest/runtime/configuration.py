@@ -121,7 +121,7 @@ class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How guessed codes of cards are met.
+    """How guessed codes of cards are met, and how long a till may take a sale back.
 
     Wrong codes from ``trusted_networks`` count against their players, and never against the address: the community's own
     servers, a halls' network. ``alarm_guesses`` wrong codes within ``alarm_minutes``, by whoever, ring the alarm.
@@ -130,6 +130,7 @@ class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_networks: tuple[str, ...] = ()
     alarm_guesses: Annotated[int, msgspec.Meta(ge=10)] = 500
     alarm_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 10
+    reversal_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 60
 
     def __post_init__(self) -> None:
         for one in self.trusted_networks:

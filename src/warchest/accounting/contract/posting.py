@@ -147,15 +147,31 @@ class PostingRules(Protocol):
         ...
 
     def batch_delivered_legs(
-        self, *, batch: UUID, reseller: str, face: Money, margin: Money
+        self,
+        *,
+        batch: UUID,
+        reseller: str,
+        face: Money,
+        margin: Money,
+        tax: Money | None = None,
+        tax_country: str = "",
     ) -> tuple[Leg, ...]:
-        """A prepaid delivery of multi-purpose cards: Dr receivable (net), Dr margin, Cr cards sold, not activated."""
+        """Cards delivered to a reseller, or sold by one that had them on consignment: Dr receivable (net), Dr margin, Cr cards
+        sold, not activated. Of single-purpose cards the ``tax`` in their face is due with the transfer (VAT Directive, article
+        30b (1)), and what is owed to whoever activates them is the rest."""
         ...
 
     def card_sale_reversed_legs(
-        self, *, batch: UUID, reseller: str, face: Money, margin: Money
+        self,
+        *,
+        batch: UUID,
+        reseller: str,
+        face: Money,
+        margin: Money,
+        tax: Money | None = None,
+        tax_country: str = "",
     ) -> tuple[Leg, ...]:
-        """A card that a reseller sold comes back unused: the reverse of its delivery."""
+        """Cards that a reseller got or sold come back unused: the reverse of their delivery, tax included."""
         ...
 
     def card_activated_legs(self, *, batch: UUID, player: UUID, face: Money, units: Money) -> tuple[Leg, ...]:

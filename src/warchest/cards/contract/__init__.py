@@ -58,10 +58,34 @@ from warchest.cards.contract.handing_over import (
     UnableToKeepPrinter,
     UnableToReplaceSpoiled,
 )
+from warchest.cards.contract.liability import (
+    Liability,
+    LiabilityOfBatch,
+)
 from warchest.cards.contract.making import (
     BatchProgress,
     Making,
     UnableToGenerateBatch,
+)
+from warchest.cards.contract.resellers import (
+    RECEIVABLE_BOOK,
+    Reseller,
+    Resellers,
+    ResellerTerms,
+    Till,
+    UnableToTakeOnReseller,
+)
+from warchest.cards.contract.shipments import (
+    CardsMoved,
+    ResellerLine,
+    SalesOfDay,
+    Shipment,
+    ShipmentDraft,
+    Shipments,
+    ShipmentState,
+    Standing,
+    StockOfBatch,
+    UnableToShipCards,
 )
 from warchest.cards.contract.stores import (
     CALL_BYTES_MAX,
@@ -69,6 +93,14 @@ from warchest.cards.contract.stores import (
     Stores,
     StoreTerms,
     UnableToUseStore,
+)
+from warchest.cards.contract.tills import (
+    REQUEST_ID_LENGTH_MAX,
+    ConsignedCard,
+    SoldCard,
+    TillRequest,
+    Tills,
+    UnableToSellCard,
 )
 from warchest.cards.contract.virtual import (
     LINES_MAX,
@@ -92,6 +124,8 @@ __all__ = [
     "LIABILITY_BOOK",
     "LINES_MAX",
     "QUANTITY_MAX",
+    "RECEIVABLE_BOOK",
+    "REQUEST_ID_LENGTH_MAX",
     "SPOILED_AT_ONCE_MAX",
     "ActivatedCard",
     "Activation",
@@ -109,10 +143,12 @@ __all__ = [
     "CardSelection",
     "CardState",
     "Cards",
+    "CardsMoved",
     "Care",
     "ClaimedCard",
     "ClosedBatch",
     "CodeGiven",
+    "ConsignedCard",
     "GuessAlarm",
     "GuessLock",
     "GuessSource",
@@ -122,13 +158,30 @@ __all__ = [
     "HandOver",
     "HandingOver",
     "IssuedCard",
+    "Liability",
+    "LiabilityOfBatch",
     "Making",
     "OrderLine",
     "Printer",
     "Replaced",
+    "Reseller",
+    "ResellerLine",
+    "ResellerTerms",
+    "Resellers",
+    "SalesOfDay",
+    "Shipment",
+    "ShipmentDraft",
+    "ShipmentState",
+    "Shipments",
+    "SoldCard",
+    "Standing",
+    "StockOfBatch",
     "StoreInstalled",
     "StoreTerms",
     "Stores",
+    "Till",
+    "TillRequest",
+    "Tills",
     "UnableToActivateCard",
     "UnableToAmendBatch",
     "UnableToBlockCards",
@@ -143,7 +196,10 @@ __all__ = [
     "UnableToLiftLock",
     "UnableToOrderBatch",
     "UnableToReplaceSpoiled",
+    "UnableToSellCard",
+    "UnableToShipCards",
     "UnableToTakeBackCards",
+    "UnableToTakeOnReseller",
     "UnableToUseStore",
     "VirtualCards",
     "VirtualStock",
@@ -152,5 +208,19 @@ __all__ = [
 ]
 
 
-class Cards(Batches, Making, HandingOver, Care, Activation, Guesses, VirtualCards, Stores, Protocol):
+class Cards(
+    Batches,
+    Making,
+    HandingOver,
+    Care,
+    Activation,
+    Guesses,
+    VirtualCards,
+    Stores,
+    Resellers,
+    Shipments,
+    Tills,
+    Liability,
+    Protocol,
+):
     """Everything that cards are asked."""

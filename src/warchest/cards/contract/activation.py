@@ -54,6 +54,8 @@ class ClaimedCard:
     paid_at: datetime
     tax_country: str
     fingerprint: str
+    held: bool = False
+    """A reseller has it in stock: its activation is its sale, which comes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Card(models.Model):
     blocked_at = models.DateTimeField(null=True)
     # The reseller that has it; nobody: it is ours, or its batch's.
     holder_id = models.UUIDField(null=True)
+    # The shipment by which it left the house, as long as it is away.
+    delivery_id = models.UUIDField(null=True)
     # From when on the books owe for it by itself, and how much; a batch that was delivered whole is booked as one.
     paid_at = models.DateTimeField(null=True)
     owed_minor = models.BigIntegerField(null=True)

@@ -47,7 +47,13 @@ def claim(*, code_hash: str, country: str, at: datetime) -> ClaimedCard:
         paid_at=_paid_at(row, at=at),
         tax_country=terms.tax_country,
         fingerprint=keeping.fingerprint(bytes(row.code_hash)),
+        held=_is_held(row),
     )
+
+
+def _is_held(row: CardRow) -> bool:
+    """Whether a reseller has it in stock, so that its activation is its sale."""
+    return row.state == "shipped" and row.holder_id is not None
 
 
 def _paid_at(row: CardRow, *, at: datetime) -> datetime:
@@ -73,6 +79,8 @@ def _right(row: CardRow | None, country: str, at: datetime) -> CardRow:
     if state in _REFUSALS:
         raise UnableToActivateCard(_REFUSALS[state], serial=row.serial)
     if row.batch.needs_sale and state is not CardState.SOLD:
+        raise UnableToActivateCard("card_not_sold", serial=row.serial)
+    if row.batch.stock and row.paid_at is None and not _is_held(row):
         raise UnableToActivateCard("card_not_sold", serial=row.serial)
     if row.batch.regions and country not in row.batch.regions:
         raise UnableToActivateCard("card_not_for_country", serial=row.serial)
