@@ -209,6 +209,45 @@ def card_period_legs(*, batch: UUID, face: Money, taxed: Taxed) -> tuple[Leg, ..
     )
 
 
+def card_bought_legs(*, batch: UUID, player: UUID, units: Money, taxed: Taxed) -> tuple[Leg, ...]:
+    return _without_zero(
+        *_units_out(player, units),
+        debit("wallet_funding", taxed.net + taxed.tax),
+        credit("cards_sold", taxed.net, owner=batch),
+        credit("tax_payable", taxed.tax, owner=taxed.country),
+    )
+
+
+def card_bought_back_legs(*, batch: UUID, player: UUID, units: Money, taxed: Taxed) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("cards_sold", taxed.net, owner=batch),
+        debit("tax_payable", taxed.tax, owner=taxed.country),
+        credit("wallet_funding", taxed.net + taxed.tax),
+        *_units_in(player, units),
+    )
+
+
+def card_sold_at_desk_legs(*, batch: UUID, clerk: UUID, taxed: Taxed) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("reseller_receivable", taxed.net + taxed.tax, owner=_desk(clerk)),
+        credit("cards_sold", taxed.net, owner=batch),
+        credit("tax_payable", taxed.tax, owner=taxed.country),
+    )
+
+
+def card_taken_back_at_desk_legs(*, batch: UUID, clerk: UUID, taxed: Taxed) -> tuple[Leg, ...]:
+    return _without_zero(
+        debit("cards_sold", taxed.net, owner=batch),
+        debit("tax_payable", taxed.tax, owner=taxed.country),
+        credit("reseller_receivable", taxed.net + taxed.tax, owner=_desk(clerk)),
+    )
+
+
+def _desk(clerk: UUID) -> str:
+    """Who has the money of a sale at the desk; no reseller's name has a colon."""
+    return f"desk:{clerk}"
+
+
 def promotion_legs(*, player: UUID, units: Money) -> tuple[Leg, ...]:
     return _units_in(player, units)
 
@@ -326,6 +365,10 @@ def _spend(player: UUID, units: Money, taxed: Sequence[Taxed], *, into: str) -> 
 
 def _units_in(player: UUID, units: Money) -> tuple[Leg, ...]:
     return debit("units_issued", units), credit("wallet_units", units, owner=player)
+
+
+def _units_out(player: UUID, units: Money) -> tuple[Leg, ...]:
+    return debit("wallet_units", units, owner=player), credit("units_issued", units)
 
 
 def _without_zero(*legs: Leg) -> tuple[Leg, ...]:

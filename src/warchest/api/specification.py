@@ -25,6 +25,7 @@ from warchest.api import (
     stores,
     subscriptions,
     transfers,
+    virtual_cards,
     wallets,
     withdrawals,
 )
@@ -81,7 +82,7 @@ api = Specification(
 for _resource in (
     players, wallets, payments, payment_steps, saved_methods, purchases, withdrawals, documents, notices,
     catalogue, subscriptions, entitlements,
-    cards, holds, transfers, referrals, stores,
+    cards, virtual_cards, holds, transfers, referrals, stores,
 ):  # fmt: skip
     api.add_router("", _resource.router)
 for _error in (Exception, HttpError, AuthenticationError, ValidationError):

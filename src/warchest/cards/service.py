@@ -13,7 +13,10 @@ from warchest.cards.operations import (
     activation,
     batches,
     blocking,
+    bought,
+    desk,
     generation,
+    gifts,
     guesses,
     handing_over,
     reseller_payments,
@@ -83,6 +86,33 @@ class LocalCards:
     close_orders = staticmethod(virtual.close_orders)
     codes_of = staticmethod(virtual.codes_of)
     virtual_stock = staticmethod(virtual.virtual_stock)
+    card_offers = staticmethod(bought_queries.card_offers)
+    card_offer = staticmethod(bought.card_offer)
+    check_gift = staticmethod(gifts.check_gift)
+    take_from_stock = staticmethod(bought.take_from_stock)
+    note_bought = staticmethod(bought.note_bought)
+    cancel_bought = staticmethod(bought.cancel_bought)
+    note_shown = staticmethod(bought.note_shown)
+    correct_gift = staticmethod(gifts.correct_gift)
+    end_gift = staticmethod(gifts.end_gift)
+    begin_gift = staticmethod(gifts.begin_gift)
+    write_card_paper = staticmethod(gifts.write_card_paper)
+    note_mailed = staticmethod(gifts.note_mailed)
+    forget_codes = staticmethod(gifts.forget_codes)
+    bought_cards = staticmethod(bought_queries.bought_cards)
+    bought_card = staticmethod(bought_queries.bought_card)
+    bought_code = staticmethod(bought.bought_code)
+    gift_words = staticmethod(gifts.gift_words)
+    unmailed = staticmethod(bought_queries.unmailed)
+    gifts_due = staticmethod(bought_queries.gifts_due)
+    gifts_under_way = staticmethod(bought_queries.gifts_under_way)
+    issue_at_desk = staticmethod(desk.issue_at_desk)
+    note_paid_at_desk = staticmethod(desk.note_paid_at_desk)
+    note_shown_at_desk = staticmethod(desk.note_shown_at_desk)
+    take_back_at_desk = staticmethod(desk.take_back_at_desk)
+    codes_at_desk = staticmethod(desk.codes_at_desk)
+    desk_issue = staticmethod(desk.desk_issue)
+    desk_issues = staticmethod(desk.desk_issues)
     read_store_call = staticmethod(store_plugins.read_store_call)
     store_reply = staticmethod(store_plugins.store_reply)
     store_terms = staticmethod(store_plugins.store_terms)

@@ -97,6 +97,20 @@ def cut(lots: Iterable[Left], *, units_minor: int) -> list[Cut] | None:
     return None if wanted else cuts
 
 
+def paid_by_currency(lots: Iterable[Left]) -> list[list[Left]]:
+    """The lots that real money was paid for and that may be moved, by its currency: first that whose units are used first."""
+    groups: dict[str, list[Left]] = {}
+    for lot in in_order_of_use(lots):
+        if (
+            lot.free_minor
+            and lot.transferable
+            and lot.consideration_minor
+            and lot.source is not Source.PROMOTION
+        ):
+            groups.setdefault(lot.currency, []).append(lot)
+    return list(groups.values())
+
+
 def after(lots: Iterable[Left], cuts: Iterable[Cut]) -> list[Left]:
     """The lots as the cuts leave them."""
     taken = {one.lot.lot_id: one for one in cuts}

@@ -2,6 +2,7 @@
 
 from warchest.charging import across, expiry, holds, moving_in, operations, queries, refunds, returns
 from warchest.charging import debts as owing
+from warchest.charging import paid_units as paid
 from warchest.charging import transfers as remembered
 
 
@@ -17,6 +18,8 @@ class LocalCharging:
     return_units = staticmethod(returns.return_units)
     return_share = staticmethod(returns.return_share)
     spend_left = staticmethod(returns.spend_left)
+    consume_paid = staticmethod(paid.consume_paid)
+    paid_units = staticmethod(paid.paid_units)
     transfer = staticmethod(returns.transfer)
     note_transfer = staticmethod(remembered.note_transfer)
     find_transfer = staticmethod(remembered.find_transfer)

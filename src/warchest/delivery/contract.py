@@ -45,6 +45,9 @@ class DeliveryState(StrEnum):
 class MailKind(StrEnum):
     WELCOME = "welcome"
     DOCUMENT = "document"  # a receipt, an invoice or a credit note; its id is in the context
+    CARD = "card"  # a virtual card, to its buyer; written when it is sent, code and all
+    GIFT = "gift"  # the same to somebody else: the mail stands with the player who gives it
+    GIFT_ENDED = "gift_ended"  # what became of a gift, to its sender
     WITHDRAWAL = "withdrawal"  # that a player has withdrawn, when, and what comes back
     METHOD_ENDS = "method_ends"  # a saved card expires soon
     AUTO_TOP_UP_DECLINED = "auto_top_up_declined"
@@ -88,7 +91,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail to a player, without the address."""
+    """A mail to a player (or on a player's behalf to somebody else), without the address."""
 
     id: UUID
     key: str
@@ -188,6 +191,10 @@ class Delivery(Protocol):
         limit: int = 50,
     ) -> tuple[Mail, ...]:
         """Newest first, below the id ``before``."""
+        ...
+
+    def find_mail(self, *, key: str) -> Mail | None:
+        """The mail that was queued under this key."""
         ...
 
     @at_most_once

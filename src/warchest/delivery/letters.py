@@ -13,6 +13,8 @@ from django.utils import translation
 from django.utils.formats import date_format
 
 from warchest.accounting.contract import Accounting, Document, UnableToFindDocument
+from warchest.cards.contract import CardPaper, Cards, UnableToHandleBoughtCard
+from warchest.delivery import card_letters
 from warchest.delivery.contract import MailKind
 from warchest.delivery.documents import pdf
 from warchest.delivery.documents.paper import title_of, written
@@ -28,11 +30,13 @@ class NoAddress(Exception):
     """The player is gone, or has no address: there is nobody to write to."""
 
 
-def write_letter(mail: Mail) -> EmailMultiAlternatives:
-    """The mail as it leaves the house. The address is asked for here, used, and kept nowhere.
+def write_letter(mail: Mail, *, at: datetime) -> EmailMultiAlternatives:
+    """The mail as it leaves the house at this moment. The address is asked for here, used, and kept nowhere.
 
     Raises NoAddress.
     """
+    if mail.kind == MailKind.GIFT:
+        return _write_gift(mail, at=at)
     members = services.get(Members)
     try:
         player = members.player(player_id=mail.player)
@@ -73,6 +77,86 @@ def write_letter(mail: Mail) -> EmailMultiAlternatives:
         file = pdf.render(document)
         letter.attach(file.filename, file.content, "application/pdf")
     return letter
+
+
+def _letter(mail: Mail, address: str, words: dict[str, Any]) -> EmailMultiAlternatives:
+    """Both texts, in the language that is active now."""
+    house = configuration()
+    words = mail.context | {
+        "community": house.community.name,
+        "accent": house.community.accent,
+        "portal_url": house.public_url,
+        "language": translation.get_language(),
+        "direction": "rtl" if translation.get_language_bidi() else "ltr",
+        **words,
+    }
+    # A subject is one line, whatever its template or a nickname looks like.
+    subject = " ".join(render_to_string(f"delivery/mails/{mail.kind}.subject.txt", words).split())
+    letter = EmailMultiAlternatives(
+        subject=subject,
+        body=render_to_string(f"delivery/mails/{mail.kind}.txt", words),
+        to=[address],
+        # Names the mail for ever: should it ever go twice, the reader's program can tell.
+        headers={
+            "Message-ID": f"<{mail.id}@{house.public_url.split('://')[-1].split('/')[0].split(':')[0]}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    letter.attach_alternative(render_to_string(f"delivery/mails/{mail.kind}.html", words), "text/html")
+    return letter
+
+
+def _write_gift(mail: Mail, *, at: datetime) -> EmailMultiAlternatives:
+    """To whom the sender said, in the language that the sender chose for them. Raises NoAddress."""
+    paper = _card(mail, at=at)
+    if paper.words is None:
+        raise NoAddress("nothing_to_send")
+    try:
+        sender = services.get(Members).player(player_id=mail.player).nickname
+    except UnableToFindPlayer:
+        raise NoAddress("player_unknown") from None
+    with translation.override(paper.language):
+        said = card_letters.words_of(paper, sender=sender, at=at)
+        words = _of_card(said, paper, portal_url=configuration().public_url)
+        letter = _letter(mail, paper.words.recipient, words)
+        card_letters.enclose(letter, said, paper)
+    return letter
+
+
+def _own_card(mail: Mail, *, at: datetime) -> CardPaper | None:
+    return _card(mail, at=at) if mail.kind == MailKind.CARD else None
+
+
+def _card(mail: Mail, *, at: datetime) -> CardPaper:
+    """Raises NoAddress where there is nothing to send any more, or it is another player's."""
+    paper = card_letters.paper_for(
+        bought_id=UUID(str(mail.context["card"])), sends=int(mail.context["sends"]), at=at
+    )
+    if paper is None or paper.buyer != mail.player:
+        raise NoAddress("nothing_to_send")
+    return paper
+
+
+def _of_card(said: card_letters.CardWords, paper: CardPaper, *, portal_url: str) -> dict[str, Any]:
+    return {
+        "card": said,
+        "qr": f"cid:{card_letters.QR_ID}",
+        "is_enclosed": pdf.can_render(),
+        "card_url": f"{portal_url}/cards/{paper.id}",
+    }
+
+
+def _of_gift(mail: Mail, *, portal_url: str, at: datetime) -> dict[str, Any]:
+    """What a sender is told of a gift: what it was and how it stands, and no word of it."""
+    card = UUID(str(mail.context["card"]))
+    try:
+        bought = services.get(Cards).bought_card(bought_id=card, buyer=mail.player, at=at)
+    except UnableToHandleBoughtCard:
+        raise NoAddress("nothing_to_send") from None
+    return {
+        "value": card_letters.summary_of(bought.gives, at=at),
+        "card_url": f"{portal_url}/cards/{card}",
+    }
 
 
 def _enclosed(mail: Mail) -> Document | None:

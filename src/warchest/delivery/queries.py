@@ -93,6 +93,11 @@ def mails(
     return tuple(as_mail(row) for row in found[:limit])
 
 
+def find_mail(*, key: str) -> contract.Mail | None:
+    row = Mail.objects.filter(key=key).first()
+    return as_mail(row) if row else None
+
+
 def as_mail(row: Mail) -> contract.Mail:
     return contract.Mail(
         id=row.id,

@@ -20,5 +20,6 @@ class LocalDelivery:
     send_mail_again = staticmethod(mails.send_mail_again)
     plug_mail_engine = staticmethod(mails.plug_mail_engine)
     mails = staticmethod(queries.mails)
+    find_mail = staticmethod(queries.find_mail)
     mail_engine_plugged_in = staticmethod(queries.mail_engine_plugged_in)
     render_document = staticmethod(documents.render_document)

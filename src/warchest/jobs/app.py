@@ -19,6 +19,7 @@ from warchest.jobs import (
     cards,
     documents,
     erp,
+    gifts,
     guesses,
     housekeeping,
     methods,

@@ -121,16 +121,20 @@ class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How guessed codes of cards are met, and how long a till may take a sale back.
+    """How guessed codes of cards are met, and how long codes of virtual ones are kept.
 
     Wrong codes from ``trusted_networks`` count against their players, and never against the address: the community's own
     servers, a halls' network. ``alarm_guesses`` wrong codes within ``alarm_minutes``, by whoever, ring the alarm.
+
+    A virtual card that nobody has used may be given back for ``cancel_days`` after it was bought. Its code is forgotten
+    ``code_kept_days`` after it was first shown, or delivered by mail.
     """
 
     trusted_networks: tuple[str, ...] = ()
     alarm_guesses: Annotated[int, msgspec.Meta(ge=10)] = 500
     alarm_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 10
-    reversal_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 60
+    cancel_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14
+    code_kept_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
 
     def __post_init__(self) -> None:
         for one in self.trusted_networks:

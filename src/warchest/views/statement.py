@@ -22,6 +22,8 @@ from warchest.runtime.services import services
 _DESCRIPTIONS: dict[str, str | Promise] = {
     "top_up": _("Top-up by {provider}"),
     "card_activated": _("Card {serial} activated"),
+    "card_bought": _("Card {serial} bought"),
+    "card_bought_back": _("Card {serial} given back"),
     "subscription": ngettext_lazy("{plan}, {periods} period", "{plan}, {periods} periods", "periods"),
     "charge": _("Charge: {purpose}"),
     "transfer": _("Sent to another player"),
@@ -34,6 +36,7 @@ _DESCRIPTIONS: dict[str, str | Promise] = {
 KINDS: dict[str, str | Promise] = {
     "top_up": _("Top-ups"),
     "card_activated": _("Cards"),
+    "card_bought": _("Cards bought"),
     "subscription": _("Subscriptions"),
     "charge": _("Charges in games"),
     "transfer": _("Sent and received"),

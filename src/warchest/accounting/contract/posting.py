@@ -182,6 +182,26 @@ class PostingRules(Protocol):
         """A card that gives a period of a service: Dr cards sold, Cr deferred revenue (net), Cr tax payable."""
         ...
 
+    def card_bought_legs(self, *, batch: UUID, player: UUID, units: Money, taxed: Taxed) -> tuple[Leg, ...]:
+        """A card that a player bought from the wallet: Dr wallet funding (what was paid for the units), Cr cards sold, not
+        activated, and Cr tax payable where it is a single-purpose voucher (VAT Directive, article 30b); units beside."""
+        ...
+
+    def card_bought_back_legs(
+        self, *, batch: UUID, player: UUID, units: Money, taxed: Taxed
+    ) -> tuple[Leg, ...]:
+        """The player gave it back unused: the reverse."""
+        ...
+
+    def card_sold_at_desk_legs(self, *, batch: UUID, clerk: UUID, taxed: Taxed) -> tuple[Leg, ...]:
+        """A card that an administrator sold for cash: Dr receivable from whoever took the money, until it is at the bank; Cr
+        cards sold, not activated, and tax payable as above."""
+        ...
+
+    def card_taken_back_at_desk_legs(self, *, batch: UUID, clerk: UUID, taxed: Taxed) -> tuple[Leg, ...]:
+        """It came back unused, and the money was given back: the reverse."""
+        ...
+
     def promotion_legs(self, *, player: UUID, units: Money) -> tuple[Leg, ...]:
         """Units given for nothing: only the units move."""
         ...

@@ -1,6 +1,7 @@
 """Cards' tables, a file for each noun. What the database itself keeps of their rules is in ``sql/``."""
 
 from warchest.cards.models.batches import Batch, BatchProgress, BatchVersion
+from warchest.cards.models.bought import BoughtCard, CardGift, DeskIssue
 from warchest.cards.models.cards import Card, CardEvent
 from warchest.cards.models.distribution import (
     Reseller,
@@ -22,8 +23,11 @@ __all__ = [
     "Batch",
     "BatchProgress",
     "BatchVersion",
+    "BoughtCard",
     "Card",
     "CardEvent",
+    "CardGift",
+    "DeskIssue",
     "Guess",
     "GuessAlarm",
     "Guesser",

@@ -45,10 +45,10 @@ def issue(
     batch = _batch_with(quantity, reseller=reseller, product=product, at=at)
     first = (CardRow.objects.filter(batch=batch).aggregate(last=Max("number"))["last"] or 0) + 1
     made = [
-        _make(batch, line, product=product, number=first + place, place=place, at=at)
+        make_card(batch, line, product=product, number=first + place, place=place, at=at)
         for place in range(quantity)
     ]
-    _note(batch, "sold", first=first, last=first + quantity - 1, actor=actor, reason=_told(line), at=at)
+    note(batch, "sold", first=first, last=first + quantity - 1, actor=actor, reason=_told(line), at=at)
     return tuple(_frozen(batch, row, new=True) for row in made)
 
 
@@ -84,9 +84,10 @@ def _batch_with(quantity: int, *, reseller: str, product: str, at: datetime) -> 
     raise UnableToIssueCards("stock_empty", product=product[:40])
 
 
-def _make(
+def make_card(
     batch: BatchRow, line: OrderLine, *, product: str, number: int, place: int, at: datetime
 ) -> IssuedCode:
+    """The card of this number of a locked batch, sold for this place of a line. Raises TryAgain should its code exist."""
     code = codes.random_code(length=batch.code_length)
     serial = queries.serial_of(batch, number)
     try:
@@ -133,7 +134,7 @@ def take_back(*, line: OrderLine, actor: str, at: datetime) -> tuple[IssuedCard,
         CardRow.objects.filter(serial=row.serial).update(state="void")
         IssuedCode.objects.filter(serial=row.serial).update(sealed=None, taken_back_at=at)
         number = CardRow.objects.get(serial=row.serial).number
-        _note(row.batch, "sale_reversed", first=number, last=number, actor=actor, reason=_told(line), at=at)
+        note(row.batch, "sale_reversed", first=number, last=number, actor=actor, reason=_told(line), at=at)
     return tuple(_frozen(row.batch, row, new=True) for row in good)
 
 
@@ -183,9 +184,7 @@ def _of(line: OrderLine):  # type: ignore[no-untyped-def]
     return rows.filter(line=line.line) if line.line else rows
 
 
-def _note(
-    batch: BatchRow, what: str, *, first: int, last: int, actor: str, reason: str, at: datetime
-) -> None:
+def note(batch: BatchRow, what: str, *, first: int, last: int, actor: str, reason: str, at: datetime) -> None:
     CardEvent.objects.create(
         batch=batch,
         first_number=first,

@@ -18,6 +18,10 @@ from warchest.charging.contract.moving_in import (
     MovingIn,
     WalletDraft,
 )
+from warchest.charging.contract.paid_units import (
+    PaidUnits,
+    UnableToUsePaidUnits,
+)
 from warchest.charging.contract.refunds import (
     DEBT_BOOK,
     REFUND_PURPOSE,
@@ -84,6 +88,7 @@ __all__ = [
     "LotTrace",
     "Moved",
     "MovingIn",
+    "PaidUnits",
     "Refunding",
     "SetApart",
     "Slice",
@@ -101,6 +106,7 @@ __all__ = [
     "UnableToSpend",
     "UnableToTakeBack",
     "UnableToTransfer",
+    "UnableToUsePaidUnits",
     "Wallet",
     "WalletDraft",
     "WalletState",
@@ -108,5 +114,5 @@ __all__ = [
 ]
 
 
-class Charging(Wallets, Transfers, Holds, Refunding, MovingIn, Protocol):
+class Charging(Wallets, PaidUnits, Transfers, Holds, Refunding, MovingIn, Protocol):
     """Everything that charging is asked."""

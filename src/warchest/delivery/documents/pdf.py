@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +42,20 @@ def render(document: Document) -> RenderedDocument:
         pdf_standards=["a-2a", "ua-1"],
     )
     return RenderedDocument(filename=f"{document.number}.pdf", content=bytes(content))
+
+
+def set_card(words: dict[str, Any], *, at: datetime) -> bytes:
+    """A virtual card on a sheet, ``words`` by their places in card.typ. Raises UnableToRender (``pdf_not_installed``)."""
+    if not can_render():
+        raise UnableToRender("pdf_not_installed")
+    content = _compiler().compile(
+        (_FOLDER / "card.typ").read_bytes(),
+        format="pdf",
+        sys_inputs={"card": msgspec.json.encode(words).decode()},
+        timestamp=at.astimezone(UTC).replace(microsecond=0),
+        pdf_standards=["a-2a", "ua-1"],
+    )
+    return bytes(content)
 
 
 class _OfThread(threading.local):

@@ -92,3 +92,32 @@ def _mail_withdrawal(event: outbox.Event, *, at: datetime) -> None:
         | {"at": event.occurred_at.isoformat(), "number": str(told.get("payment") or told["grant"])},
         at=at,
     )
+
+
+def _mail_card(event: outbox.Event, *, at: datetime) -> None:
+    """Of what was bought itself: a gift's mail is queued at its date, and this is about what became of it."""
+    told = event.payload
+    if at - event.occurred_at > MAIL_AGE_MAX:
+        return
+    if event.topic == "cards.gift_ended":
+        # Nobody is told what nobody knows.
+        if told["state"] != "unknown":
+            queue_mail(
+                key=f"gift-ended:{told['card']}:{told['sends']}:{told['state']}",
+                kind=MailKind.GIFT_ENDED,
+                player=UUID(str(told["player"])),
+                context={"card": str(told["card"]), "state": str(told["state"])},
+                at=at,
+            )
+    elif not told["is_gift"]:
+        queue_mail(
+            key=card_key(UUID(str(told["card"]))),
+            kind=MailKind.CARD,
+            player=UUID(str(told["player"])),
+            context={"card": str(told["card"]), "sends": 0},
+            at=at,
+        )
+
+
+def card_key(card: UUID) -> str:
+    return f"card:{card}"

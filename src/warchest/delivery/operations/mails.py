@@ -119,7 +119,7 @@ def _claim(at: datetime) -> Mail | None:
 
 def _send(mail: Mail, server: BaseEmailBackend, at: datetime) -> MailState:
     try:
-        letter = write_letter(mail)
+        letter = write_letter(mail, at=at)
     except NoAddress as problem:
         return _write_down(mail, MailState.FAILED, error=str(problem))
     except Exception as problem:
@@ -128,6 +128,9 @@ def _send(mail: Mail, server: BaseEmailBackend, at: datetime) -> MailState:
         server.send_messages([letter])
     except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as problem:
         # The server answered, and the answer was no.
+        if mail.kind == MailKind.GIFT and _is_for_ever(problem):
+            # Somebody has mistyped a stranger's address, and waits to hear of it.
+            return _write_down(mail, MailState.FAILED, error=_without_address(problem))
         return _try_later(mail, problem, at)
     except Exception as problem:
         log.error("mail_outcome_unknown", mail=str(mail.id), problem=_without_address(problem))
@@ -161,6 +164,13 @@ def _doubt_the_abandoned(at: datetime) -> None:
         lost = Mail.objects.filter(state="sending", claimed_at__lte=at - DOUBT_AFTER)
         if count := lost.update(state="unknown", error="the worker that was sending it is gone"):
             log.error("mails_of_unknown_outcome", count=count)
+
+
+def _is_for_ever(problem: Exception) -> bool:
+    """Whether the server refused the recipient, and will the next time: a code of 5xx (RFC 5321, 4.2.1)."""
+    if not isinstance(problem, smtplib.SMTPRecipientsRefused):
+        return False
+    return bool(problem.recipients) and all(code >= 500 for code, _ in problem.recipients.values())
 
 
 def _without_address(problem: Exception) -> str:

@@ -89,6 +89,8 @@ class Scope(StrEnum):
     CARDS_READ = "cards:read"
     CARDS_ACTIVATE = "cards:activate"
     CARDS_SELL = "cards:sell"
+    CARDS_BUY = "cards:buy"
+    CARDS_CODES = "cards:codes"
     REFERRALS_READ = "referrals:read"
     USAGE_WRITE = "usage:write"
 
@@ -346,9 +348,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "batch.cancel": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "batch.close": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "printer.keep": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
-    "reseller.see": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
-    "reseller.take_on": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
-    "card.ship": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
+    "card.issue": frozenset({Role.ADMINISTRATOR, Role.OWNER}),
     "card.block": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),
     "card.look_up": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT, Role.ACCOUNTANT}),
     "lock.lift": frozenset({Role.ADMINISTRATOR, Role.OWNER, Role.SUPPORT}),

@@ -60,6 +60,9 @@ def wallet_line(line: Line, background: Background) -> dict[str, Any]:
         title = _("Card activated")
         why = _("You activated this card.")
         facts.append((_("Serial number"), line.reference))
+    elif line.kind in ("card_bought", "card_bought_back"):
+        title = _("Card bought") if line.kind == "card_bought" else _("Card given back")
+        facts.append((_("Serial number"), line.reference))
     elif line.kind == "subscription":
         title = background.subscription_names.get(line.reference, line.description)
         why = _("Time bought from your wallet.")

@@ -4,6 +4,7 @@ from django.urls import path
 
 from warchest.web.portal.views import (
     activate,
+    cards,
     buy,
     documents,
     home,
@@ -32,6 +33,12 @@ urlpatterns = [
     path("sign-up", sign_up.sign_up, name="sign-up"),
     path("join/<str:code>", sign_up.join, name="join"),
     path("activate", activate.activate, name="activate"),
+    path("cards", cards.cards, name="cards"),
+    path("cards/buy/<uuid:batch_id>", cards.buy, name="buy-card"),
+    path("cards/<uuid:card_id>", cards.card, name="card"),
+    path("cards/<uuid:card_id>/code", cards.show_code, name="show-code"),
+    path("cards/<uuid:card_id>/give-back", cards.give_back, name="give-back"),
+    path("cards/<uuid:card_id>/recipient", cards.correct, name="correct-gift"),
     path("top-up", top_up.top_up, name="top-up"),
     path("payment-methods", methods.payment_methods, name="payment-methods"),
     path("payment-methods/<uuid:method_id>/forget", methods.forget, name="forget-method"),
