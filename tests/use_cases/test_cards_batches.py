@@ -100,6 +100,14 @@ class TestOrder:
             an_order(**changes)  # type: ignore[arg-type]
         assert refused.value.reason == reason
 
+    @pytest.mark.use_case("CRD-05")
+    def test_needs_longer_codes_the_more_cards_are_live(self) -> None:
+        an_order(quantity=1_000_000, code_length=13)
+        with pytest.raises(UnableToOrderBatch, match="code_too_guessable") as refused:
+            an_order(quantity=200_000, code_length=13)
+        assert refused.value.details["entropy_bits_min"] == 61
+        an_order(quantity=200_000, code_length=14)
+
     def test_takes_the_next_series_or_the_one_asked_for_and_each_once(self) -> None:
         first, second, asked = an_order(), an_order(), an_order(series=40)
         assert (first.terms.series, second.terms.series, asked.terms.series) == (1, 2, 40)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import F
+from django.db.models import F, Sum
 
 from warchest.cards import queries
 from warchest.cards.contract import (
@@ -49,6 +50,16 @@ def version_of(row: dict[str, Any]) -> BatchVersion:
         approved_by=before.approved_by,
         approved_at=before.approved_at,
     )
+
+
+def live_cards(*, at: datetime, beside: UUID | None = None) -> int:
+    """How many cards of other batches can be activated, or could be once they are approved, made or sold. Those that were used
+    count too: to be too many by them costs a character at the most."""
+    over = (BatchState.REFUSED, BatchState.CANCELLED, BatchState.CLOSED)
+    rows = BatchRow.objects.exclude(state__in=over).exclude(expires_at__lte=at)
+    if beside is not None:
+        rows = rows.exclude(id=beside)
+    return int(rows.aggregate(cards=Sum(F("quantity") + F("spares")))["cards"] or 0)
 
 
 def progress(*, batch_id: UUID) -> BatchProgress | None:

@@ -134,8 +134,19 @@ def digest(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, ordered_at: d
     )
 
 
-def check_terms(terms: BatchTerms, *, at: datetime) -> None:
-    """Raises UnableToOrderBatch."""
+def entropy_bits_needed(*, live: int) -> int:
+    """How many random bits codes need beside so many live ones: a guess may hit any of them, so that a million guesses have a
+    chance of a millionth at the most."""
+    return max((live * _GUESSES_BORNE * _CHANCE_BORNE - 1).bit_length(), ENTROPY_BITS_MIN)
+
+
+_GUESSES_BORNE = 10**6
+_CHANCE_BORNE = 10**6
+"""One in so many."""
+
+
+def check_terms(terms: BatchTerms, *, live: int, at: datetime) -> None:
+    """``live`` are the cards that can be activated, now or later, beside these. Raises UnableToOrderBatch."""
     if not 1 <= terms.quantity <= QUANTITY_MAX:
         raise UnableToOrderBatch("quantity_out_of_range", quantity_max=QUANTITY_MAX)
     if not 1 <= len(terms.gives) <= WORTHS_MAX or not all(map(_is_whole, terms.gives)):
@@ -147,9 +158,10 @@ def check_terms(terms: BatchTerms, *, at: datetime) -> None:
         raise UnableToOrderBatch("single_purpose_gives_money")
     if not 0 <= terms.face_total.minor <= MINOR_MAX or terms.face.currency == INNER:
         raise UnableToOrderBatch("card_face_malformed")
-    if terms.entropy_bits < ENTROPY_BITS_MIN:
+    needed = entropy_bits_needed(live=live + terms.quantity + terms.spares)
+    if terms.entropy_bits < needed:
         raise UnableToOrderBatch(
-            "code_too_guessable", entropy_bits=terms.entropy_bits, entropy_bits_min=ENTROPY_BITS_MIN
+            "code_too_guessable", entropy_bits=terms.entropy_bits, entropy_bits_min=needed
         )
     if terms.code_length > CODE_LENGTH_MAX:
         raise UnableToOrderBatch("code_too_long", code_length_max=CODE_LENGTH_MAX)
@@ -223,6 +235,7 @@ def _digested(worth: Worth) -> Worth | _WorthBefore:
     if worth.tournament is not None:
         return worth
     return _WorthBefore(worth.kind, worth.money, worth.plan, worth.periods)
+
 
 
 def rung_of(who: Guessing, *, alarmed: bool) -> int:

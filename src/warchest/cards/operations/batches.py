@@ -42,7 +42,7 @@ _OVER = (BatchState.REFUSED, BatchState.CANCELLED, BatchState.CLOSED)
 
 
 def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
-    rules.check_terms(terms, at=at)
+    rules.check_terms(terms, live=batch_queries.live_cards(at=at), at=at)
     terms = replace(
         terms,
         regions=tuple(sorted(set(terms.regions))),
@@ -67,7 +67,7 @@ def amend(*, batch_id: UUID, digest: str, terms: BatchTerms, ordered_by: UUID, a
         raise UnableToAmendBatch("digest_changed")
     if IssuedCode.objects.filter(batch=row).exists():
         raise UnableToAmendBatch("batch_cards_issued")
-    rules.check_terms(terms, at=at)
+    rules.check_terms(terms, live=batch_queries.live_cards(at=at, beside=batch_id), at=at)
     before = queries.terms_of(row)
     kept = before.series if terms.serial_prefix == before.serial_prefix else 0
     terms = replace(
