@@ -127,12 +127,13 @@ class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     servers, a halls' network. ``alarm_guesses`` wrong codes within ``alarm_minutes``, by whoever, ring the alarm.
 
     A virtual card that nobody has used may be given back for ``cancel_days`` after it was bought. Its code is forgotten
-    ``code_kept_days`` after it was first shown, or delivered by mail.
+    ``code_kept_days`` after it was first shown, or delivered by mail. A till may take a sale back for ``reversal_minutes``.
     """
 
     trusted_networks: tuple[str, ...] = ()
     alarm_guesses: Annotated[int, msgspec.Meta(ge=10)] = 500
     alarm_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 10
+    reversal_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 60
     cancel_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14
     code_kept_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
 
