@@ -2,6 +2,7 @@
 
 from warchest.cards import (
     batch_queries,
+    bought_queries,
     guess_queries,
     liability,
     queries,

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cards", "0009_ask_for_batches"),
+        ("cards", "0010_distribution"),
         ("runtime", "0001_initial"),
     ]
 
