@@ -18,6 +18,7 @@ from warchest.payments.models import BankEntry as BankEntryRow
 from warchest.payments.models import BankStatement as BankStatementRow
 from warchest.payments.models import Message as MessageRow
 from warchest.payments.models import Payment as PaymentRow
+from warchest.payments.models import Purpose as PurposeRow
 from warchest.payments.providers import installed
 from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
@@ -143,6 +144,15 @@ def _credited_by_report() -> Iterator[str]:
         yield f"payment {payment_id}: credited, though its provider never reported this amount as paid"
 
 
+def _purposes_decided() -> Iterator[str]:
+    """What a payment is for is decided with its credit, and not before."""
+    rows = PurposeRow.objects.select_related("payment").order_by("payment")
+    for row in rows.filter(state="waiting", payment__credited_at__isnull=False).iterator():
+        yield f"payment {row.payment_id}: credited, and nobody saw to its {row.kind}"
+    for row in rows.exclude(state="waiting").filter(payment__credited_at=None).iterator():
+        yield f"payment {row.payment_id}: not credited, and its {row.kind} is {row.state}"
+
+
 def _bank_entries_booked() -> Iterator[str]:
     """Each settled entry of the bank moved its amount on the bank's account in the entry that it names."""
     settled = BankEntryRow.objects.filter(journal_entry__isnull=False).order_by("id").iterator()
@@ -196,6 +206,11 @@ INVARIANTS = (
         "payment_entries",
         "Each credited payment has one entry with its amount and units",
         _credited_in_one_entry,
+    ),
+    Invariant(
+        "payment_purposes",
+        "What a payment is for is decided with its credit, and not before",
+        _purposes_decided,
     ),
     Invariant("payment_reports", "Nothing is credited that the provider did not report", _credited_by_report),
     Invariant(

@@ -152,6 +152,7 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
     state = _state(found.status)
     promised = services.get(Payments).promised_bonus(payment_id=found.id)
     going_on = request.session.pop(GOES_ON_AT, None) if state == "succeeded" else None
+    purchase = _purchase(found) if state == "succeeded" else None
     return {
         "payment": {
             "id": found.id,
@@ -161,18 +162,28 @@ def _context(request: HttpRequest, player: Player, found: Payment) -> dict[str, 
             "get": found.units + (promised[0] if promised else Money.units(0)),
             "at": found.opened_at,
             "provider_name": label_of(found.provider),
+            "paid_with": _paid_with(found),
             "why": _why(found.reason) if state == "refused" else None,
             "receipt_url": _receipt_url(found) if state == "succeeded" else None,
-            "withdraw_until": _withdraw_until(player, found) if state == "succeeded" else None,
+            # Of what was bought with it, and not of the money, where that is what it was for.
+            "withdraw_until": _withdraw_until(player, found)
+            if state == "succeeded" and not (purchase and purchase["is_done"])
+            else None,
             "transfer": _transfer(found) if state == "pending" else None,
         },
         "key": a_key(),
         "ways": _ways(found),
         "wallet": services.get(Charging).wallet(player=player.id, at=now()) if state == "succeeded" else None,
-        "purchase": _purchase(found) if state == "succeeded" else None,
+        "purchase": purchase,
         "next_url": going_on,
         "next_label": _("Go on where you were") if going_on else None,
     }
+
+
+def _paid_with(found: Payment) -> str:
+    """The saved card that was charged, or who took the money."""
+    used = services.get(Payments).method_used(payment_id=found.id)
+    return used.label if used and used.label else label_of(found.provider)
 
 
 def _purchase(found: Payment) -> dict[str, Any] | None:
