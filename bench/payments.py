@@ -92,6 +92,8 @@ def run(options: Options, *, parent: Path | None) -> tuple[Board, dict[str, str]
     board.goals.append(Goal((CREDITED_MOST,), (MOST[BARE],), None))
     with durable_server(parent) as server:
         facts = dict(describe(server))
+        # What else runs here takes turns with what is measured.
+        before = os.getloadavg()[0]
         secret = secrets.token_urlsafe(32)
         port = _free_port()
         with _house(server.home, port=port, secret=secret):
@@ -100,6 +102,7 @@ def run(options: Options, *, parent: Path | None) -> tuple[Board, dict[str, str]
                 _wait_until_ready(port)
                 _take_rounds(board, options, port, payments, secret, books)
                 books.check(expected=len(payments))
+        facts["load average"] = f"{before:.1f} when it began, {os.getloadavg()[0]:.1f} at its end"
     return board, facts
 
 
