@@ -20,7 +20,7 @@ from tests.builders.people import a_command, a_player
 from warchest.journeys.receive_notice import receive_notice
 from warchest.journeys.start_top_up import start_top_up
 from warchest.kernel.money import Money
-from warchest.payments import bulkhead, providers
+from warchest.payments import bulkhead, exchanges, providers
 from warchest.payments.bulkhead import LEFT_ALONE_S, SILENT_MAX, Bulkhead, NoAnswerInTime
 from warchest.payments.contract import Payment, Payments, Status, UnableToUseProvider
 from warchest.runtime.services import services
@@ -312,3 +312,18 @@ def _factory(one: Stuck):
 
     factory.settings_type = dict  # type: ignore[attr-defined]
     return factory
+
+
+@pytest.mark.parametrize(
+    ("report", "silent"),
+    [
+        (Report(Standing.UNKNOWN, reason="timeout"), True),
+        (Report(Standing.UNKNOWN, reason="unreachable", never_sent=True), True),
+        (Report(Standing.UNKNOWN, reason="http_503", raw="<html>Bad gateway</html>"), True),
+        (Report(Standing.UNKNOWN, reason="unreadable", raw="<html>Something else</html>"), False),
+        (Report(Standing.UNKNOWN, reason="reference_differs", raw="{}"), False),
+        (Report(Standing.PENDING), False),
+    ],
+)
+def test_who_answers_something_else_is_not_silent(report: Report, silent: bool) -> None:
+    assert exchanges._is_silence(report) is silent

@@ -8,6 +8,7 @@ from tests.builders.api import an_api_client, call
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import a_player
 from warchest.kernel.ids import new_id
+from warchest.runtime.services import services
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -104,3 +105,18 @@ class TestTree:
         ):
             answer = call(client, "GET", path)
             assert (answer.status_code, answer.json()["code"]) == (status, code), path
+
+
+@pytest.mark.use_case("INT-06")
+def test_what_a_player_is_called_is_not_kept_with_the_keys_answer():
+    client, body = an_api_client(), {**ADA, "nickname": "Zephyrine", "email": "zephyrine@example.org"}
+    first, again = (call(client, "POST", "/players", body, key="once") for _ in range(2))
+    assert (again.json(), again["Idempotent-Replayed"]) == (first.json(), "true")
+    assert first.json()["nickname"] == "Zephyrine"
+    with services.database("runtime").cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE answer LIKE '%Zephyrine%') FROM runtime_idempotencykey"
+        )
+        kept, with_name = cursor.fetchone()
+    assert kept > 0
+    assert with_name == 0

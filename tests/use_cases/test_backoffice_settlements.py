@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.builders.backoffice import BackOffice, Visitor
 from tests.builders.books import assert_books_prove
 from tests.builders.configuration import changed_configuration
 from tests.builders.people import a_command, a_player
 from warchest.journeys.ask_provider import inquire_and_settle
+from warchest.journeys.import_statement import import_statement
 from warchest.journeys.reconcile_settlement import take_settlement
 from warchest.journeys.start_top_up import start_top_up
+from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Ledger
 from warchest.members.contract import Role
@@ -22,6 +25,7 @@ from warchest.payments.contract import LineState, Payment, Payments, ProviderBal
 from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.sdk.payments import LineKind, SettlementLine, SettlementReport
+from warchest_banktransfer.simulator import PretendedBank
 from warchest_sandbox.testing import RunningSandbox
 
 pytestmark = pytest.mark.use_case("PAY-03")
@@ -237,3 +241,84 @@ def test_providers_balances_say_what_was_taken_and_where_it_is(
             )
         ),
     ] in rows
+
+
+@pytest.mark.use_case("PAY-29")
+class TestPayoutsAtTheBank:
+    @pytest.fixture
+    def bank(self, office: BackOffice) -> Iterator[PretendedBank]:
+        iban = "DE89370400440532013000"
+        table = {"iban": iban, "bic": "COBADEFFXXX", "beneficiary": "Nova e. V."}
+        with changed_configuration(providers={"banktransfer": table}):
+            yield PretendedBank(iban, balance_minor=100_000, day=now().date())
+
+    def test_lead_from_the_settlement_to_the_entry_and_back(
+        self, office: BackOffice, bank: PretendedBank
+    ) -> None:
+        settled = paid_out("17.31", "PO-SIDE-BY-SIDE")
+        bank.receive("17.31", text="PO-SIDE-BY-SIDE")
+        import_statement(
+            a_command(at=now()), provider="banktransfer", data=bank.statement(statement_id=str(new_id())[:35])
+        )
+        accountant = office.signed_in(Role.ACCOUNTANT)
+
+        entry = link(accountant.page(f"/settlements/{settled.id}"), "/bank/entry/")
+        page = accountant.page(entry)
+        assert "A provider paid out." in page.get_text()
+        assert link(page, "/settlements/").endswith(str(settled.id))
+        # The journal's entry leads to the bank's.
+        assert link(accountant.page(link(page, "/journal/")), "/bank/entry/") == entry
+        assert_books_prove()
+
+    def test_a_difference_is_said_by_a_person(self, office: BackOffice, bank: PretendedBank) -> None:
+        settled = paid_out("40.00", "PO-WITH-A-CHARGE")
+        bank.receive("38.50", text="PO-WITH-A-CHARGE")
+        import_statement(
+            a_command(at=now()), provider="banktransfer", data=bank.statement(statement_id=str(new_id())[:35])
+        )
+        accountant = office.signed_in(Role.ACCOUNTANT)
+        listed = accountant.page("/bank")
+        entry = next(
+            one["href"]
+            for one in listed.select('a[href^="/bank/entry/"]')
+            if "38.50" in str(one.find_parent("tr"))
+        )
+        assert "which is of another amount" in accountant.page(entry).get_text()
+
+        answer = accountant.submit(
+            entry,
+            action=f"{entry}/payout",
+            settlement=str(settled.id),
+            book="provider_fees",
+            note="what the wire cost",
+        ).text
+
+        assert "It is settled and booked." in answer
+        assert text("-1.50") in accountant.page("/settlements").get_text()
+        assert_books_prove()
+
+    def test_what_is_late_is_listed(self, office: BackOffice) -> None:
+        settled = paid_out("3.21", "PO-LATE", at=now() - timedelta(days=12))
+        late = office.signed_in(Role.ACCOUNTANT).page("/settlements").select_one("#late")
+        assert late and settled.number in late.get_text()
+
+
+def paid_out(amount: str, reference: str, *, at: datetime | None = None) -> Settlement:
+    moment, number = at or now(), f"s-{new_id()}"
+    line = SettlementLine(
+        id=f"{number}-1", kind=LineKind.ADJUSTMENT, gross=euro(amount), fee=euro("0.00"), occurred_at=moment
+    )
+    report = SettlementReport(
+        id=number,
+        currency="EUR",
+        lines=(line,),
+        settled_on=moment.date(),
+        paid_out=euro(amount),
+        payout_reference=reference,
+    )
+    return take_settlement(a_command(at=moment), provider="sandbox", report=report).answer
+
+
+def link(page: BeautifulSoup, *beginnings: str) -> str:
+    """Where the first link of these leads."""
+    return next(one["href"] for one in page.select(".wb-page a[href]") if one["href"].startswith(beginnings))

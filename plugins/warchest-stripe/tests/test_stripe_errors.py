@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 
@@ -11,6 +15,7 @@ from warchest.sdk.payments import (
     Standing,
 )
 from warchest_stripe.provider import StripeProvider
+from warchest_stripe.settings import StripeSettings
 from warchest_stripe.testing import RunningSimulator
 
 from .hands import (
@@ -122,3 +127,47 @@ class TestErrors:
         body = json.dumps({"object": "balance", "livemode": True}).encode()
         with an_impostor(200, body) as impostor:
             assert "test payments" in impostor.provider.health().detail
+
+
+class _Falls(BaseHTTPRequestHandler):
+    """Takes a request, and breaks the line without an answer."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.server.told.append(self.path)  # type: ignore[attr-defined]
+        if len(self.server.told) == 1:  # type: ignore[attr-defined]
+            # Nobody listens any more when the library tries again.
+            self.server.socket.close()
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class TestSilence:
+    def test_says_that_nothing_was_sent_where_no_connection_was_ever_made(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        provider = StripeProvider(settings_for(port))
+        report = provider.start(a_payment())
+        assert (report.standing, report.reason, report.never_sent) == (Standing.UNKNOWN, "unreachable", True)
+
+    def test_does_not_where_a_first_try_may_have_arrived_though_the_next_did_not(self) -> None:
+        server = HTTPServer(("127.0.0.1", 0), _Falls)
+        server.told = []  # type: ignore[attr-defined]
+        provider = StripeProvider(settings_for(server.server_address[1]))
+        thread = threading.Thread(target=server.handle_request, daemon=True)
+        thread.start()
+        report = provider.start(a_payment())
+        thread.join()
+        assert server.told  # type: ignore[attr-defined]
+        assert (report.standing, report.never_sent) == (Standing.UNKNOWN, False)
+
+
+def settings_for(port: int) -> StripeSettings:
+    return StripeSettings(
+        api_key="rk_test_1234567890",
+        webhook_secret="whsec_1234567890",
+        base_url=f"http://127.0.0.1:{port}",
+        timeout_s=2,
+    )

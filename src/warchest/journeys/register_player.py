@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +10,9 @@ from warchest.charging.contract import Charging
 from warchest.kernel.ids import new_id
 from warchest.members.contract import Members
 from warchest.referrals.contract import Referrals
-from warchest.runtime.journey import journey
+from warchest.runtime.command import Command
+from warchest.runtime.journey import Done, journey
+from warchest.runtime.services import services
 from warchest.runtime.transactions import Transaction
 
 
@@ -25,9 +27,8 @@ class Registered:
     registered_at: datetime
 
 
-@journey("players.register")
 def register_player(
-    tx: Transaction,
+    command: Command,
     *,
     nickname: str,
     email: str,
@@ -36,8 +37,35 @@ def register_player(
     language: str,
     sponsor_code: str | None = None,
     external_id: str = "",
-) -> Registered:
+) -> Done[Registered]:
     """Raises UnableToRegister, UnableToJoin."""
+    done = _register(
+        command,
+        nickname=nickname,
+        email=email,
+        password=password,
+        country=country,
+        language=language,
+        sponsor_code=sponsor_code,
+        external_id=external_id,
+    )
+    # What somebody is called stands in `members` alone, and not for a month with the key's answer.
+    player = services.get(Members).player(player_id=done.answer.id)
+    return Done(replace(done.answer, nickname=player.nickname), done.replayed)
+
+
+@journey("players.register")
+def _register(
+    tx: Transaction,
+    *,
+    nickname: str,
+    email: str,
+    password: str | None,
+    country: str,
+    language: str,
+    sponsor_code: str | None,
+    external_id: str,
+) -> Registered:
     player = tx.get(Members).register_player(
         player_id=new_id(),
         nickname=nickname,
@@ -54,7 +82,7 @@ def register_player(
     tx.announce("players.registered", key=str(player.id), player=player.id, country=player.country)
     return Registered(
         id=player.id,
-        nickname=player.nickname,
+        nickname="",
         sponsor=node.sponsor,
         sponsor_code=node.sponsor_code,
         registered_at=player.registered_at,

@@ -169,7 +169,8 @@ def _said(place: Place, provider: str, exchange: Exchange, ask: Callable[[], Rep
 
 
 def _is_silence(report: Report) -> bool:
-    return report.standing is Standing.UNKNOWN
+    """Who said something that can't be read, or is about something else, is there; behind a 5xx nobody may be."""
+    return report.standing is Standing.UNKNOWN and (not report.raw or report.reason.startswith("http_5"))
 
 
 def _bulkhead(provider: str) -> Bulkhead:

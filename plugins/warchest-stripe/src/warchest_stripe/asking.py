@@ -76,9 +76,9 @@ class Unable(Exception):
 
     standing = Standing.UNKNOWN
 
-    def __init__(self, reason: str, raw: str = "") -> None:
+    def __init__(self, reason: str, raw: str = "", *, never_sent: bool = False) -> None:
         super().__init__(reason)
-        self.report = Report(self.standing, reason=reason, raw=raw)
+        self.report = Report(self.standing, reason=reason, raw=raw, never_sent=never_sent)
 
 
 class Unclear(Unable):
@@ -119,7 +119,7 @@ class _Transport(stripe.HTTPClient):
     ) -> tuple[Any, int, Mapping[str, str]]:
         left_s = getattr(self.ends_at, "value", float("inf")) - time.monotonic()
         if left_s <= 0:
-            raise _silence("timeout")
+            raise self._silence("timeout")
         told = {name: value for name, value in (headers or {}).items() if name.lower() in _TOLD}
         body = None if post_data is None else post_data.encode()
         try:
@@ -127,8 +127,20 @@ class _Transport(stripe.HTTPClient):
                 method.upper(), url, body=body, headers=told, timeout_s=min(self._timeout_s, left_s)
             )
         except NoAnswer as silence:
-            raise _silence(silence.reason) from None
+            self._note(method, was_sent=silence.was_sent)
+            raise self._silence(silence.reason) from None
+        self._note(method, was_sent=True)
         return answer.body, answer.status, answer.headers
+
+    def _note(self, method: str, *, was_sent: bool) -> None:
+        # What only asks makes nothing known to Stripe. A try that may have arrived counts, though a later one did not.
+        if was_sent and method.upper() != "GET":
+            self.ends_at.has_written = True
+
+    def _silence(self, reason: str) -> stripe.APIConnectionError:
+        error = stripe.APIConnectionError(reason)  # type: ignore[no-untyped-call]
+        error.never_sent = not getattr(self.ends_at, "has_written", True)
+        return error
 
     def close(self) -> None:
         self._caller.close()
@@ -151,11 +163,12 @@ class Stripe:
     @contextmanager
     def in_time(self) -> Iterator[None]:
         """All calls of this thread within end before its time is up."""
-        self._transport.ends_at.value = time.monotonic() + _METHOD_S_MAX
+        told = self._transport.ends_at
+        told.value, told.has_written = time.monotonic() + _METHOD_S_MAX, False
         try:
             yield
         finally:
-            del self._transport.ends_at.value
+            del told.value, told.has_written
 
     def ask(self, call: Callable[[], Any], into: type[_Read]) -> tuple[_Read, str]:
         """One call: its answer, read, and the text of it for the books. Raises Unclear, Missing, Refused, Declined."""
@@ -194,7 +207,7 @@ class Stripe:
 
     def _said(self, error: stripe.StripeError) -> Unable:
         if isinstance(error, stripe.APIConnectionError):
-            return Unclear(str(error.user_message))
+            return Unclear(str(error.user_message), never_sent=getattr(error, "never_sent", False))
         raw = self.raw(error.http_body or "")
         said = error.json_body.get("error") if isinstance(error.json_body, dict) else None
         if not isinstance(said, dict):
@@ -222,10 +235,6 @@ class Stripe:
             case _:
                 # Behind a failure of Stripe's own the payment may well have been carried out.
                 return Unclear(reason, raw)
-
-
-def _silence(reason: str) -> stripe.APIConnectionError:
-    return stripe.APIConnectionError(reason)  # type: ignore[no-untyped-call]
 
 
 def _word(value: object) -> str:

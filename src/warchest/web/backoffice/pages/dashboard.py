@@ -13,13 +13,14 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from warchest.cards.contract import BatchState, Cards
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import Ledger, Side
 from warchest.members.contract import Administrator, Role
-from warchest.payments.contract import Status
+from warchest.payments.contract import Payments, Status
 from warchest.payments.models import Payment
 from warchest.runtime.command import now
 from warchest.runtime.services import services
@@ -75,6 +76,24 @@ class Task:
     text: str
     link: str
     since: datetime | None = None
+
+
+def _overdue() -> Iterator[Task]:
+    """Payments that nobody knows the end of for longer than the house's rule for reviews allows."""
+    waiting = [
+        payment for payment in services.get(Payments).overdue(at=now()) if payment.status is not Status.REVIEW
+    ]
+    if waiting:
+        yield Task(
+            ngettext(
+                "%(count)d payment has been without an answer of its provider for too long.",
+                "%(count)d payments have been without an answer of their providers for too long.",
+                len(waiting),
+            )
+            % {"count": len(waiting)},
+            reverse("backoffice:payment", args=[waiting[0].id]),
+            waiting[0].changed_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +156,7 @@ def _tasks(me: Administrator) -> Iterator[Task]:
                 % {"count": doubtful},
                 reverse("admin:payments_payment_changelist") + "?status=review",
             )
+        yield from _overdue()
 
 
 def _tiles(today: date) -> list[Tile]:
