@@ -19,6 +19,7 @@ from warchest.web.portal.templatetags.portal import day as written_day
 CARD_STATES = {
     CardState.GENERATED: gettext_lazy("made, not handed over"),
     CardState.HANDED_OVER: gettext_lazy("handed over"),
+    CardState.SPARE: gettext_lazy("spare"),
     CardState.SHIPPED: gettext_lazy("shipped"),
     CardState.SOLD: gettext_lazy("sold"),
     CardState.RETURNED: gettext_lazy("returned"),
@@ -120,6 +121,51 @@ def by_country(activations: Sequence[ActivationsOfDay]) -> list[tuple[str, int]]
     for row in activations:
         found[row.country or "–"] += row.count
     return found.most_common(20)
+
+
+_HEAT_DAYS, _HEAT_COUNTRIES, _HEAT_STEPS = 21, 12, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """How many cards players of each country activated on each of the last days. ``rows``: a day, and for each country the count
+    and a step from 0 to 4, by its share of the highest."""
+
+    countries: tuple[str, ...]
+    rows: tuple[tuple[date, tuple[tuple[int, int], ...], int], ...]
+
+
+def by_day_and_country(activations: Sequence[ActivationsOfDay]) -> Heat | None:
+    """The newest days first, the busiest countries first; None before the first activation."""
+    if not activations:
+        return None
+    last = max(row.day for row in activations)
+    since = last - timedelta(days=_HEAT_DAYS - 1)
+    recent = [row for row in activations if row.day >= since]
+    busiest: Counter[str] = Counter()
+    cells: Counter[tuple[date, str]] = Counter()
+    for row in recent:
+        busiest[row.country] += row.count
+        cells[row.day, row.country] += row.count
+    countries = tuple(code for code, _count in busiest.most_common(_HEAT_COUNTRIES))
+    highest = max(cells.values())
+
+    def step(count: int) -> int:
+        return -(-count * _HEAT_STEPS // highest)
+
+    first = min(row.day for row in recent)
+    days = [last - timedelta(days=back) for back in range((last - first).days + 1)]
+    return Heat(
+        countries,
+        tuple(
+            (
+                day,
+                tuple((cells[day, code], step(cells[day, code])) for code in countries),
+                sum(row.count for row in recent if row.day == day),
+            )
+            for day in days
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ BATCH_STATES = {
 }
 CARD_STATES = {
     "as_batch": (_("as its batch"), "plain"),
+    "spare": (_("spare"), "plain"),
     "shipped": (_("shipped"), "info"),
     "sold": (_("sold"), "info"),
     "returned": (_("returned"), "plain"),

@@ -21,6 +21,10 @@ from warchest.web.backoffice.worths import worths_words
 _MOMENTS = {
     "generated": gettext_lazy("made"),
     "handed_over": gettext_lazy("handed over"),
+    "print_file_opened": gettext_lazy("encrypted codes begun to be fetched"),
+    "spoiled": gettext_lazy("spoiled by the press, void"),
+    "put_in_place": gettext_lazy("spare put in the place of a spoiled card"),
+    "closed": gettext_lazy("batch closed"),
     "print_file_fetched": gettext_lazy("codes fetched for printing"),
     "blocked": gettext_lazy("blocked"),
     "unblocked": gettext_lazy("unblocked"),

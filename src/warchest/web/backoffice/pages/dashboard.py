@@ -136,6 +136,15 @@ def _tasks(me: Administrator) -> Iterator[Task]:
                     reverse("backoffice:batch", args=[batch.id]),
                     batch.ordered_at,
                 )
+    if may(me, "batch.hand_over"):
+        for asked, of in cards.hand_overs_awaiting():
+            if asked.asked_by != me.id:
+                yield Task(
+                    _("The hand-over of %(quantity)s cards waits for a second person.")
+                    % {"quantity": plain_number(of.terms.quantity)},
+                    reverse("backoffice:batch", args=[of.id]),
+                    asked.asked_at,
+                )
     texts = {
         BatchState.APPROVED: ("batch.generate", _("%(quantity)s cards are approved and can be made.")),
         BatchState.GENERATED: ("batch.hand_over", _("%(quantity)s cards are made and can be handed over.")),

@@ -1,5 +1,6 @@
 """How the back office writes moments, numbers and rates: in the reader's language, short enough for a table."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,6 +9,8 @@ from babel.numbers import format_decimal
 from django import template
 from django.utils import timezone
 
+from warchest.journeys.refusals import explain
+from warchest.kernel.errors import UnableTo
 from warchest.web.portal.templatetags.portal import NO_BREAK_SPACE, reader
 
 register = template.Library()
@@ -66,3 +69,21 @@ def _stamp(at: datetime | None, clock: str) -> str:
     day, time = (format_skeleton(skeleton, local, locale=reader()) for skeleton in ("yMMMd", clock))
     # Broken between day and time at most: else a table's column would become a tower.
     return f"{day.replace(' ', NO_BREAK_SPACE)}, {time}"
+
+
+@register.filter
+def in_groups(digits: str) -> str:
+    """Digits in groups of eight, as two people read them to each other."""
+    return " ".join(digits[start : start + 8] for start in range(0, len(digits), 8))
+
+
+@register.filter
+def at(known: Mapping[object, str], which: object) -> str:
+    """What a mapping has under a key, or nothing."""
+    return known.get(which, "") if which is not None else ""
+
+
+@register.filter
+def refusal(reason: str) -> str:
+    """A refusal's sentence, by its reason."""
+    return explain(UnableTo(reason)).text
