@@ -37,6 +37,8 @@ PLAYERS_PAGES = {
     "send": "/send",
     "documents": "/documents",
     "withdrawals": "/withdraw",
+    "payment-methods": "/payment-methods",
+    "auto-top-up": "/auto-top-up",
     "invoice-details": "/invoice-details",
     "settings": "/settings",
 }

@@ -17,6 +17,7 @@ from tests.recipes.accounting_system import GpCompany
 from tests.recipes.command_line import warchest
 from tests.recipes.neighbour import another_cluster
 from tests.recipes.operator import Operator
+from tests.recipes.sandbox import Sandbox
 from tests.recipes.servers import Servers
 from tests.recipes.two_operators import two_operators
 from tests.recipes.watcher import Watched
@@ -34,6 +35,7 @@ __all__ = [
     "NOW",
     "GpCompany",
     "Operator",
+    "Sandbox",
     "Servers",
     "Shop",
     "Watched",
@@ -108,6 +110,12 @@ class Shop:
 
     def post(self, path: str, body: dict[str, Any], *, key: str | None = None) -> Any:
         return self._read(call(self._key, "POST", path, body, key=key))
+
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        return self._read(call(self._key, "PUT", path, body))
+
+    def delete(self, path: str) -> Any:
+        return self._read(call(self._key, "DELETE", path))
 
     def _read(self, response: Any) -> Any:
         self.status = response.status_code

@@ -44,6 +44,6 @@ def test_prints_what_it_says(page: Path) -> None:
                 checked += 1
     finally:
         for each in names.values():
-            if isinstance(each, (kitchen.Servers, kitchen.Watched)):
+            if isinstance(each, (kitchen.Sandbox, kitchen.Servers, kitchen.Watched)):
                 each.close()
     assert checked, "a recipe shows what it gives"
