@@ -47,32 +47,22 @@ def write_letter(mail: Mail, *, at: datetime) -> EmailMultiAlternatives:
     address = members.address_of(player_id=mail.player)
     if not address:
         raise NoAddress("no_address")
-    house = configuration()
-    document = _enclosed(mail)
+    document, portal_url = _enclosed(mail), configuration().public_url
+    card = _card(mail, at=at) if mail.kind == MailKind.CARD else None
     with translation.override(mail.language or player.language):
-        words = mail.context | {
-            "nickname": player.nickname,
-            "community": house.community.name,
-            "accent": house.community.accent,
-            "portal_url": house.public_url,
-            "language": translation.get_language(),
-            "direction": "rtl" if translation.get_language_bidi() else "ltr",
-            **(_of_document(document, portal_url=house.public_url) if document else {}),
-            **(_of_withdrawal(mail, zone=player.time_zone) if mail.kind == MailKind.WITHDRAWAL else {}),
-        }
-        # A subject is one line, whatever its template or a nickname looks like.
-        subject = " ".join(render_to_string(f"delivery/mails/{mail.kind}.subject.txt", words).split())
-        letter = EmailMultiAlternatives(
-            subject=subject,
-            body=render_to_string(f"delivery/mails/{mail.kind}.txt", words),
-            to=[address],
-            # Names the mail for ever: should it ever go twice, the reader's program can tell.
-            headers={
-                "Message-ID": f"<{mail.id}@{house.public_url.split('://')[-1].split('/')[0].split(':')[0]}>",
-                "Auto-Submitted": "auto-generated",
-            },
-        )
-        letter.attach_alternative(render_to_string(f"delivery/mails/{mail.kind}.html", words), "text/html")
+        words: dict[str, Any] = {"nickname": player.nickname}
+        if document:
+            words |= _of_document(document, portal_url=portal_url)
+        if mail.kind == MailKind.WITHDRAWAL:
+            words |= _of_withdrawal(mail, zone=player.time_zone)
+        if mail.kind == MailKind.GIFT_ENDED:
+            words |= _of_gift(mail, portal_url=portal_url, at=at)
+        said = card_letters.words_of(card, sender="", at=at) if card else None
+        if card and said:
+            words |= _of_card(said, card, portal_url=portal_url)
+        letter = _letter(mail, address, words)
+        if card and said:
+            card_letters.enclose(letter, said, card)
     if document and pdf.can_render():
         file = pdf.render(document)
         letter.attach(file.filename, file.content, "application/pdf")
@@ -121,10 +111,6 @@ def _write_gift(mail: Mail, *, at: datetime) -> EmailMultiAlternatives:
         letter = _letter(mail, paper.words.recipient, words)
         card_letters.enclose(letter, said, paper)
     return letter
-
-
-def _own_card(mail: Mail, *, at: datetime) -> CardPaper | None:
-    return _card(mail, at=at) if mail.kind == MailKind.CARD else None
 
 
 def _card(mail: Mail, *, at: datetime) -> CardPaper:

@@ -121,7 +121,7 @@ def correct_gift(*, bought_id: UUID, buyer: UUID, recipient: str, actor: str, at
         gift.sends, gift.deliver_at, gift.began_at = gift.sends + 1, at, None
     gift.state, gift.problem, gift.changed_at = GiftState.WAITING, "", at
     gift.sealed = _sealed(row.id, GiftWords(recipient.strip(), words.name, words.message))
-    gift.save()
+    gift.save(update_fields=["sends", "deliver_at", "began_at", "state", "problem", "changed_at", "sealed"])
     note(row.batch, "gift_corrected", first=card.number, last=card.number, actor=actor, reason="", at=at)
     return bought_queries.bought_card(bought_id=bought_id, buyer=buyer, at=at)
 
@@ -185,7 +185,7 @@ def end_gift(*, bought_id: UUID, sends: int, state: GiftState, problem: str, at:
         return False
     gift.state, gift.problem, gift.changed_at = state, problem[:60], at
     gift.delivered_at = at if state is GiftState.DELIVERED else None
-    gift.save()
+    gift.save(update_fields=["state", "problem", "changed_at", "delivered_at"])
     number = CardRow.objects.values_list("number", flat=True).get(serial=row.serial)
     note(
         row.batch,

@@ -55,6 +55,8 @@ def _take_in(event: outbox.Event, *, at: datetime) -> None:
         _mail_document(event, at=at)
     if event.topic in ("payments.withdrawn", "subscriptions.withdrawn"):
         _mail_withdrawal(event, at=at)
+    if event.topic in ("cards.bought", "cards.gift_ended"):
+        _mail_card(event, at=at)
     if event.topic in _TOLD and at - event.occurred_at <= MAIL_AGE_MAX:
         kind, names, shown = _TOLD[event.topic]
         told = event.payload
