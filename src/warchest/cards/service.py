@@ -3,12 +3,14 @@
 from warchest.cards import (
     batch_queries,
     bought_queries,
+    end_queries,
     guess_queries,
     liability,
     queries,
     reseller_queries,
     shipment_queries,
 )
+from warchest.cards import register as registers
 from warchest.cards import stores as store_plugins
 from warchest.cards.operations import (
     activation,
@@ -16,6 +18,7 @@ from warchest.cards.operations import (
     blocking,
     bought,
     desk,
+    ends,
     generation,
     gifts,
     guesses,
@@ -63,11 +66,18 @@ class LocalCards:
     batches_awaiting_approval = staticmethod(queries.batches_awaiting_approval)
     counts = staticmethod(queries.counts)
     activations_by_day = staticmethod(queries.activations_by_day)
+    extend = staticmethod(ends.extend)
+    expire = staticmethod(ends.expire)
+    warn = staticmethod(ends.warn)
+    ended_batches = staticmethod(end_queries.ended_batches)
+    ending = staticmethod(end_queries.ending)
+    is_warning_due = staticmethod(end_queries.is_warning_due)
     code_hash = staticmethod(activation.code_hash)
     claim = staticmethod(activation.claim)
     activate = staticmethod(activation.activate)
     preview = staticmethod(activation.preview)
     card = staticmethod(queries.card)
+    register = staticmethod(registers.register)
     activated_by = staticmethod(queries.activated_by)
     block = staticmethod(blocking.block)
     unblock = staticmethod(blocking.unblock)

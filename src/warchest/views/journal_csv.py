@@ -5,12 +5,10 @@ The columns and their order are a promise to whoever reads such files; a new one
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from warchest.ledger.contract import Entry, Side
+from warchest.views.csv_rows import moment, text, written
 
 COLUMNS = (
     "position",
@@ -28,51 +26,35 @@ COLUMNS = (
     "side",
     "amount",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SIDES = {Side.DEBIT: "debit", Side.CREDIT: "credit"}
 
 
 def table(entries: Iterable[Entry]) -> str:
     """The legs of each entry in their order, numbered from one. Amounts are positive, in major units."""
-    return _written(row for entry in entries for row in _rows(entry))
+    return written(row for entry in entries for row in _rows(entry))
 
 
 def _rows(entry: Entry) -> Iterator[Sequence[object]]:
     of_entry = (
         entry.position,
         entry.id,
-        _text(entry.key),
-        _text(entry.kind),
-        _moment(entry.occurred_at),
-        _moment(entry.recorded_at),
-        _text(entry.reference),
+        text(entry.key),
+        text(entry.kind),
+        moment(entry.occurred_at),
+        moment(entry.recorded_at),
+        text(entry.reference),
         entry.reverses or "",
     )
     for number, leg in enumerate(entry.legs, 1):
         yield (
             *of_entry,
             number,
-            _text(leg.book),
-            _text(leg.owner),
+            text(leg.book),
+            text(leg.owner),
             leg.amount.currency.code,
             _SIDES[leg.side],
             leg.amount.major,
         )
 
 
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _text(text: str) -> str:
-    # OWASP, CSV injection: behind an apostrophe a spreadsheet calculates nothing.
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _written(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
-HEADER = _written([COLUMNS])
+HEADER = written([COLUMNS])

@@ -8,6 +8,7 @@ from warchest.cards.contract.activation import (
     ActivatedCard,
     Activation,
     CardPreview,
+    Claimant,
     ClaimedCard,
     UnableToActivateCard,
 )
@@ -61,6 +62,16 @@ from warchest.cards.contract.desk import (
     DeskIssue,
     UnableToIssueAtDesk,
 )
+from warchest.cards.contract.ends import (
+    EndedBatch,
+    EndingBatch,
+    EndingCard,
+    Ends,
+    ExpiredCards,
+    ExpiryWarned,
+    ExtendedCards,
+    UnableToExtendCards,
+)
 from warchest.cards.contract.guesses import (
     GuessAlarm,
     Guesses,
@@ -89,6 +100,10 @@ from warchest.cards.contract.making import (
     BatchProgress,
     Making,
     UnableToGenerateBatch,
+)
+from warchest.cards.contract.register import (
+    Register,
+    RegisterLine,
 )
 from warchest.cards.contract.resellers import (
     RECEIVABLE_BOOK,
@@ -178,12 +193,20 @@ __all__ = [
     "Cards",
     "CardsMoved",
     "Care",
+    "Claimant",
     "ClaimedCard",
     "ClosedBatch",
     "CodeGiven",
     "ConsignedCard",
     "Desk",
     "DeskIssue",
+    "EndedBatch",
+    "EndingBatch",
+    "EndingCard",
+    "Ends",
+    "ExpiredCards",
+    "ExpiryWarned",
+    "ExtendedCards",
     "Gift",
     "GiftState",
     "GiftWish",
@@ -202,6 +225,8 @@ __all__ = [
     "Making",
     "OrderLine",
     "Printer",
+    "Register",
+    "RegisterLine",
     "Replaced",
     "Reseller",
     "ResellerLine",
@@ -227,6 +252,7 @@ __all__ = [
     "UnableToBuyCard",
     "UnableToDecideBatch",
     "UnableToEndBatch",
+    "UnableToExtendCards",
     "UnableToFetchPrintFile",
     "UnableToFindCard",
     "UnableToGenerateBatch",
@@ -255,6 +281,7 @@ class Cards(
     Making,
     HandingOver,
     Care,
+    Register,
     Activation,
     Guesses,
     VirtualCards,

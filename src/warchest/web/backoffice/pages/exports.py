@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from warchest.cards.contract import Cards
 from warchest.journeys.export_journal import Export, export_journal, settle
+from warchest.journeys.export_register import export_register
 from warchest.kernel.ids import new_id
 from warchest.ledger.contract import Ledger
+from warchest.runtime.command import now
 from warchest.runtime.services import services
+from warchest.views import card_register
 from warchest.views.journal_csv import COLUMNS
 from warchest.views.journal_export import By, Extent, Format, expected, export
-from warchest.web.backoffice.frame import attempt, command, needs, page
+from warchest.web.backoffice.frame import attempt, command, needs, only_sent, page
 from warchest.web.backoffice.pages.asking import day_field, end_of, start_of
 
 _FORMATS = {
@@ -103,6 +109,29 @@ def _file(request: HttpRequest, said: dict[str, Any]) -> StreamingHttpResponse:
         content_type=f"{media}; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="journal-{asked.after + 1}-{asked.upto}.{ending}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@needs("batch.export")
+@only_sent("backoffice:batch", "batch_id")
+def register(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """The register of a batch, written while it is sent."""
+    found = attempt(
+        request, lambda: export_register(command(request).under(str(new_id())), batch=batch_id).answer
+    )
+    if found is None:
+        return redirect("backoffice:batch", batch_id)
+    cards = services.get(Cards)
+    holders = {reseller.id: reseller.name for reseller in cards.resellers()}
+    lines = cards.register(batch_id=batch_id, at=now())
+    name = f"{found.first_serial}-{found.last_serial}"
+    return StreamingHttpResponse(
+        card_register.pieces(lines, holders=holders),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="cards-{name}.csv"',
             "Cache-Control": "no-store",
         },
     )
