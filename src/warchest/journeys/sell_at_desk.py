@@ -77,10 +77,11 @@ def show_desk_codes(command: Command, *, issue: UUID) -> tuple[CodeGiven, ...]:
 
     That they are shown is written down before they are. Raises UnableToAdminister, UnableToIssueAtDesk.
     """
-    done = note_shown(command, issue=issue)
-    if done.replayed:
+    note_shown(command, issue=issue)
+    given = services.get(Cards).codes_at_desk(issue_id=issue, clerk=UUID(command.actor.id), at=command.at)
+    if not given:
         raise UnableToIssueAtDesk("desk_codes_shown")
-    return services.get(Cards).codes_at_desk(issue_id=issue, clerk=UUID(command.actor.id), at=command.at)
+    return given
 
 
 @journey("cards.show_desk_codes")

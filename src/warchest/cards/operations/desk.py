@@ -59,10 +59,12 @@ def note_shown_at_desk(*, issue_id: UUID, clerk: UUID, actor: str, at: datetime)
         raise UnableToIssueAtDesk("desk_codes_of_another")
     if row.taken_back_at is not None:
         raise UnableToIssueAtDesk("desk_issue_taken_back")
-    if row.shown_at is not None:
+    if not _issued(issue_id).filter(sealed__isnull=False).exists():
         raise UnableToIssueAtDesk("desk_codes_shown")
-    row.shown_at = at
-    row.save(update_fields=["shown_at"])
+    if row.shown_at is None:
+        # Where it is written and the codes are still kept, whoever asked was cut off before they saw them.
+        row.shown_at = at
+        row.save(update_fields=["shown_at"])
     numbers = sorted(_cards(issue_id).values_list("number", flat=True))
     note_event(row.batch, "code_shown", first=numbers[0], last=numbers[-1], actor=actor, reason="", at=at)
     return desk_issue(issue_id=issue_id)

@@ -94,6 +94,7 @@ NAVIGATION = [
             _page(_("Order a batch"), "add_card", "order-batch", "batch.order"),
             _page(_("Batches to decide about"), "approval", "approvals", "batch.approve"),
             _page(_("Print houses"), "print", "printers", "batch.hand_over"),
+            _page(_("Sell at the desk"), "point_of_sale", "desk", "card.issue"),
             _page(_("Stores"), "storefront", "stores", "card.look_up"),
             _page(_("Look up a card"), "manage_search", "look-up-card", "card.look_up"),
             _page(_("Block cards"), "block", "block-cards", "card.block"),
