@@ -14,7 +14,7 @@ from tests.builders.notices import heard
 from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from warchest.charging.contract import Charging
 from warchest.journeys.set_payment_rule import end_payment_rule, set_payment_rule
-from warchest.journeys.start_top_up import start_top_up
+from warchest.journeys.start_top_up import open_payment, start_top_up
 from warchest.kernel.money import Money
 from warchest.members.contract import Role
 from warchest.payments.contract import (
@@ -114,6 +114,21 @@ def test_a_route_is_set_looked_at_and_ended(office: BackOffice) -> None:
     administrator.submit("/payment-rules/route", action=f"/payment-rules/{rule.id}/end")
     assert "not here" not in administrator.page("/payment-rules").get_text()
     assert "ended" in administrator.page("/payment-rules/route").get_text()
+
+
+@pytest.mark.use_case("PAY-10")
+def test_what_nobody_knows_the_end_of_for_too_long_waits_on_the_first_page(office: BackOffice) -> None:
+    operator = office.signed_in(Role.SUPPORT)
+    assert "for too long" not in operator.page("/").get_text()
+    open_payment(
+        a_command(at=now() - timedelta(days=3)),
+        player=a_player().id,
+        amount=Money.parse("10.00", "EUR"),
+        provider="sandbox",
+        return_url="",
+        units_shown=None,
+    )
+    assert "without an answer of its provider for too long" in operator.page("/").get_text()
 
 
 @pytest.mark.use_case("PAY-27")

@@ -18,6 +18,7 @@ from warchest.cli.demo.load import Community, carry_on_events, close_days, let_h
 from warchest.cli.demo.offers import PLANS, RATE_CHANGE_DAY
 from warchest.cli.demo.people import LISTED, Past, Person, community
 from warchest.cli.demo.sandbox import Sandbox
+from warchest.cli.demo.settled import settle_past
 from warchest.members.contract import Members, Role
 from warchest.runtime.command import now
 from warchest.runtime.services import services
@@ -48,6 +49,7 @@ def load(home: Home, sandbox: Sandbox, *, players: int, operations: int, seed: i
 
     click.echo("Days are closed, figures are counted …")
     close_days(past)
+    settle_past(accountant.command, at=at)
     cards = desk.make_listed(at)
     carry_on_events(at=now())
     take_stock()
