@@ -13,7 +13,7 @@ from tests.builders.books import assert_books_prove
 from tests.builders.cards import TEN_EUROS, a_batch, an_order
 from tests.builders.house import ARENA, ARENA_MONTH, ARENA_YEAR
 from tests.builders.people import NOW, a_command, a_player
-from tests.use_cases.test_cards_activation import at_once
+from tests.use_cases.test_cards_activation import NO_CODE, at_once
 from warchest.cards.contract import UnableToActivateCard, UnableToOrderBatch, Worth
 from warchest.catalogue.contract import Catalogue
 from warchest.charging.contract import Charging, Source
@@ -268,3 +268,62 @@ def _is_good(code: str, player: UUID) -> bool:
         return True
     except UnableToActivateCard:
         return False
+
+
+@pytest.mark.use_case("CRD-14")
+class TestCampaigns:
+    def test_give_each_player_one_card_of_all_their_batches(self) -> None:
+        spring = {"reseller": "", "margin_bps": 0, "campaign": "spring-2026"}
+        first, second = a_batch(**spring), a_batch(gives=(CREDITS,), **spring)
+        player, friend = a_player(), a_player()
+        activate_card(a_command(), player=player.id, code=first.cards[0].code)
+        for code in (first.cards[1].code, second.cards[0].code):
+            with pytest.raises(UnableToActivateCard, match="campaign_used"):
+                activate_card(a_command(), player=player.id, code=code)
+            with pytest.raises(UnableToActivateCard, match="campaign_used"):
+                preview_card(player=player.id, code=code, at=NOW)
+        activate_card(a_command(), player=friend.id, code=first.cards[1].code)
+        activate_card(
+            a_command(), player=player.id, code=a_batch(**spring | {"campaign": "summer"}).cards[0].code
+        )
+        assert_books_prove()
+
+    def test_are_used_once_when_all_cards_come_together(self) -> None:
+        batch = a_batch(quantity=12, reseller="", margin_bps=0, campaign="spring-2026")
+        player = a_player()
+        ends = at_once(
+            12, lambda number: activate_card(a_command(), player=player.id, code=batch.cards[number].code)
+        )
+        assert ends == Counter(done=1, campaign_used=11)
+        assert str(services.get(Charging).wallet(player=player.id).posted) == "1000.00 XCR"
+        assert_books_prove()
+
+    def test_for_new_players_are_for_those_who_registered_lately(self) -> None:
+        batch = a_batch(reseller="", margin_bps=0, new_players_days=30)
+        old = a_player(at=NOW - timedelta(days=31))
+        young = a_player(at=NOW - timedelta(days=30))
+        with pytest.raises(UnableToActivateCard, match="new_players_only") as refused:
+            activate_card(a_command(), player=old.id, code=batch.cards[0].code)
+        assert refused.value.details["days"] == 30
+        activate_card(a_command(), player=young.id, code=batch.cards[0].code)
+
+
+@pytest.mark.use_case("CRD-33")
+class TestRestriction:
+    def test_to_an_online_service_is_told_only_to_who_has_the_code(self) -> None:
+        batch, player = a_batch(online_service=ARENA), a_player()
+        code = batch.cards[0].code
+        for elsewhere in (None, new_id()):
+            with pytest.raises(UnableToActivateCard, match="card_not_for_service") as refused:
+                activate_card(a_command(), player=player.id, code=code, online_service=elsewhere)
+            assert refused.value.details["online_service"] == str(ARENA)
+        with pytest.raises(UnableToActivateCard, match="card_code_unknown"):
+            activate_card(a_command(), player=player.id, code=NO_CODE, online_service=new_id())
+        assert preview_card(player=player.id, code=code, at=NOW, online_service=ARENA).gives
+        activate_card(a_command(), player=player.id, code=code, online_service=ARENA)
+
+    def test_is_no_guess(self) -> None:
+        batch, player = a_batch(online_service=ARENA, regions=("DE",)), a_player(country="FR")
+        for _ in range(12):
+            with pytest.raises(UnableToActivateCard, match="card_not_for_country"):
+                activate_card(a_command(), player=player.id, code=batch.cards[0].code)

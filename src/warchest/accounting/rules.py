@@ -209,6 +209,16 @@ def card_period_legs(*, batch: UUID, face: Money, taxed: Taxed) -> tuple[Leg, ..
     )
 
 
+def cards_expired_legs(*, batch: UUID, amounts: Sequence[Money]) -> tuple[Leg, ...]:
+    return _without_zero(
+        *(
+            leg
+            for amount in amounts
+            for leg in (debit("cards_sold", amount, owner=batch), credit("breakage_revenue", amount))
+        )
+    )
+
+
 def card_bought_legs(*, batch: UUID, player: UUID, units: Money, taxed: Taxed) -> tuple[Leg, ...]:
     return _without_zero(
         *_units_out(player, units),

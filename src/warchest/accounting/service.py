@@ -43,6 +43,7 @@ class LocalAccounting:
     card_sale_reversed_legs = staticmethod(rules.card_sale_reversed_legs)
     card_activated_legs = staticmethod(rules.card_activated_legs)
     card_period_legs = staticmethod(rules.card_period_legs)
+    cards_expired_legs = staticmethod(rules.cards_expired_legs)
     card_bought_legs = staticmethod(rules.card_bought_legs)
     card_bought_back_legs = staticmethod(rules.card_bought_back_legs)
     card_sold_at_desk_legs = staticmethod(rules.card_sold_at_desk_legs)

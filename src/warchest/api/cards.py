@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from warchest.api.authentication import needs
 from warchest.api.idempotency import KEYED, answer_of, command_of
 from warchest.api.players import player_identity
-from warchest.api.shapes import Address, Amount, Asked, Id, Moment
+from warchest.api.shapes import Address, Amount, Asked, Id, Moment, identity_or_none
 from warchest.cards.contract import Cards, CardState, Worth, WorthKind
 from warchest.journeys.activate_card import activate_card
 from warchest.members.contract import Scope
@@ -20,12 +20,14 @@ router = Router(tags=["cards"])
 
 
 class Activation(Asked):
-    """``client_address`` is the player's own address, where the caller knows it: wrong codes are counted by it too."""
+    """``client_address`` is the player's own address, where the caller knows it: wrong codes are counted by it too.
+    ``online_service`` is the one that the player is in: cards that are for one service are activated in that one only."""
 
     player: Id
     # Whatever is no whole, right code is a guess, so there is nothing that it must look like.
     code: str
     client_address: Address | None = None
+    online_service: Id | None = None
 
 
 class WorthShape(BaseModel):
@@ -88,7 +90,11 @@ def activate(request: HttpRequest, body: Activation) -> ActivatedShape:
     """Activate a card for a player. Wrong codes are counted by player and client_address, never by your own address."""
     player = player_identity(body.player)
     done = activate_card(
-        command_of(request), player=player, code=body.code, client_address=body.client_address or ""
+        command_of(request),
+        player=player,
+        code=body.code,
+        client_address=body.client_address or "",
+        online_service=identity_or_none(body.online_service or ""),
     )
     activated = answer_of(request, done)
     return ActivatedShape(

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from warchest.cards import batch_invariants, distribution_invariants, keeping, liability, queries, rules
 from warchest.cards.contract import LIABILITY_BOOK
-from warchest.cards.models import Batch, Card, IssuedCode, ResellerLine
+from warchest.cards.models import Batch, Card, ExpiredPart, IssuedCode, ResellerLine
 from warchest.ledger.contract import Difference, Entry, Kept, Ledger
 from warchest.runtime.invariants import Invariant, in_portions
 from warchest.runtime.services import services
@@ -64,6 +64,13 @@ def _kept(batch: Batch | None, entries: Sequence[Entry] | None) -> Iterator[Kept
         by_entry[entry_id] = by_entry.get(entry_id, 0) + due
     for entry_id, minor in by_entry.items():
         yield Kept(entry=entry_id, minor=minor, record=f"what a reseller got or gave back of batch {batch}")
+    parts = ExpiredPart.objects.filter(batch=batch, entry_id__isnull=False).order_by("id")
+    if entries is not None:
+        parts = parts.filter(entry_id__in=[entry.id for entry in entries])
+    for part in parts:
+        yield Kept(
+            entry=part.entry_id, minor=-part.amount_minor, record=f"{part.cards} cards of batch {batch}, expired"
+        )
     for card in cards.select_related("batch").iterator(chunk_size=2000):
         owed = queries.owed_of(card).minor
         yield Kept(entry=card.entry_id or "", minor=-owed, record=f"card {card.serial}")

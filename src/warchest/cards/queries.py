@@ -97,7 +97,7 @@ def card(*, serial: str, at: datetime) -> Card:
         face=terms.face,
         last_four=row.last_four,
         fingerprint=keeping.fingerprint(bytes(row.code_hash)),
-        expires_at=terms.expires_at,
+        expires_at=row.expires_at or terms.expires_at,
         history=_history(row),
         player=row.player_id,
         activated_at=row.activated_at,

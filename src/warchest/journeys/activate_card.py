@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from warchest.cards.contract import Cards, UnableToActivateCard, Worth
+from warchest.cards.contract import Cards, Claimant, UnableToActivateCard, Worth
 from warchest.charging.contract import WALLET_BOOK
 from warchest.journeys.steps.card_sales import sell_if_consigned
 from warchest.journeys.steps.giving import give, key_of
@@ -33,16 +33,33 @@ class Activated:
     wallet: Balance
 
 
-def activate_card(command: Command, *, player: UUID, code: str, client_address: str = "") -> Done[Activated]:
+def activate_card(
+    command: Command,
+    *,
+    player: UUID,
+    code: str,
+    client_address: str = "",
+    online_service: UUID | None = None,
+) -> Done[Activated]:
     """Activate the card of a code, typed in whatever way.
 
     ``client_address`` is the player's own where the door knows it; guesses are counted by it and by player. A repeated
-    request is no new guess. Raises UnableToActivateCard, UnableToFindPlayer, and TryAgain (``too_many_attempts``).
+    request is no new guess. ``online_service`` is the one that the player activates it for, where there is one: cards that are
+    restricted to a service are refused elsewhere. Raises UnableToActivateCard, UnableToFindPlayer, what refuses to give what
+    the card gives (UnableToGrant, UnableToIssuePass), and TryAgain (``too_many_attempts``).
     """
     cards = services.get(Cards)
     try:
+        code_hash = cards.code_hash(typed=code)
+        if online_service is None:
+            # Asked as it always was, so that a request from before there were services is still the same one.
+            return _activate(command, player=player, code_hash=code_hash, client_address=client_address)
         return _activate(
-            command, player=player, code_hash=cards.code_hash(typed=code), client_address=client_address
+            command,
+            player=player,
+            code_hash=code_hash,
+            client_address=client_address,
+            online_service=online_service,
         )
     except UnableToActivateCard as refusal:
         if refusal.reason == "card_code_unknown" and not refusal.replayed:
@@ -52,15 +69,23 @@ def activate_card(command: Command, *, player: UUID, code: str, client_address: 
 
 # It is told the code's keyed hash, so that not even the fingerprint of its arguments has to do with the code.
 @journey("cards.activate")
-def _activate(tx: Transaction, *, player: UUID, code_hash: str, client_address: str) -> Activated:
+def _activate(
+    tx: Transaction,
+    *,
+    player: UUID,
+    code_hash: str,
+    client_address: str,
+    online_service: UUID | None = None,
+) -> Activated:
     cards = tx.get(Cards)
     holder = tx.get(Members).player(player_id=player)
     if holder.state is not PlayerState.ACTIVE:
         raise UnableToActivateCard("player_frozen")
     cards.check_not_locked(player=player, client_address=client_address, at=tx.command.at)
-    card = cards.claim(code_hash=code_hash, country=holder.country, at=tx.command.at)
+    claimant = Claimant(player, holder.country, holder.registered_at, online_service)
+    card = cards.claim(code_hash=code_hash, by=claimant, at=tx.command.at)
     if card.held and sell_if_consigned(tx, serial=card.serial):
-        card = cards.claim(code_hash=code_hash, country=holder.country, at=tx.command.at)
+        card = cards.claim(code_hash=code_hash, by=claimant, at=tx.command.at)
     tx.about("card", card.serial, player=str(player), fingerprint=card.fingerprint)
 
     given = give(tx, holder, card)

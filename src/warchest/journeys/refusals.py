@@ -470,7 +470,17 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "card_expired": (409, _("This card has expired.")),
     "card_not_sold": (409, _("This card has not been sold yet. Ask where you bought it.")),
     "card_not_for_country": (409, _("This card can't be activated in your country.")),
+    "card_not_for_service": (409, _("This card is for one game only, and can't be activated elsewhere.")),
+    "campaign_used": (409, _("You have had a card of this campaign. There is one for each player.")),
+    "new_players_only": (
+        409,
+        _("This card is for new players, who registered in the last {days} days."),
+    ),
     "card_unknown": (404, _("There is no such card.")),
+    "nothing_to_extend": (
+        409,
+        _("None of these cards is unused and ends before that day."),
+    ),
     "lock_unknown": (404, _("Nobody is locked out there now.")),
     # Batches of cards
     "batch_unknown": (404, _("There is no such batch.")),

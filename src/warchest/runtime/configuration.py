@@ -128,6 +128,12 @@ class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A virtual card that nobody has used may be given back for ``cancel_days`` after it was bought. Its code is forgotten
     ``code_kept_days`` after it was first shown, or delivered by mail. A till may take a sale back for ``reversal_minutes``.
+
+    Buyers, resellers and the house are told so many ``warn_days`` before cards end. ``breakage`` says for each country what
+    becomes then of what was paid for cards that nobody used: ``recognise`` makes it revenue, ``keep`` lets it be owed, where
+    law forbids that cards end or gives the money to the state; ``*`` is for countries that are not named, and stands for
+    ``recognise`` where it is not. Of several countries that a batch is for one with ``keep`` is enough; one that is for all
+    is under the law of the seller's.
     """
 
     trusted_networks: tuple[str, ...] = ()
@@ -136,8 +142,13 @@ class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reversal_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 60
     cancel_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14
     code_kept_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
+    warn_days: tuple[Annotated[int, msgspec.Meta(ge=1, le=365)], ...] = (60, 14)
+    breakage: dict[str, Literal["recognise", "keep"]] = {}
 
     def __post_init__(self) -> None:
+        for country in self.breakage:
+            if not re.fullmatch(r"[A-Z]{2}|\*", country):
+                raise ValueError(f"cards.breakage: {country!r} is no code of ISO 3166-1 such as DE")
         for one in self.trusted_networks:
             try:
                 ip_network(one)

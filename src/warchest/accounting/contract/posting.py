@@ -182,6 +182,14 @@ class PostingRules(Protocol):
         """A card that gives a period of a service: Dr cards sold, Cr deferred revenue (net), Cr tax payable."""
         ...
 
+    def cards_expired_legs(self, *, batch: UUID, amounts: Sequence[Money]) -> tuple[Leg, ...]:
+        """Cards that nobody used have ended: Dr cards sold, Cr breakage revenue, per currency.
+
+        As ``expiry_legs``: nothing can be asked for any more (IFRS 15.B44 to B47). No tax: a multi-purpose card was never
+        redeemed, and that of a single-purpose one was due at its sale and stays so (VAT Directive, articles 30a and 30b).
+        """
+        ...
+
     def card_bought_legs(self, *, batch: UUID, player: UUID, units: Money, taxed: Taxed) -> tuple[Leg, ...]:
         """A card that a player bought from the wallet: Dr wallet funding (what was paid for the units), Cr cards sold, not
         activated, and Cr tax payable where it is a single-purpose voucher (VAT Directive, article 30b); units beside."""

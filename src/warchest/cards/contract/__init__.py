@@ -8,6 +8,7 @@ from warchest.cards.contract.activation import (
     ActivatedCard,
     Activation,
     CardPreview,
+    Claimant,
     ClaimedCard,
     UnableToActivateCard,
 )
@@ -60,6 +61,16 @@ from warchest.cards.contract.desk import (
     Desk,
     DeskIssue,
     UnableToIssueAtDesk,
+)
+from warchest.cards.contract.ends import (
+    EndedBatch,
+    EndingBatch,
+    EndingCard,
+    Ends,
+    ExpiredCards,
+    ExpiryWarned,
+    ExtendedCards,
+    UnableToExtendCards,
 )
 from warchest.cards.contract.guesses import (
     GuessAlarm,
@@ -182,12 +193,20 @@ __all__ = [
     "Cards",
     "CardsMoved",
     "Care",
+    "Claimant",
     "ClaimedCard",
     "ClosedBatch",
     "CodeGiven",
     "ConsignedCard",
     "Desk",
     "DeskIssue",
+    "EndedBatch",
+    "EndingBatch",
+    "EndingCard",
+    "Ends",
+    "ExpiredCards",
+    "ExpiryWarned",
+    "ExtendedCards",
     "Gift",
     "GiftState",
     "GiftWish",
@@ -233,6 +252,7 @@ __all__ = [
     "UnableToBuyCard",
     "UnableToDecideBatch",
     "UnableToEndBatch",
+    "UnableToExtendCards",
     "UnableToFetchPrintFile",
     "UnableToFindCard",
     "UnableToGenerateBatch",
@@ -272,6 +292,7 @@ class Cards(
     Shipments,
     Tills,
     Liability,
+    Ends,
     Protocol,
 ):
     """Everything that cards are asked."""

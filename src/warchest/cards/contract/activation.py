@@ -23,9 +23,22 @@ class UnableToActivateCard(UnableTo):
             "card_expired",
             "card_not_sold",
             "card_not_for_country",
+            "card_not_for_service",  # it is for one online service, and the player is in another
+            "campaign_used",  # the player has had a card of this campaign
+            "new_players_only",  # the player registered too long ago
             "player_frozen",  # frozen or closed: told before the code is looked up
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who wants to activate a card, and for which online service; None where for none in particular."""
+
+    player: UUID
+    country: str
+    registered_at: datetime
+    online_service: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,8 @@ class Activation(Protocol):
         """What a typed code is looked up by, whatever was typed; takes the same time for any."""
         ...
 
-    def claim(self, *, code_hash: str, country: str, at: datetime) -> ClaimedCard:
-        """Find the card of a code and lock it, if a player of this country may activate it.
+    def claim(self, *, code_hash: str, by: Claimant, at: datetime) -> ClaimedCard:
+        """Find the card of a code and lock it, if this player may activate it; whether is said only of a right code.
 
         Raises UnableToActivateCard.
         """
@@ -88,10 +101,13 @@ class Activation(Protocol):
     def activate(
         self, *, serial: str, player: UUID, country: str, units: Money, entry_id: UUID | None, at: datetime
     ) -> ActivatedCard:
-        """Mark a claimed card as activated and forget the player's guesses. In the transaction of its ``claim``."""
+        """Mark a claimed card as activated and forget the player's guesses. In the transaction of its ``claim``.
+
+        Raises UnableToActivateCard (``campaign_used``) where another card of its campaign came first.
+        """
         ...
 
-    def preview(self, *, code_hash: str, country: str, at: datetime) -> CardPreview:
+    def preview(self, *, code_hash: str, by: Claimant, at: datetime) -> CardPreview:
         """As ``claim``, changing and locking nothing. Raises UnableToActivateCard."""
         ...
 

@@ -15,6 +15,7 @@ from warchest.cards.models.distribution import (
     Till,
     TillRequest,
 )
+from warchest.cards.models.ends import CampaignUse, ExpiredPart, ExpiryWalk, ExpiryWarning
 from warchest.cards.models.guesses import Guess, GuessAlarm, Guesser
 from warchest.cards.models.handing_over import HandOver, Printer, PrintFile
 from warchest.cards.models.virtual import IssuedCode
@@ -24,10 +25,14 @@ __all__ = [
     "BatchProgress",
     "BatchVersion",
     "BoughtCard",
+    "CampaignUse",
     "Card",
     "CardEvent",
     "CardGift",
     "DeskIssue",
+    "ExpiredPart",
+    "ExpiryWalk",
+    "ExpiryWarning",
     "Guess",
     "GuessAlarm",
     "Guesser",

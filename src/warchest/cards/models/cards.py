@@ -88,6 +88,9 @@ class Card(models.Model):
                 condition=Q(player_id__isnull=False),
                 name="card_activated_by",
             ),
+            models.Index(
+                fields=["batch", "expires_at"], condition=Q(expires_at__isnull=False), name="card_own_end"
+            ),
             # What differs from its batch is little at first: counts need not read the rest.
             models.Index(
                 fields=["batch", "state", "activated_at"],

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
+
+from django.db import IntegrityError, transaction
 
 from warchest.cards import keeping, queries
 from warchest.cards.contract import (
     ActivatedCard,
     CardPreview,
     CardState,
+    Claimant,
     ClaimedCard,
     UnableToActivateCard,
 )
 from warchest.cards.models import Card as CardRow
-from warchest.cards.models import IssuedCode
+from warchest.cards.models import CampaignUse, IssuedCode
 from warchest.cards.operations import guesses
 from warchest.kernel.money import Money
+from warchest.runtime.services import services
 
 _REFUSALS = {
     CardState.ACTIVATED: "card_already_activated",
@@ -33,10 +37,10 @@ def code_hash(*, typed: str) -> str:
     return keeping.hash_of_typed(typed).hex()
 
 
-def claim(*, code_hash: str, country: str, at: datetime) -> ClaimedCard:
+def claim(*, code_hash: str, by: Claimant, at: datetime) -> ClaimedCard:
     # The batch is read, not locked: to block one that is being activated comes after the activation.
     rows = CardRow.objects.select_for_update(of=("self",))
-    row = _right(rows.select_related("batch").filter(code_hash=bytes.fromhex(code_hash)).first(), country, at)
+    row = _right(rows.select_related("batch").filter(code_hash=bytes.fromhex(code_hash)).first(), by, at)
     terms = queries.terms_of(row.batch)
     return ClaimedCard(
         serial=row.serial,
@@ -65,14 +69,14 @@ def _paid_at(row: CardRow, *, at: datetime) -> datetime:
     return paid_at
 
 
-def preview(*, code_hash: str, country: str, at: datetime) -> CardPreview:
+def preview(*, code_hash: str, by: Claimant, at: datetime) -> CardPreview:
     rows = CardRow.objects.select_related("batch")
-    row = _right(rows.filter(code_hash=bytes.fromhex(code_hash)).first(), country, at)
-    return CardPreview(row.serial, queries.terms_of(row.batch).gives, row.batch.expires_at)
+    row = _right(rows.filter(code_hash=bytes.fromhex(code_hash)).first(), by, at)
+    return CardPreview(row.serial, queries.terms_of(row.batch).gives, row.expires_at or row.batch.expires_at)
 
 
-def _right(row: CardRow | None, country: str, at: datetime) -> CardRow:
-    """The card, if it can be activated now in this country."""
+def _right(row: CardRow | None, by: Claimant, at: datetime) -> CardRow:
+    """The card, if it can be activated now by this player."""
     if row is None:
         raise UnableToActivateCard("card_code_unknown")
     state = queries.state_of(row, at=at)
@@ -82,8 +86,19 @@ def _right(row: CardRow | None, country: str, at: datetime) -> CardRow:
         raise UnableToActivateCard("card_not_sold", serial=row.serial)
     if row.batch.stock and row.paid_at is None and not _is_held(row):
         raise UnableToActivateCard("card_not_sold", serial=row.serial)
-    if row.batch.regions and country not in row.batch.regions:
+    if row.batch.regions and by.country not in row.batch.regions:
         raise UnableToActivateCard("card_not_for_country", serial=row.serial)
+    if row.batch.online_service not in (None, by.online_service):
+        raise UnableToActivateCard(
+            "card_not_for_service", serial=row.serial, online_service=str(row.batch.online_service)
+        )
+    if row.batch.new_players_days and by.registered_at < at - timedelta(days=row.batch.new_players_days):
+        raise UnableToActivateCard("new_players_only", serial=row.serial, days=row.batch.new_players_days)
+    if (
+        row.batch.campaign
+        and CampaignUse.objects.filter(campaign=row.batch.campaign, player_id=by.player).exists()
+    ):
+        raise UnableToActivateCard("campaign_used", serial=row.serial)
     return row
 
 
@@ -99,4 +114,18 @@ def activate(
         entry_id=entry_id,
     )
     guesses.forgive(player=player, at=at)
-    return queries.activated_of(CardRow.objects.select_related("batch").get(serial=serial))
+    activated = CardRow.objects.select_related("batch").get(serial=serial)
+    if activated.batch.campaign:
+        _use_campaign(activated.batch.campaign, player=player, serial=serial, at=at)
+    return queries.activated_of(activated)
+
+
+def _use_campaign(campaign: str, *, player: UUID, serial: str, at: datetime) -> None:
+    """Once for each player. Of two cards that a player activates at the same moment one comes first."""
+    try:
+        with transaction.atomic(using=services.alias("cards")):
+            CampaignUse.objects.create(campaign=campaign, player_id=player, serial=serial, used_at=at)
+    except IntegrityError as error:
+        if error.__cause__.diag.constraint_name != "campaign_once_a_player":  # type: ignore[union-attr]
+            raise
+        raise UnableToActivateCard("campaign_used", serial=serial) from None

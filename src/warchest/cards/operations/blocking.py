@@ -10,6 +10,7 @@ from warchest.cards.contract import BlockedCards, CardSelection, UnableToBlockCa
 from warchest.cards.models import Batch as BatchRow
 from warchest.cards.models import Card as CardRow
 from warchest.cards.models import CardEvent
+from warchest.kernel.errors import UnableTo
 
 
 def block(*, selection: CardSelection, reason: str, actor: str, at: datetime) -> BlockedCards:
@@ -25,7 +26,7 @@ def _set(
 ) -> BlockedCards:
     if not reason.strip():
         raise UnableToBlockCards("reason_missing")
-    batch_id, first, last = _range(selection)
+    batch_id, first, last = range_of(selection, UnableToBlockCards)
     # The batch first, always: two who block the same cards take turns.
     batch = BatchRow.objects.select_for_update().get(id=batch_id)
     serials = queries.serial_of(batch, first), queries.serial_of(batch, last)
@@ -47,21 +48,22 @@ def _set(
     return BlockedCards(batch=batch_id, first_serial=serials[0], last_serial=serials[1], count=changed)
 
 
-def _range(selection: CardSelection) -> tuple[UUID, int, int]:
+def range_of(selection: CardSelection, refusal: type[UnableTo]) -> tuple[UUID, int, int]:
+    """Batch, first and last number of a selection, spares included. Raises ``refusal``."""
     if selection.batch is not None:
-        quantity = BatchRow.objects.filter(id=selection.batch).values_list("quantity", flat=True).first()
-        if quantity is None:
-            raise UnableToBlockCards("batch_unknown")
-        return selection.batch, 1, quantity
-    first = _card(selection.first_serial)
-    last = _card(selection.last_serial) if selection.last_serial else first
+        found = BatchRow.objects.filter(id=selection.batch).values_list("quantity", "spares").first()
+        if found is None:
+            raise refusal("batch_unknown")
+        return selection.batch, 1, sum(found)
+    first = _card(selection.first_serial, refusal)
+    last = _card(selection.last_serial, refusal) if selection.last_serial else first
     if first.batch_id != last.batch_id or first.number > last.number:
-        raise UnableToBlockCards("serial_range_malformed")
+        raise refusal("serial_range_malformed")
     return first.batch_id, first.number, last.number
 
 
-def _card(typed: str) -> CardRow:
+def _card(typed: str, refusal: type[UnableTo]) -> CardRow:
     found = CardRow.objects.filter(serial=rules.serial_as_typed(typed)).first()
     if found is None:
-        raise UnableToBlockCards("card_unknown")
+        raise refusal("card_unknown")
     return found
