@@ -48,7 +48,10 @@ from warchest.runtime.secrets import home
 from warchest.runtime.services import services
 from warchest.sdk.payments import Ability, Instrument, Report, Standing
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [
+    pytest.mark.usefixtures("database"),
+    pytest.mark.in_process("its providers are objects of the tests"),
+]
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TEN_EUROS = Money.parse("10.00", "EUR")
