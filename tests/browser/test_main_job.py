@@ -6,6 +6,7 @@ One story in the order of the tests. ``Story`` carries what the next page of it 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import pyrage
 import pytest
 
 from tests.browser.conftest import House
@@ -153,15 +155,35 @@ def test_the_cards_are_made_handed_over_once_and_looked_up_without_their_codes(s
     page, eyes = story.clerk
     page.goto(story.batch)
     page.get_by_role("button", name="Make them").click()
-    page.get_by_text("All cards are made").wait_for()
-    page.get_by_label("To whom").fill("Print house South")
+    # The worker makes them, and the page comes anew by itself.
+    page.get_by_role("button", name="Ask for the hand-over").wait_for()
+    press = pyrage.x25519.Identity.generate()
+    page.goto("/printers")
+    page.get_by_label("What it is called").fill("Print house South")
+    page.get_by_label("Its short name here").fill("south")
+    page.get_by_label("Its public key").fill(str(press.to_public()))
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("Compare the fingerprint").first.wait_for()
+    page.goto(story.batch)
+    page.get_by_label("Print house", exact=True).select_option("south")
+    page.get_by_role("button", name="Ask for the hand-over").click()
+    page.get_by_text("another person has to confirm it").wait_for()
+
+    owner, seen = story.owner
+    owner.goto(story.batch)
+    seen.look(owner, "story-12-hand-over")
+    owner.get_by_role("button", name="The key is right: hand over").click()
+    owner.get_by_text("can be fetched once").wait_for()
+
+    page.goto(story.batch)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Hand over and download").click()
-    with download.value.path().open(newline="") as file:
-        cards = list(csv.DictReader(file))
+        page.get_by_role("button", name="Fetch the encrypted file").click()
+    plain = pyrage.decrypt(download.value.path().read_bytes(), [press])
+    cards = list(csv.DictReader(io.StringIO(plain.decode())))
     assert len(cards) == QUANTITY
     page.goto(story.batch)
-    assert not page.get_by_role("button", name="Hand over and download").count()
+    page.get_by_text("Fetched", exact=True).wait_for()
+    assert not page.get_by_role("button", name="Fetch the encrypted file").count()
     eyes.look(page, "story-12-handed-over")
 
     # One that has characters which people mix up, to be typed wrongly, and one for the picture to scan.

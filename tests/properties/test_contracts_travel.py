@@ -43,7 +43,7 @@ STAYING = {
     "audit": {"export_csv": "answers an iterator: the record may be longer than the memory"},
     "cards": {
         "codes_of": "codes that need not leave the process that a store called",
-        "fetch_print_file": "answers hundreds of megabytes",
+        "print_file": "answers an iterator: the file has up to hundreds of megabytes",
         "read_store_call": "a store's call has its secret in it",
         "store_reply": "its answer has codes in it",
     },

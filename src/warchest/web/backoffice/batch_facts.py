@@ -93,7 +93,7 @@ def _written(terms: BatchTerms) -> list[tuple[str, str]]:
         (_("Codes"), f"{code}, {bits}"),
         (_("Codes are made of"), str(ALPHABET_NAMES[terms.alphabet])),
         (
-            _("Serials"),
+            _("Format of serials"),
             _("%(prefix)s%(series)s, %(digits)d digits from %(first)s on")
             % {
                 "prefix": terms.serial_prefix,

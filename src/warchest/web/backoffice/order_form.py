@@ -79,6 +79,7 @@ class OrderForm(forms.Form):
         ],
         widget=forms.RadioSelect,
         required=False,
+        initial="reseller",
     )
     face_amount = forms.CharField(
         label=gettext_lazy("Price of a card"),

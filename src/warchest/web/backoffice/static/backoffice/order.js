@@ -13,10 +13,10 @@
     // As the house does: whole bits of all symbols but the last, which only checks the others.
     const bits = length > 1 ? Math.floor((length - 1) * Math.log2(symbols) + 1e-9) : 0;
     const good = bits >= Number(form.dataset.bitsMin);
-    const exponent = Math.round((12 - bits * Math.log10(2)) * 10) / 10;
+    const oneIn = (2 ** bits / 1e12).toLocaleString(language, { maximumSignificantDigits: 2, notation: "compact", compactDisplay: "long" });
     entropy.textContent = said(good ? "[data-entropy-good]" : "[data-entropy-low]")
       .replace("{n}", bits.toLocaleString(language))
-      .replace("{p}", "10^" + exponent.toLocaleString(language));
+      .replace("{p}", oneIn);
     entropy.classList.toggle("wb-error", !good);
 
     const quantity = Number(field("quantity").value), price = Number(field("face_amount").value.replace(",", "."));
