@@ -29,8 +29,9 @@ KEYED: dict[str, Any] = {
 """What a route that writes tells of its key in the specification."""
 
 
-def command_of(request: HttpRequest) -> Command:
-    """The command of a write: its key is unique within the API client and the journey.
+def command_of(request: HttpRequest, *, key: str | None = None) -> Command:
+    """The command of a write: its key is unique within the API client and the journey. ``key`` is given where the caller's
+    own ids are in the body, and no header is needed.
 
     Raises UnableToUseKey.
     """
@@ -38,7 +39,7 @@ def command_of(request: HttpRequest) -> Command:
     forwarded = getattr(request, "forwarded", None)
     return Command(
         actor=Actor(ActorKind.API_CLIENT, str(client.id)),
-        key=request.headers.get("Idempotency-Key", ""),
+        key=request.headers.get("Idempotency-Key", "") if key is None else key,
         at=now(),
         channel=Channel.API,
         # A client of another cluster's has keys of its own, whatever ids that cluster gives.

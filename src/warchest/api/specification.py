@@ -24,6 +24,7 @@ from warchest.api import (
     saved_methods,
     stores,
     subscriptions,
+    tills,
     transfers,
     virtual_cards,
     wallets,
@@ -82,7 +83,7 @@ api = Specification(
 for _resource in (
     players, wallets, payments, payment_steps, saved_methods, purchases, withdrawals, documents, notices,
     catalogue, subscriptions, entitlements,
-    cards, virtual_cards, holds, transfers, referrals, stores,
+    cards, tills, virtual_cards, holds, transfers, referrals, stores,
 ):  # fmt: skip
     api.add_router("", _resource.router)
 for _error in (Exception, HttpError, AuthenticationError, ValidationError):

@@ -426,7 +426,6 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
         _("Cards go to a reseller right below, and back to who is right above."),
     ),
     "batch_not_for_stock": (409, _("The cards of this batch do not lie in our stock.")),
-    "batch_not_handed_over": (409, _("The printer has not had this batch yet, or it is closed.")),
     "batch_blocked": (409, _("This batch is blocked.")),
     "batch_expired": (409, _("The cards of this batch have expired.")),
     "batch_outside_region": (
@@ -494,7 +493,10 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "worth_is_over": (422, _("Nobody gets passes for this tournament any more.")),
     "pass_held": (409, _("You have a pass for this tournament already. The card stays good.")),
     "tournament_full": (409, _("All places of this tournament are taken. The card stays good.")),
-    "tournament_over": (409, _("This tournament is over. Our support can tell you what to do with the card.")),
+    "tournament_over": (
+        409,
+        _("This tournament is over. Our support can tell you what to do with the card."),
+    ),
     "tournament_unknown": (404, _("There is no such tournament.")),
     "tournament_not_a_period": (422, _("The tournament must end after it begins, and later than now.")),
     "capacity_out_of_range": (422, _("Say how many places there are; 0 means room for all.")),

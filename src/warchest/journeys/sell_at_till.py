@@ -90,7 +90,7 @@ def _seller(client: UUID, wanted: str, *, of: tuple[str, str] | None = None) -> 
     bound = cards.till_of_client(client=client)
     if bound is not None:
         own = cards.reseller(reseller_id=bound.reseller)
-        if wanted and wanted not in (own.name, str(own.id)):
+        if wanted not in ("", own.name, str(own.id)):
             raise UnableToSellCard("till_of_another_reseller")
         return own
     if not wanted and of is not None:
