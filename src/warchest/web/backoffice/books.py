@@ -33,6 +33,8 @@ KINDS: dict[str, Text] = {
     "batch_delivered": _("batch delivered"),
     "card_sold": _("card sold"),
     "card_sale_reversed": _("card taken back"),
+    "reseller_delivery": _("cards delivered to a reseller"),
+    "reseller_return": _("cards returned by a reseller"),
     "subscription": _("subscription"),
     "charge": _("charge"),
     "expiry": _("units expired"),
@@ -114,6 +116,8 @@ DETAILS: dict[str, Text] = {
 _DOCUMENTS = {
     "top_up": "backoffice:payment",
     "card_activated": "backoffice:card",
+    "card_sold": "backoffice:card",
+    "card_sale_reversed": "backoffice:card",
     "batch_delivered": "backoffice:batch",
     "top_up_bonus": "backoffice:payment",
     "refund": "backoffice:payment",

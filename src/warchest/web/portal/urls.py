@@ -4,8 +4,8 @@ from django.urls import path
 
 from warchest.web.portal.views import (
     activate,
-    cards,
     buy,
+    cards,
     documents,
     home,
     invite,
