@@ -23,6 +23,13 @@ def register(*, batch_id: UUID, at: datetime) -> Iterator[RegisterLine]:
     return _lines(row, at)
 
 
+def specimen_serial(*, batch_id: UUID, number: int) -> str:
+    row = BatchRow.objects.filter(id=batch_id).first()
+    if row is None:
+        raise UnableToFindCard("batch_unknown")
+    return queries.serial_of(row, number)
+
+
 def _lines(row: BatchRow, at: datetime) -> Iterator[RegisterLine]:
     """In portions of their own transactions, by the serial: a large register keeps no transaction open while it is sent."""
     # Replaced cards have numbers behind those that were ordered.

@@ -25,6 +25,7 @@ from warchest.cards.operations import (
     handing_over,
     reseller_payments,
     tills,
+    verifying,
     virtual,
 )
 from warchest.cards.operations import printers as print_houses
@@ -72,17 +73,16 @@ class LocalCards:
     ended_batches = staticmethod(end_queries.ended_batches)
     ending = staticmethod(end_queries.ending)
     is_warning_due = staticmethod(end_queries.is_warning_due)
-    extend = staticmethod(ends.extend)
-    expire = staticmethod(ends.expire)
-    warn = staticmethod(ends.warn)
-    ended_batches = staticmethod(end_queries.ended_batches)
-    ending = staticmethod(end_queries.ending)
+    verify = staticmethod(verifying.verify)
+    replace = staticmethod(verifying.replace)
+    show_replacement = staticmethod(verifying.show_replacement)
     code_hash = staticmethod(activation.code_hash)
     claim = staticmethod(activation.claim)
     activate = staticmethod(activation.activate)
     preview = staticmethod(activation.preview)
     card = staticmethod(queries.card)
     register = staticmethod(registers.register)
+    specimen_serial = staticmethod(registers.specimen_serial)
     activated_by = staticmethod(queries.activated_by)
     block = staticmethod(blocking.block)
     unblock = staticmethod(blocking.unblock)

@@ -60,7 +60,7 @@ def words_of(paper: CardPaper, *, sender: str, at: datetime) -> CardWords:
     if paper.expires_at:
         facts.append((pgettext("of a card", "Use it until"), _day(paper.expires_at)))
     said = paper.words
-    value, note = _value(paper, at=at)
+    value, note = value_of(paper.gives, at=at)
     return CardWords(
         title=gettext("A gift for you") if said else gettext("Your card"),
         value=value,
@@ -82,9 +82,9 @@ def words_of(paper: CardPaper, *, sender: str, at: datetime) -> CardWords:
     )
 
 
-def _value(paper: CardPaper, *, at: datetime) -> tuple[str, str]:
-    """What the card is worth in large letters, and beside it in small ones."""
-    first, *more = [_worth(worth, at=at) for worth in paper.gives]
+def value_of(gives: Sequence[Worth], *, at: datetime) -> tuple[str, str]:
+    """What a card is worth in large letters, and beside it in small ones."""
+    first, *more = [_worth(worth, at=at) for worth in gives]
     return first, " · ".join(more)
 
 

@@ -30,7 +30,7 @@ _WIDTH_OF_CODE = 150.0
 def render_card_sheet(*, batch_id: UUID, language: str, at: datetime) -> RenderedDocument:
     batch = services.get(Cards).batch(batch_id=batch_id)
     with translation.override(language):
-        content = pdf.set_sheet("sheet", _words(batch, at=at), at=batch.ordered_at)
+        content = pdf.set_sheet(_words(batch, at=at), at=batch.ordered_at)
     return RenderedDocument(filename=f"cards-{batch.first_serial}.pdf", content=content)
 
 
@@ -47,7 +47,9 @@ def _words(batch: Batch, *, at: datetime) -> dict[str, object]:
         "value": value,
         "note": note,
         "specimen": gettext("SPECIMEN"),
-        "warning": gettext("Nothing on this sheet can be activated: all codes end in a wrong check character."),
+        "warning": gettext(
+            "Nothing on this sheet can be activated: all codes end in a wrong check character."
+        ),
         "serial_label": gettext("Serial number"),
         "code_label": gettext("Scratch here, then type the code"),
         "qr_label": gettext("Scan it to activate the card"),

@@ -216,3 +216,10 @@ class Delivery(Protocol):
         Raises UnableToFindDocument (accounting's), UnableToRender.
         """
         ...
+
+    def render_card_sheet(self, *, batch_id: UUID, language: str, at: datetime) -> RenderedDocument:
+        """A test sheet of specimens of a batch, and the artwork of its cards for the print house, as PDF; no card is on it.
+
+        Raises UnableToFindCard (cards'), UnableToRender.
+        """
+        ...

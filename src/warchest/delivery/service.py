@@ -1,6 +1,6 @@
 """Delivery as this process offers it."""
 
-from warchest.delivery import documents, queries
+from warchest.delivery import card_sheet, documents, queries
 from warchest.delivery.operations import mails, webhooks
 from warchest.delivery.operations.catch_up import catch_up
 
@@ -23,3 +23,4 @@ class LocalDelivery:
     find_mail = staticmethod(queries.find_mail)
     mail_engine_plugged_in = staticmethod(queries.mail_engine_plugged_in)
     render_document = staticmethod(documents.render_document)
+    render_card_sheet = staticmethod(card_sheet.render_card_sheet)

@@ -38,3 +38,7 @@ class Register(Protocol):
     def register(self, *, batch_id: UUID, at: datetime) -> Iterator[RegisterLine]:
         """All cards of a batch by their serials, a few thousand at a time. Raises UnableToFindCard (``batch_unknown``)."""
         ...
+
+    def specimen_serial(self, *, batch_id: UUID, number: int) -> str:
+        """How the serial of the ``number``-th card is printed, also before there is such a card. Raises UnableToFindCard."""
+        ...

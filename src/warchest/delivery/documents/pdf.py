@@ -46,12 +46,21 @@ def render(document: Document) -> RenderedDocument:
 
 def set_card(words: dict[str, Any], *, at: datetime) -> bytes:
     """A virtual card on a sheet, ``words`` by their places in card.typ. Raises UnableToRender (``pdf_not_installed``)."""
+    return _set("card", words, at=at)
+
+
+def set_sheet(words: dict[str, Any], *, at: datetime) -> bytes:
+    """A test sheet and the artwork of a card, ``words`` by their places in sheet.typ. Raises UnableToRender."""
+    return _set("sheet", words, at=at)
+
+
+def _set(layout: str, words: dict[str, Any], *, at: datetime) -> bytes:
     if not can_render():
         raise UnableToRender("pdf_not_installed")
     content = _compiler().compile(
-        (_FOLDER / "card.typ").read_bytes(),
+        (_FOLDER / f"{layout}.typ").read_bytes(),
         format="pdf",
-        sys_inputs={"card": msgspec.json.encode(words).decode()},
+        sys_inputs={layout: msgspec.json.encode(words).decode()},
         timestamp=at.astimezone(UTC).replace(microsecond=0),
         pdf_standards=["a-2a", "ua-1"],
     )

@@ -59,6 +59,7 @@ urlpatterns = [
     path("batches/<uuid:batch_id>/refuse", batches.refuse, name="refuse-batch"),
     path("batches/<uuid:batch_id>/generate", batches.generate, name="generate-batch"),
     path("batches/<uuid:batch_id>/register", exports.register, name="batch-register"),
+    path("batches/<uuid:batch_id>/test-sheet", exports.card_sheet, name="card-sheet"),
     path("batches/<uuid:batch_id>/amend", batches.amend, name="amend-batch"),
     path("batches/<uuid:batch_id>/cancel", batches.cancel, name="cancel-batch"),
     path("batches/<uuid:batch_id>/close", batches.close, name="close-batch"),

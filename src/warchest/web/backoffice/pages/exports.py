@@ -8,10 +8,11 @@ from uuid import UUID
 from django import forms
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from warchest.cards.contract import Cards
+from warchest.delivery.contract import Delivery
 from warchest.journeys.export_journal import Export, export_journal, settle
 from warchest.journeys.export_register import export_register
 from warchest.kernel.ids import new_id
@@ -132,6 +133,28 @@ def register(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="cards-{name}.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@needs("batch.order")
+@only_sent("backoffice:batch", "batch_id")
+def card_sheet(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """A test sheet and the artwork of a batch's cards, in the language of whoever asks."""
+    sheet = attempt(
+        request,
+        lambda: services.get(Delivery).render_card_sheet(
+            batch_id=batch_id, language=get_language() or "en", at=now()
+        ),
+    )
+    if sheet is None:
+        return redirect("backoffice:batch", batch_id)
+    return HttpResponse(
+        sheet.content,
+        content_type="application/pdf",
+        headers={
+            "Content-Disposition": f'attachment; filename="{sheet.filename}"',
             "Cache-Control": "no-store",
         },
     )
