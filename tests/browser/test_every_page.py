@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 
 OPEN_PAGES = {"sign-in": "/sign-in", "sign-up": "/sign-up"}
 PLAYERS_PAGES = {
+    "cards": "/cards",
     "home": "/",
     "top-up": "/top-up?amount=2000&currency=EUR",
     "top-up-too-much": "/top-up?own_amount=99999999&currency=EUR",
@@ -115,7 +116,7 @@ class TestPortal:
 
     def test_stands_from_right_to_left_as_well(self, house: House) -> None:
         page, eyes = house.player("Sable")
-        for name in ("home", "statement", "invite", "top-up"):
+        for name in ("home", "statement", "invite", "top-up", "cards"):
             page.goto(PLAYERS_PAGES[name])
             page.evaluate("document.documentElement.dir = 'rtl'")
             eyes.look(page, f"portal-{name}-rtl")

@@ -67,6 +67,18 @@ class CardDesk:
             face=Money.parse("5.00", "EUR"),
             **sold,  # type: ignore[arg-type]
         )
+        for amount in ("10.00", "25.00"):
+            face = Money.parse(amount, "EUR")
+            gift = BatchTerms(
+                quantity=500,
+                gives=(Worth.of_money(face),),
+                face=face,
+                virtual=True,
+                stock=True,
+                product=f"gift-{amount}",
+                serial_prefix="GIFT",
+            )
+            self._approved(f"demo:stock:{amount}", gift, at=at, approved_at=at)
         return (
             *self._print("demo:listed:money", money, at=at, handed_over_at=at),
             *self._print("demo:listed:period", period, at=at, handed_over_at=at),
