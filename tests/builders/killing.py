@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -21,8 +21,11 @@ STEPS_MAX = 60
 """No work of a test has so many steps."""
 
 
-def dies_at(step: int, work: Callable[[], object]) -> bool:
-    """Do the work in another process, which is killed at this step; answers whether there was such a step."""
+def dies_at(step: int, work: Callable[[], object], *, also: Sequence[tuple[Any, str]] = ()) -> bool:
+    """Do the work in another process, which is killed at this step; answers whether there was such a step.
+
+    ``also``: further functions, each with its owner, before and after which it is killed.
+    """
     child = os.fork()
     if child:
         _, ended = os.waitpid(child, 0)
@@ -33,14 +36,14 @@ def dies_at(step: int, work: Callable[[], object]) -> bool:
             # The parent's own: let alone, not closed.
             connection.connection = None
         providers._built.clear()
-        _kill_me_at(step)
+        _kill_me_at(step, also)
         work()
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def _kill_me_at(step: int) -> None:
+def _kill_me_at(step: int, also: Sequence[tuple[Any, str]]) -> None:
     left = [step]
 
     def one() -> None:
@@ -63,3 +66,5 @@ def _kill_me_at(step: int) -> None:
     around(httpx.Client, "send")
     # One statement, which commits by itself.
     around(notices, "_write")
+    for owner, name in also:
+        around(owner, name)
