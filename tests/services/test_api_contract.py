@@ -37,8 +37,11 @@ from warchest.kernel.money import Money, UnableToReadAmount
 from warchest.members.contract import UnableToFindPlayer, UnableToRegister
 from warchest.payments.contract import (
     UnableToFindPayment,
+    UnableToOrderAutoTopUp,
     UnableToReceiveNotice,
     UnableToTopUp,
+    UnableToTopUpByItself,
+    UnableToUseMethod,
     UnableToUseProvider,
 )
 from warchest.referrals.contract import UnableToJoin, UnableToListReferrals
@@ -87,6 +90,14 @@ class TestSpecification:
             "GET /players/{player_id}/wallet",
             "GET /players/{player_id}/statement",
             "POST /players/{player_id}/top-ups",
+            "GET /players/{player_id}/payment-methods",
+            "DELETE /players/{player_id}/payment-methods/{method_id}",
+            "GET /players/{player_id}/auto-top-up",
+            "PUT /players/{player_id}/auto-top-up",
+            "DELETE /players/{player_id}/auto-top-up",
+            "GET /players/{player_id}/auto-top-up/runs",
+            "GET /players/{player_id}/purchases/offer",
+            "POST /players/{player_id}/purchases",
             "GET /payments/{payment_id}",
             "POST /payments/{payment_id}/refunds",
             "POST /payments/{payment_id}/cancel",
@@ -130,7 +141,9 @@ class TestSpecification:
                 assert len(scopes) == 1, path
                 headers = [place["name"] for place in call["parameters"] if place["in"] == "header"]
                 has_own_ids = "/sale" in path
-                assert headers == (["Idempotency-Key"] if method == "post" and not has_own_ids else []), path
+                assert headers == (
+                    ["Idempotency-Key"] if method in ("post", "put", "delete") and not has_own_ids else []
+                ), path
 
 
 @pytest.mark.use_case("INT-06")
@@ -184,6 +197,7 @@ REFUSALS = (
     UnableToListChanges,
     UnableToListReferrals,
     UnableToOffer,
+    UnableToOrderAutoTopUp,
     UnableToProlong,
     UnableToQuote,
     UnableToReadAmount,
@@ -192,9 +206,11 @@ REFUSALS = (
     UnableToServe,
     UnableToSpend,
     UnableToTopUp,
+    UnableToTopUpByItself,
     UnableToTrustNotice,
     UnableToTurnPage,
     UnableToUseKey,
+    UnableToUseMethod,
     UnableToUseProvider,
 )
 
