@@ -8,38 +8,26 @@ with RunningPaypal(folder) as paypal:
 
 from __future__ import annotations
 
-import secrets
-import selectors
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import msgspec
 
+from warchest.sdk.testing import SimulatorProcess, kept_secret
 from warchest_paypal.simulator.book import Switches
 
-_START_S_MAX = 20
-_STOP_S_MAX = 5
 
-
-class RunningPaypal:
+class RunningPaypal(SimulatorProcess):
     """Keeps its secrets and its log in ``folder``, its books in its memory; ends with the process that started it."""
 
-    def __init__(self, folder: Path, *, port: int = 0) -> None:
-        self._folder = folder
-        self._port = port
-        self._process: subprocess.Popen[str] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        self._client_secret = _kept_secret(folder / "client-secret")
-        self._control_secret = _kept_secret(folder / "control-secret")
+    module: ClassVar[str] = "warchest_paypal.simulator"
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+    def __init__(self, folder: Path, *, port: int = 0) -> None:
+        super().__init__(folder, port=port)
+        self._client_secret = kept_secret(folder / "client-secret")
+        self._control_secret = kept_secret(folder / "control-secret")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -51,44 +39,9 @@ class RunningPaypal:
             "webhook_id": "1JE4291016473214C",
         }
 
-    def __enter__(self) -> RunningPaypal:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "warchest_paypal.simulator", "--with-parent"]
-        command += ["--port", str(self._port)]
-        command += ["--client-secret-file", str(self._folder / "client-secret")]
-        command += ["--control-secret-file", str(self._folder / "control-secret")]
-        with (self._folder / "simulator.log").open("a") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        line = _first_line(self._process)
-        if "listens on " not in line:
-            self.stop()
-            log_text = (self._folder / "simulator.log").read_text()
-            raise RuntimeError(f"the simulator did not start: {log_text[-2000:]}")
-        self._port = int(line.rsplit(":", 1)[1])
-
-    def stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+    def arguments(self) -> list[str]:
+        files = {"--client-secret-file": "client-secret", "--control-secret-file": "control-secret"}
+        return [part for option, file in files.items() for part in (option, str(self.folder / file))]
 
     def approve(self, reference: str, instrument: str = "balance") -> None:
         """What the player does at PayPal: with ``balance``, a ``declined`` card, or a ``check`` that is decided later."""
@@ -154,17 +107,3 @@ class RunningPaypal:
             raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
         answer: dict[str, Any] = response.json()
         return answer
-
-
-def _first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        return process.stdout.readline() if selector.select(_START_S_MAX) else ""
-
-
-def _kept_secret(path: Path) -> str:
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24))
-    return path.read_text().strip()

@@ -139,7 +139,7 @@ class _Transport(stripe.HTTPClient):
 
     def _silence(self, reason: str) -> stripe.APIConnectionError:
         error = stripe.APIConnectionError(reason)  # type: ignore[no-untyped-call]
-        error.never_sent = not getattr(self.ends_at, "has_written", True)
+        error.never_sent = not getattr(self.ends_at, "has_written", True)  # type: ignore[attr-defined]
         return error
 
     def close(self) -> None:

@@ -9,43 +9,33 @@ with RunningSimulator(folder, webhook_url=url) as simulator:
 from __future__ import annotations
 
 import secrets
-import selectors
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from warchest.sdk.testing import SimulatorProcess, kept_secret
 from warchest_stripe.simulator.cards import GOOD_CARD, TEST_IBAN
 
-_START_S_MAX = 20
-_STOP_S_MAX = 5
 
-
-class RunningSimulator:
+class RunningSimulator(SimulatorProcess):
     """Keeps objects and secrets in ``folder``; ends with the process that started it.
 
     ``webhook_url`` is the endpoint that all events go to: the simulated account has one.
     """
 
-    def __init__(self, folder: Path, *, webhook_url: str = "", port: int = 0) -> None:
-        self._folder = folder
-        self._port = port
-        self._webhook_url = webhook_url
-        self._process: subprocess.Popen[str] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        self._api_key = _kept(folder / "api-key", "rk_test_" + secrets.token_hex(24))
-        self._webhook_secret = _kept(folder / "webhook-secret", "whsec_" + secrets.token_hex(24))
+    module: ClassVar[str] = "warchest_stripe.simulator"
+    log_name: ClassVar[str] = "stripe.log"
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+    def __init__(self, folder: Path, *, webhook_url: str = "", port: int = 0) -> None:
+        super().__init__(folder, port=port)
+        self._webhook_url = webhook_url
+        self._api_key = kept_secret(folder / "api-key", made="rk_test_" + secrets.token_hex(24))
+        self._webhook_secret = kept_secret(folder / "webhook-secret", made="whsec_" + secrets.token_hex(24))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -57,53 +47,14 @@ class RunningSimulator:
             "methods": ["card", "sepa_debit"],
         }
 
-    def __enter__(self) -> RunningSimulator:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Starts it, on the port that it had before if it ran already."""
-        command = [
-            sys.executable,
-            "-m",
-            "warchest_stripe.simulator",
-            "--with-parent",
-            "--port",
-            str(self._port),
-        ]
-        command += ["--state", str(self._folder / "stripe.sqlite"), "--webhook-url", self._webhook_url]
-        command += ["--api-key-file", str(self._folder / "api-key")]
-        command += ["--webhook-secret-file", str(self._folder / "webhook-secret")]
-        with (self._folder / "stripe.log").open("a") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        line = self._first_line(self._process)
-        if "listens on " not in line:
-            self.stop()
-            log_text = (self._folder / "stripe.log").read_text()
-            raise RuntimeError(f"the simulator did not start: {log_text[-2000:]}")
-        self._port = int(line.rsplit(":", 1)[1])
-
-    def stop(self) -> None:
-        """Ends it, and waits until it is gone."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
-        self._process = None
+    def arguments(self) -> list[str]:
+        told = {
+            "--state": str(self.folder / "stripe.sqlite"),
+            "--webhook-url": self._webhook_url,
+            "--api-key-file": str(self.folder / "api-key"),
+            "--webhook-secret-file": str(self.folder / "webhook-secret"),
+        }
+        return [part for option, value in told.items() for part in (option, value)]
 
     # What the player does, as the browser would
 
@@ -194,21 +145,7 @@ class RunningSimulator:
             raise RuntimeError(f"{page}: {response.status_code}")
         return str(response.headers.get("location", page))
 
-    @staticmethod
-    def _first_line(process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            return process.stdout.readline() if selector.select(_START_S_MAX) else ""
-
 
 def query_of(url: str) -> dict[str, str]:
     """What the browser brings back."""
     return dict(parse_qsl(urlsplit(url).query))
-
-
-def _kept(path: Path, made: str) -> str:
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(made)
-    return path.read_text().strip()
