@@ -42,8 +42,6 @@ TAKEN = {
     "pycountry": "LGPL-2.1-only",
     # Python's own licence of before 2001, for the tables that came from it.
     "regex": "Apache-2.0 AND CNRI-Python",
-    # Its metadata names none; the text that comes with it is the MIT licence.
-    "promql-parser": "MIT",
 }
 # Programs that tests hold ours against. They run beside it, no lock for running names them, and nobody gets them from us.
 TOOLS = {"beancount": "GPL-2.0-only", "localstripe": "GPL-3.0-or-later"}
@@ -60,7 +58,8 @@ def locked() -> dict[str, str]:
 
 
 def said_of(name: str) -> list[str]:
-    """What a distribution says of its licences: the expression, else the classifiers, else the first line of the old field."""
+    """What a distribution says of its licences: the expression, else the classifiers, else the first line of the old field, else
+    that of the text that comes with it."""
     told = metadata.metadata(name)
     if expression := told.get("License-Expression"):
         return re.split(r"\s+OR\s+", expression.strip("()"))
@@ -72,7 +71,17 @@ def said_of(name: str) -> list[str]:
     if classifiers:
         return classifiers
     field = (told.get("License") or "").strip().splitlines()
-    return re.split(r"\s+(?:OR|or)\s+", field[0]) if field else []
+    return re.split(r"\s+(?:OR|or)\s+", field[0]) if field else list(_titles(name))
+
+
+def _titles(name: str) -> Iterator[str]:
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError:
+        return
+    for file in files:
+        if re.match(r"LICEN[CS]E", file.name, re.IGNORECASE) and ".dist-info" in str(file):
+            yield file.read_text().strip().partition("\n")[0]
 
 
 def licence_of(name: str) -> tuple[str, str]:
