@@ -55,18 +55,21 @@ def counts(*, batch_id: UUID, at: datetime) -> Mapping[CardState, int]:
     if row.generated_at is None and not row.virtual:
         return {}
     # Few cards differ from their batch at first: only those are read and counted, the rest is what is left.
-    apart = CardRow.objects.filter(batch=row).filter(~Q(state="as_batch") | Q(blocked_at__isnull=False))
+    apart = CardRow.objects.filter(batch=row).filter(
+        ~Q(state="as_batch") | Q(blocked_at__isnull=False) | Q(expires_at__isnull=False)
+    )
     groups = (
-        apart.annotate(blocked=Q(blocked_at__isnull=False))
-        .values_list("state", "blocked")
+        apart.annotate(blocked=Q(blocked_at__isnull=False), stands_in=Q(replaces__isnull=False))
+        .values_list("state", "blocked", "expires_at", "stands_in")
         .annotate(count=Count("serial"))
     )
     found: dict[CardState, int] = {}
     left = row.quantity + row.spares
-    for state, blocked, count in groups:
-        shown = _state(row, own=state, blocked=blocked, at=at)
+    for state, blocked, own_end, stands_in, count in groups:
+        shown = _state(row, own=state, blocked=blocked, at=at, expires_at=own_end)
         found[shown] = found.get(shown, 0) + count
-        left -= count
+        # What was issued in the place of another is none of those that were made.
+        left -= 0 if stands_in else count
     if left and not row.virtual:
         shown = _state(row, own="as_batch", blocked=False, at=at)
         found[shown] = found.get(shown, 0) + left

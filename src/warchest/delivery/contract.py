@@ -48,6 +48,7 @@ class MailKind(StrEnum):
     CARD = "card"  # a virtual card, to its buyer; written when it is sent, code and all
     GIFT = "gift"  # the same to somebody else: the mail stands with the player who gives it
     GIFT_ENDED = "gift_ended"  # what became of a gift, to its sender
+    CARDS_END = "cards_end"  # unused cards end soon, to who bought them or sells them
     WITHDRAWAL = "withdrawal"  # that a player has withdrawn, when, and what comes back
     METHOD_ENDS = "method_ends"  # a saved card expires soon
     AUTO_TOP_UP_DECLINED = "auto_top_up_declined"

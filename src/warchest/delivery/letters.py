@@ -57,6 +57,11 @@ def write_letter(mail: Mail, *, at: datetime) -> EmailMultiAlternatives:
             words |= _of_withdrawal(mail, zone=player.time_zone)
         if mail.kind == MailKind.GIFT_ENDED:
             words |= _of_gift(mail, portal_url=portal_url, at=at)
+        if mail.kind == MailKind.CARDS_END:
+            ends_at = datetime.fromisoformat(str(mail.context["ends_at"])).astimezone(
+                ZoneInfo(player.time_zone)
+            )
+            words |= {"ends_on": date_format(ends_at, "DATE_FORMAT")}
         said = card_letters.words_of(card, sender="", at=at) if card else None
         if card and said:
             words |= _of_card(said, card, portal_url=portal_url)

@@ -24,6 +24,7 @@ WEBHOOK_TOPICS = frozenset(
         "payments.succeeded",
         "cards.activated",
         "subscriptions.prolonged",
+        "passes.issued",
         "transfers.sent",
         "transfers.received",
     }

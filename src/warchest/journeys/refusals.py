@@ -476,6 +476,17 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
         _("This card is for new players, who registered in the last {days} days."),
     ),
     "card_unknown": (404, _("There is no such card.")),
+    "nothing_to_verify": (
+        422,
+        _("Type the whole code, or the serial and the last four characters of the code."),
+    ),
+    "last_four_wrong": (422, _("The code of this card ends otherwise.")),
+    "card_void": (409, _("This card is void already.")),
+    "card_is_virtual": (
+        409,
+        _("A virtual card is not replaced: its buyer can see the code again, or give the card back."),
+    ),
+    "batch_closed": (409, _("The batch of this card is closed, so no further card of it can be issued.")),
     "nothing_to_extend": (
         409,
         _("None of these cards is unused and ends before that day."),

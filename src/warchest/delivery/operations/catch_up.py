@@ -57,6 +57,8 @@ def _take_in(event: outbox.Event, *, at: datetime) -> None:
         _mail_withdrawal(event, at=at)
     if event.topic in ("cards.bought", "cards.gift_ended"):
         _mail_card(event, at=at)
+    if event.topic in ("cards.card_ending", "cards.stock_ending"):
+        _mail_ending(event, at=at)
     if event.topic in _TOLD and at - event.occurred_at <= MAIL_AGE_MAX:
         kind, names, shown = _TOLD[event.topic]
         told = event.payload
@@ -119,6 +121,26 @@ def _mail_card(event: outbox.Event, *, at: datetime) -> None:
             context={"card": str(told["card"]), "sends": 0},
             at=at,
         )
+
+
+def _mail_ending(event: outbox.Event, *, at: datetime) -> None:
+    """Of a card that a player bought, or of so many that a reseller's person sells."""
+    told = event.payload
+    if at - event.occurred_at > MAIL_AGE_MAX:
+        return
+    player, what = UUID(str(told["player"])), str(told.get("serial") or told.get("batch"))
+    queue_mail(
+        key=f"cards-end:{player}:{what}:{told['ends_at']}:{told['days']}",
+        kind=MailKind.CARDS_END,
+        player=player,
+        context={
+            "serial": str(told.get("serial") or ""),
+            "series": str(told.get("series") or ""),
+            "cards": int(str(told.get("cards") or 1)),
+            "ends_at": str(told["ends_at"]),
+        },
+        at=at,
+    )
 
 
 def card_key(card: UUID) -> str:

@@ -29,7 +29,14 @@ _MOMENTS = {
     "blocked": gettext_lazy("blocked"),
     "unblocked": gettext_lazy("unblocked"),
     "activated": gettext_lazy("activated"),
+    "verified": gettext_lazy("looked at: the code was right"),
+    "verified_wrongly": gettext_lazy("looked at: the code was wrong"),
+    "replaced": gettext_lazy("replaced, void"),
+    "issued_in_place": gettext_lazy("issued in the place of another"),
+    "extended": gettext_lazy("given a later end"),
+    "expired": gettext_lazy("expired"),
 }
+_REPLACEABLE = frozenset({CardState.HANDED_OVER, CardState.SHIPPED, CardState.SOLD, CardState.BLOCKED})
 
 
 @needs("card.look_up")
@@ -71,6 +78,8 @@ def card(request: HttpRequest, serial: str) -> HttpResponse:
             for moment in found.history
         ],
         player=members.player(player_id=found.player) if found.player else None,
+        can_verify=may(me, "card.verify"),
+        can_replace=may(me, "card.replace") and not batch.terms.virtual and found.state in _REPLACEABLE,
         can_block=may(me, "card.block") and found.state is not CardState.ACTIVATED,
         can_unblock=may(me, "card.block") and found.state is CardState.BLOCKED,
     )
