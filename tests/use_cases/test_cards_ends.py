@@ -8,11 +8,14 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from django.conf import settings
+from django.core import mail
 
 from tests.builders.books import assert_books_prove
-from tests.builders.cards import PrintedBatch, a_batch
+from tests.builders.cards import PrintedBatch, a_batch, an_approved_batch
 from tests.builders.house import ARENA_MONTH
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
+from tests.builders.resellers import a_reseller, a_stock_batch, linked, shipped
 from tests.use_cases.test_cards_activation import at_once
 from warchest.cards.contract import (
     LIABILITY_BOOK,
@@ -23,10 +26,12 @@ from warchest.cards.contract import (
     UnableToExtendCards,
     Worth,
 )
+from warchest.delivery.contract import Delivery
 from warchest.jobs.card_ends import expire_due_cards, warn_of_card_expiry
 from warchest.journeys import expire_cards as expiring
 from warchest.journeys.activate_card import activate_card
 from warchest.journeys.block_cards import block_cards
+from warchest.journeys.buy_card import buy_card
 from warchest.journeys.expire_cards import expire_cards
 from warchest.journeys.extend_cards import extend_cards
 from warchest.journeys.preview_card import preview_card
@@ -255,3 +260,32 @@ class TestWarnings:
     def test_say_nothing_of_cards_of_time_that_never_end(self) -> None:
         a_batch(gives=(Worth.of_period(plan=ARENA_MONTH, periods=1),))
         assert warn_of_card_expiry(at=NOW) == 0
+
+    @pytest.mark.in_process("the mailbox is one in memory")
+    def test_go_by_mail_to_who_bought_a_card_and_to_who_sells_for_a_reseller(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(settings, "EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+        buyer, dealer, kiosk = a_player(with_units="2500"), a_player(), a_reseller()
+        linked(kiosk, dealer.nickname)
+        stock = an_approved_batch(
+            quantity=5,
+            virtual=True,
+            stock=True,
+            reseller="",
+            margin_bps=0,
+            product="gift-10",
+            expires_at=END,
+        )
+        bought = buy_card(a_command(), player=buyer.id, batch=stock.id).answer
+        shipped(a_stock_batch(expires_at=END), kiosk, dealer.id, last=2)
+        at = END - timedelta(days=3)
+        warn_of_card_expiry(at=at)
+        services.get(Delivery).catch_up(at=at)
+        monkeypatch.setattr(mail, "outbox", [], raising=False)
+        services.get(Delivery).send_mails(at=at)
+        letters = {letter.to[0]: letter for letter in mail.outbox if "end" in letter.subject}
+        own = letters[f"{buyer.nickname}@example.org"]
+        assert own.subject == "Your card ends on April 14, 2026" and bought.serial in own.body
+        sold = letters[f"{dealer.nickname}@example.org"]
+        assert sold.subject == "2 cards in your stock end on April 14, 2026"

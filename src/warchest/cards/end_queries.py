@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from warchest.cards.contract import BatchState, EndedBatch, EndingBatch, EndingCard, ExpiryWarned
+from warchest.cards.contract import BatchState, EndedBatch, EndingBatch, EndingCard, EndingStock, ExpiryWarned
 from warchest.cards.models import Batch as BatchRow
-from warchest.cards.models import BoughtCard, ExpiryWalk, ExpiryWarning
+from warchest.cards.models import BoughtCard, ExpiryWalk, ExpiryWarning, Reseller
 from warchest.cards.models import Card as CardRow
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
@@ -97,6 +97,7 @@ def _ends_of(row: BatchRow) -> Iterator[EndingBatch]:
         if count:
             yield EndingBatch(
                 batch=row.id,
+                series=str(row),
                 reseller=row.reseller,
                 ends_at=end,
                 cards=count,
@@ -123,7 +124,26 @@ def untold(*, days: int, at: datetime, limit: int) -> ExpiryWarned:
     ]
     bought = _bought_ending(days, at=at, until=at + timedelta(days=days))[:limit]
     cards = [EndingCard(row.serial, row.batch_id, row.buyer_id, row.end) for row in bought]
-    return ExpiryWarned(days=days, batches=tuple(batches[:limit]), cards=tuple(cards))
+    told = tuple(batches[:limit])
+    stocks = tuple(stock for one in told for stock in _stocks(one))
+    return ExpiryWarned(days=days, batches=told, stocks=stocks, cards=tuple(cards))
+
+
+def _stocks(ending: EndingBatch) -> Iterator[EndingStock]:
+    """Who has cards of a batch that end then: by shipments, or all of it by one delivery."""
+    held = (
+        CardRow.objects.filter(batch=ending.batch, holder_id__isnull=False, state__in=UNUSED[1:])
+        .alias(end=Coalesce("expires_at", "batch__expires_at"))
+        .filter(end=ending.ends_at)
+        .values_list("holder_id")
+        .annotate(count=Count("serial"))
+        .order_by("holder_id")
+    )
+    for holder, count in held:
+        yield EndingStock(ending.batch, ending.series, holder, ending.ends_at, count)
+    whole = Reseller.objects.filter(name=ending.reseller).first() if ending.reseller else None
+    if whole is not None:
+        yield EndingStock(ending.batch, ending.series, whole.id, ending.ends_at, ending.cards)
 
 
 def _bought_ending(days: int, *, at: datetime, until: datetime) -> QuerySet[BoughtCard]:

@@ -15,7 +15,8 @@ def warn_of_expiry(tx: Transaction, *, days: int) -> ExpiryWarned:
 
     Each is told once; a portion is told in one transaction, and the next goes on behind it.
     """
-    warned = tx.get(Cards).warn(days=days, at=tx.command.at, limit=PORTION)
+    cards = tx.get(Cards)
+    warned = cards.warn(days=days, at=tx.command.at, limit=PORTION)
     tx.about("day", tx.command.at.date().isoformat(), batches=len(warned.batches), cards=len(warned.cards))
     for ending in warned.batches:
         tx.announce(
@@ -28,6 +29,18 @@ def warn_of_expiry(tx: Transaction, *, days: int) -> ExpiryWarned:
             cards=ending.cards,
             amounts=ending.amounts,
         )
+    for stock in warned.stocks:
+        for player in cards.people_of_reseller(reseller_id=stock.reseller):
+            tx.announce(
+                "cards.stock_ending",
+                key=str(player),
+                player=player,
+                batch=stock.batch,
+                series=stock.series,
+                cards=stock.cards,
+                ends_at=stock.ends_at,
+                days=days,
+            )
     for card in warned.cards:
         tx.announce(
             "cards.card_ending",

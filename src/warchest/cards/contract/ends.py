@@ -64,10 +64,22 @@ class EndingBatch:
     """Unused cards of a batch that end at ``ends_at``, and what the books owe for them. ``reseller`` had the whole batch."""
 
     batch: UUID
+    series: str
     reseller: str
     ends_at: datetime
     cards: int
     amounts: tuple[Money, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndingStock:
+    """``cards`` of a batch that a reseller has in stock, or had in one delivery, end at ``ends_at``."""
+
+    batch: UUID
+    series: str
+    reseller: UUID
+    ends_at: datetime
+    cards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class ExpiryWarned:
 
     days: int
     batches: tuple[EndingBatch, ...]
+    stocks: tuple[EndingStock, ...]
     cards: tuple[EndingCard, ...]
 
 
