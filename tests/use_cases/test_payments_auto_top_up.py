@@ -154,6 +154,20 @@ class TestOrder:
 
         assert refused.value.reason == reason
 
+    def test_is_one_though_it_is_ordered_from_eight_sides(self, sandbox: RunningSandbox) -> None:  # noqa: F811
+        player, method = who_saved(sandbox)
+
+        def order(number: int) -> AutoTopUp:
+            try:
+                return orders(player, method, cap=Money((number + 1) * 1000, TEN.currency))
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(order, range(8)))
+
+        assert services.get(Payments).auto_top_up(player=player.id) in made
+
     def test_that_was_ended_charges_nothing_more(self, sandbox: RunningSandbox) -> None:  # noqa: F811
         player, method = who_saved(sandbox)
         orders(player, method)

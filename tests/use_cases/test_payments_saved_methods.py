@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from tests.builders.books import assert_books_prove
 from tests.builders.configuration import change_configuration
@@ -244,6 +245,60 @@ class TestOneClick:
             start_top_up(a_command(at=later), player=player.id, amount=TEN_EUROS, saved_method=method.id)
 
         assert refused.value.reason == "method_expired"
+
+
+@pytest.mark.use_case("PAY-07")
+class TestManyAtOnce:
+    def test_the_same_card_told_from_eight_sides_is_one_method(self, sandbox: RunningSandbox) -> None:
+        player = a_player()
+        payment = pays(player, consent=SAVING_WORDING)
+        sandbox.pay(str(payment.id))
+
+        together(lambda number: return_from_provider(a_command(at=NOW), payment_id=payment.id, query={}))
+
+        assert len(methods_of(player)) == 1
+        assert MethodRow.objects.filter(player=player.id).count() == 1
+        assert units_of(player) == Money.parse("1000", "XCR")
+
+    def test_a_card_that_is_charged_and_forgotten_at_once_is_one_or_the_other(
+        self, sandbox: RunningSandbox
+    ) -> None:
+        player = a_player()
+        method = saves(sandbox, player)
+
+        def do(number: int) -> Payment | str:
+            if number == 4:
+                return forget_method(a_command(at=NOW), player=player.id, method_id=method.id).answer.state
+            try:
+                return pays(player, saved_method=method.id)
+            except UnableToUseMethod as refusal:
+                return refusal.reason
+
+        ends = together(do)
+
+        paid = [end for end in ends if isinstance(end, Payment)]
+        assert {end for end in ends if isinstance(end, str)} <= {
+            "method_forgotten",
+            "forgetting",
+            "forgotten",
+        }
+        # Who was in time was charged, and nobody was told a token that was gone.
+        assert {payment.status for payment in paid} <= {Status.SUCCEEDED}
+        assert units_of(player) == Money.units(100_000 * (1 + len(paid)))
+        forget_methods(at=NOW + timedelta(hours=1))
+        assert services.get(Payments).saved_method(method_id=method.id).state is MethodState.FORGOTTEN
+        assert_books_prove()
+
+
+def together(do: Callable[[int], object]) -> list[object]:
+    def one(number: int) -> object:
+        try:
+            return do(number)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(one, range(8)))
 
 
 @pytest.mark.use_case("PAY-07")

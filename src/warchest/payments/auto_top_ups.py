@@ -57,6 +57,7 @@ def order_auto_top_up(
         raise UnableToOrderAutoTopUp("threshold_out_of_range")
     if cap.currency != amount.currency or amount.minor <= 0 or cap < amount:
         raise UnableToOrderAutoTopUp("cap_below_amount")
+    methods.one_after_the_other(player)
     row = OrderRow.objects.select_for_update().filter(player=player).first() or OrderRow(player=player)
     method = methods.use_method(method_id=method_id, player=player, at=at)
     if row.currency and row.currency != amount.currency.code and _has_used(row, month):

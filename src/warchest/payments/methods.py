@@ -102,7 +102,7 @@ def hear(*, payment_id: UUID, number: int, report: Report, at: datetime) -> None
     if consent is None:
         return
     provider = AttemptRow.objects.values_list("provider", flat=True).get(payment=payment_id, number=number)
-    _one_after_the_other(consent.player)
+    one_after_the_other(consent.player)
     token_hash = fraud.keyed("token", f"{provider}\n{instrument.token}")
     known = MethodRow.objects.select_for_update().filter(provider=provider, token_hash=token_hash).first()
     if known is not None:
@@ -165,7 +165,8 @@ def _order_with(row: MethodRow) -> None:
     OrderRow.objects.filter(player=row.player, method__in=_older(row)).update(method=row)
 
 
-def _one_after_the_other(player: UUID) -> None:
+def one_after_the_other(player: UUID) -> None:
+    """Whoever keeps a method or an order of a player that is not there yet waits for who does so now."""
     lock = int.from_bytes(fraud.keyed("methods", str(player))[:8], "big", signed=True)
     with services.database("payments").cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
