@@ -93,6 +93,12 @@ from warchest.cards.contract.handing_over import (
     UnableToKeepPrinter,
     UnableToReplaceSpoiled,
 )
+from warchest.cards.contract.imports import (
+    IMPORT_BYTES_MAX,
+    Imports,
+    ImportSummary,
+    UnableToImportCards,
+)
 from warchest.cards.contract.liability import (
     Liability,
     LiabilityOfBatch,
@@ -173,6 +179,7 @@ __all__ = [
     "GIFT_MESSAGE_LENGTH_MAX",
     "GIFT_NAME_LENGTH_MAX",
     "GIFT_SENDS_MAX",
+    "IMPORT_BYTES_MAX",
     "LIABILITY_BOOK",
     "LINES_MAX",
     "QUANTITY_MAX",
@@ -230,6 +237,8 @@ __all__ = [
     "Guessing",
     "HandOver",
     "HandingOver",
+    "ImportSummary",
+    "Imports",
     "IssuedCard",
     "Liability",
     "LiabilityOfBatch",
@@ -270,6 +279,7 @@ __all__ = [
     "UnableToGenerateBatch",
     "UnableToHandOverBatch",
     "UnableToHandleBoughtCard",
+    "UnableToImportCards",
     "UnableToIssueAtDesk",
     "UnableToIssueCards",
     "UnableToKeepPrinter",
@@ -309,6 +319,7 @@ class Cards(
     Tills,
     Liability,
     Ends,
+    Imports,
     Verifying,
     Protocol,
 ):
