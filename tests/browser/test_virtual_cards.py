@@ -137,7 +137,7 @@ def test_without_scripts_a_card_is_bought_and_typed(house: House) -> None:
         page.get_by_role("link", name="Top up", exact=True).click()
         page.get_by_role("button", name="See what you get").click()
         page.get_by_role("button", name=re.compile("^Pay")).click()
-            pay_at_the_provider(page)
+        pay_at_the_provider(page)
         page.get_by_role("heading", name=re.compile("are yours")).wait_for()
         page.goto("/cards")
         page.get_by_role("link", name=re.compile("^Buy for")).first.click()
@@ -149,6 +149,21 @@ def test_without_scripts_a_card_is_bought_and_typed(house: House) -> None:
     page.get_by_role("button", name="See what it gives").click()
     page.get_by_role("button", name="Activate", exact=True).click()
     page.get_by_role("heading", name="Your card is active").wait_for()
+    eyes.assert_nothing_wrong()
+
+
+def test_a_card_is_paid_for_directly_in_one_step(house: House) -> None:
+    page, eyes = house.player("Marlow")
+    page.goto("/cards")
+    page.get_by_role("link", name="Buy for 1,000 credits").click()
+    page.get_by_role("link", name="Pay directly, without the wallet").click()
+    eyes.look(page, "cards-pay")
+    page.get_by_role("button", name="Pay 10.00 EUR").click()
+    pay_at_the_provider(page)
+    page.get_by_role("heading", name=re.compile("The card is yours")).wait_for()
+    page.get_by_role("link", name="See the card").click()
+    page.get_by_role("button", name="Show the code").click()
+    assert _CODE.fullmatch(page.get_by_label("Code", exact=True).input_value())
     eyes.assert_nothing_wrong()
 
 

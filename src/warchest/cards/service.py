@@ -105,6 +105,7 @@ class LocalCards:
     card_offers = staticmethod(bought_queries.card_offers)
     card_offer = staticmethod(bought.card_offer)
     check_gift = staticmethod(gifts.check_gift)
+    lock_stock = staticmethod(bought.lock_stock)
     take_from_stock = staticmethod(bought.take_from_stock)
     note_bought = staticmethod(bought.note_bought)
     cancel_bought = staticmethod(bought.cancel_bought)

@@ -194,6 +194,10 @@ class BoughtCards(Protocol):
 
     # Within a journey's transaction.
 
+    def lock_stock(self, *, batch: UUID) -> None:
+        """Let nobody else buy of this batch until the transaction ends; what is no batch is left alone."""
+        ...
+
     @at_most_once
     def take_from_stock(self, *, bought_id: UUID, batch: UUID, actor: str, at: datetime) -> CardTaken:
         """Make the next card of a batch in our stock, which is locked; its code is kept sealed. Raises UnableToBuyCard, and

@@ -46,6 +46,10 @@ def _offered(row: BatchRow | None, *, at: datetime) -> CardOffer:
     return offer
 
 
+def lock_stock(*, batch: UUID) -> None:
+    BatchRow.objects.select_for_update().filter(id=batch).first()
+
+
 def take_from_stock(*, bought_id: UUID, batch: UUID, actor: str, at: datetime) -> CardTaken:
     # Whoever buys of the same batch waits here, and counts on from this card.
     row = BatchRow.objects.select_for_update().filter(id=batch).first()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from warchest.journeys.steps import buying
+from warchest.journeys.steps import buying, buying_card
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.members.contract import Player
@@ -38,7 +38,10 @@ class Sees(Protocol):
         ...
 
 
-_KINDS: dict[str, Sees] = {buying.KIND: buying.BuysSubscription()}
+_KINDS: dict[str, Sees] = {
+    buying.KIND: buying.BuysSubscription(),
+    buying_card.KIND: buying_card.BuysCard(),
+}
 
 
 def check(tx: Transaction, *, player: Player, wanted: Wanted, units: Money) -> None:

@@ -63,7 +63,7 @@ def cards(request: HttpRequest, player: Player) -> HttpResponse:
     bought = services.get(Cards).bought_cards(buyer=player.id, at=at, limit=_SHOWN_MAX)
     offers = services.get(Cards).card_offers(country=player.country, at=at)
     context = {
-        "offers": [one for offer in offers if (one := _offer(offer, player))],
+        "offers": [one for offer in offers if (one := offer_shown(offer, player))],
         "cards": [_card(card, player) for card in bought],
     }
     return render(request, "portal/cards.html", context)
@@ -111,8 +111,8 @@ def _buy_page(
 ) -> HttpResponse:
     at = now()
     try:
-        offer = services.get(Cards).card_offer(batch=batch_id, at=at)
-        shown = _offer(offer, player)
+        offer = services.get(Cards).cardoffer_shown(batch=batch_id, at=at)
+        shown = offer_shown(offer, player)
     except UnableToBuyCard:
         shown = None
     if shown is None:
@@ -247,7 +247,7 @@ def _own(player: Player, card_id: UUID) -> BoughtCard:
         raise Http404 from None
 
 
-def _offer(offer: CardOffer, player: Player) -> dict[str, Any] | None:
+def offer_shown(offer: CardOffer, player: Player) -> dict[str, Any] | None:
     """None where its currency has no price in units now."""
     at = now()
     if offer.regions and player.country not in offer.regions:

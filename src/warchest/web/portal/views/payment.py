@@ -26,6 +26,7 @@ from warchest.charging.contract import Charging
 from warchest.journeys.cancel_payment import cancel_payment
 from warchest.journeys.prolong_subscription import Prolonged
 from warchest.journeys.return_from_provider import return_from_provider
+from warchest.journeys.steps import buying_card
 from warchest.journeys.try_payment_again import try_payment_again
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
@@ -202,6 +203,10 @@ def _purchase(found: Payment) -> dict[str, Any] | None:
             "service": in_language(service.names, get_language() or "en"),
             "day": day(bought.ends_at),
         }
+    elif purpose.wanted.kind == buying_card.KIND:
+        got = wire.decode(purpose.result, buying_card.CardGot)
+        text = _("The card is yours. You find it under “Cards and gifts”, and its code in your mail.")
+        return {"is_done": True, "text": text, "url": reverse("portal:card", args=[got.card])}
     return {"is_done": True, "text": text}
 
 
