@@ -66,8 +66,8 @@ class SubscriptionShape(BaseModel):
     openapi_extra=KEYED,
 )
 def buy_subscription(request: HttpRequest, player_id: Id, body: NewSubscription) -> Purchase:
-    """Buy periods of a plan from the wallet, which is topped up first where the player has ordered that. Time adds to what is left
-    of the online service's subscription."""
+    """Buy periods of a plan from the wallet, which is topped up first where the player has ordered that. Time adds to what is
+    left of the online service's subscription."""
     bought = answer_of(
         request,
         prolong_topping_up(
