@@ -20,6 +20,7 @@ from tests.builders.cards import (
     handed_over,
     printed,
 )
+from tests.builders.house import ARENA_MONTH
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from warchest.cards import encrypting
 from warchest.cards.contract import (
@@ -31,6 +32,7 @@ from warchest.cards.contract import (
     UnableToHandOverBatch,
     UnableToKeepPrinter,
     UnableToReplaceSpoiled,
+    Worth,
 )
 from warchest.cards.operations.handing_over import FILE_LIFETIME
 from warchest.journeys.activate_card import activate_card
@@ -44,6 +46,8 @@ from warchest.journeys.hand_over_batch import (
 from warchest.journeys.keep_printers import add_printer, change_printer_key, retire_printer
 from warchest.journeys.replace_spoiled_cards import replace_spoiled_cards
 from warchest.kernel.codes import is_whole
+from warchest.kernel.money import Money
+from warchest.ledger.contract import AccountRef, Ledger
 from warchest.members.contract import Role, UnableToAdminister
 from warchest.runtime.services import services
 
@@ -183,6 +187,41 @@ class TestHandOver:
         retire_printer(acting_as(an_administrator()), name=printer.name)
         with pytest.raises(UnableToHandOverBatch, match="printer_unknown"):
             asked(batch.id, printer)
+
+
+class TestSinglePurpose:
+    @pytest.mark.use_case("CRD-12")
+    def test_cards_are_taxed_with_their_delivery_and_not_again(self) -> None:
+        month = (Worth.of_period(plan=ARENA_MONTH, periods=1),)
+        batch = a_batch(quantity=3, gives=month, face=Money.parse("11.90", "EUR"), tax_country="DE")
+        owed = {
+            book: services.get(Ledger).balance(account=AccountRef(book, "EUR", owner)).posted.major
+            for book, owner in (
+                ("reseller_receivable", "kiosk-berlin"),
+                ("tax_payable", "DE"),
+                ("cards_sold", str(batch.id)),
+            )
+        }
+        # 35.70 less 8 per cent; 1.90 of each card is tax.
+        assert owed == {"reseller_receivable": "32.84", "tax_payable": "5.70", "cards_sold": "30.00"}
+        assert_books_prove()
+        activate_card(a_command(), player=a_player(country="DE").id, code=batch.cards[0].code)
+        tax = services.get(Ledger).balance(account=AccountRef("tax_payable", "EUR", "DE"))
+        assert tax.posted.major == "5.70"
+        assert_books_prove()
+
+    def test_the_tax_goes_back_with_a_delivery_that_never_was_one(self) -> None:
+        month = (Worth.of_period(plan=ARENA_MONTH, periods=1),)
+        batch = a_made_batch(quantity=3, gives=month, face=Money.parse("11.90", "EUR"), tax_country="DE")
+        handed_over(batch.id, a_print_house())
+        close_batch(acting_as(an_administrator()), batch=batch.id)
+        for book, owner in (
+            ("reseller_receivable", "kiosk-berlin"),
+            ("tax_payable", "DE"),
+            ("cards_sold", str(batch.id)),
+        ):
+            assert not services.get(Ledger).balance(account=AccountRef(book, "EUR", owner)).posted.minor
+        assert_books_prove()
 
 
 class TestFile:

@@ -53,6 +53,8 @@ def _reverse_delivery(tx: Transaction, ended: ClosedBatch) -> UUID:
             reseller=terms.reseller,
             face=face,
             margin=terms.margin_total if is_all else face.portion(terms.margin_bps, 10_000),
+            tax=ended.card_tax * ended.taken_back,
+            tax_country=terms.tax_country,
         ),
         reference=str(ended.batch.id),
         details={"quantity": ended.taken_back},

@@ -11,7 +11,9 @@ from uuid import UUID
 
 from warchest.accounting.contract import Accounting
 from warchest.cards.contract import Batch, Cards, HandOver
+from warchest.journeys.steps.card_sales import tax_in
 from warchest.kernel.ids import new_id
+from warchest.kernel.money import Money
 from warchest.ledger.contract import EntryDraft, Ledger
 from warchest.members.contract import Administrator, Members, require
 from warchest.runtime.journey import journey
@@ -53,11 +55,16 @@ def confirm_hand_over(tx: Transaction, *, hand_over: UUID, fingerprint: str) -> 
     """``fingerprint`` is that of the key which the confirming person was shown. Raises UnableToAdminister and
     UnableToHandOverBatch."""
     clerk = _clerk(tx)
+    card_tax = _card_tax(tx, hand_over)
     given = tx.get(Cards).confirm_hand_over(
-        hand_over_id=hand_over, fingerprint=fingerprint, confirmed_by=clerk.id, at=tx.command.at
+        hand_over_id=hand_over,
+        fingerprint=fingerprint,
+        confirmed_by=clerk.id,
+        card_tax=card_tax,
+        at=tx.command.at,
     )
     batch = tx.get(Cards).batch(batch_id=given.batch)
-    entry_id = _book_delivery(tx, batch)
+    entry_id = _book_delivery(tx, batch, card_tax)
     tx.about(
         "batch",
         batch.id,
@@ -94,7 +101,18 @@ def _clerk(tx: Transaction) -> Administrator:
     return clerk
 
 
-def _book_delivery(tx: Transaction, batch: Batch) -> UUID | None:
+def _card_tax(tx: Transaction, hand_over: UUID) -> Money | None:
+    """The tax in one card's face, where the batch is delivered whole and what its cards give is known: due with the delivery
+    (VAT Directive, article 30b (1)). None where no tax is due now."""
+    asked = tx.get(Cards).hand_over(hand_over_id=hand_over)
+    # What was ordered no longer changes once cards are made, so it may be read before it is locked.
+    terms = tx.get(Cards).batch(batch_id=asked.batch).terms if asked else None
+    if terms is None or not (terms.tax_country and terms.reseller and terms.face):
+        return None
+    return tax_in(tx, face=terms.face, tax_country=terms.tax_country)
+
+
+def _book_delivery(tx: Transaction, batch: Batch, card_tax: Money | None) -> UUID | None:
     """A batch for one reseller is delivered with its codes; our own stock is booked card by card, when it is sold."""
     terms = batch.terms
     if not terms.reseller or not terms.face:
@@ -105,7 +123,12 @@ def _book_delivery(tx: Transaction, batch: Batch) -> UUID | None:
         kind="batch_delivered",
         occurred_at=tx.command.at,
         legs=tx.get(Accounting).batch_delivered_legs(
-            batch=batch.id, reseller=terms.reseller, face=terms.face_total, margin=terms.margin_total
+            batch=batch.id,
+            reseller=terms.reseller,
+            face=terms.face_total,
+            margin=terms.margin_total,
+            tax=card_tax * terms.quantity if card_tax else None,
+            tax_country=terms.tax_country,
         ),
         reference=str(batch.id),
         details={"quantity": terms.quantity},

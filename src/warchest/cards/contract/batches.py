@@ -224,11 +224,12 @@ class BatchVersion:
 @dataclass(frozen=True, slots=True)
 class ClosedBatch:
     """``void`` is how many cards became so, and ``taken_back`` how many of them a reseller owed for: no code of theirs ever left
-    the house."""
+    the house. ``card_tax`` is what tax the delivery of each had brought."""
 
     batch: Batch
     void: int
     taken_back: int
+    card_tax: Money
 
 
 @dataclass(frozen=True, slots=True)

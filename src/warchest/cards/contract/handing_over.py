@@ -11,6 +11,7 @@ from uuid import UUID
 from warchest.cards.contract.batches import Batch
 from warchest.kernel.calls import at_most_once, runs_here
 from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money
 
 SPOILED_AT_ONCE_MAX = 1000
 
@@ -148,10 +149,17 @@ class HandingOver(Protocol):
 
     @at_most_once
     def confirm_hand_over(
-        self, *, hand_over_id: UUID, fingerprint: str, confirmed_by: UUID, at: datetime
+        self,
+        *,
+        hand_over_id: UUID,
+        fingerprint: str,
+        confirmed_by: UUID,
+        at: datetime,
+        card_tax: Money | None = None,
     ) -> HandOver:
         """Encrypt all codes to the key of this ``fingerprint``, the one that was shown, and delete what was sealed under the
-        deployment's key. Raises UnableToHandOverBatch."""
+        deployment's key. ``card_tax`` is the tax in the face of one card, where the delivery is taxed.
+        Raises UnableToHandOverBatch."""
         ...
 
     def open_print_file(self, *, batch_id: UUID, actor: str, at: datetime) -> HandOver:

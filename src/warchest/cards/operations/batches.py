@@ -34,7 +34,9 @@ from warchest.cards.models import (
     IssuedCode,
     PrintFile,
 )
+from warchest.kernel.currency import currency
 from warchest.kernel.errors import UnableTo
+from warchest.kernel.money import Money
 from warchest.runtime.services import services
 
 MOVED_AT_ONCE = 100_000
@@ -212,6 +214,7 @@ def close(*, batch_id: UUID, closed_by: UUID, at: datetime) -> ClosedBatch:
         batch=queries.batch(batch_id=batch_id),
         void=void,
         taken_back=void - spares if never_fetched and row.reseller else 0,
+        card_tax=Money(row.card_tax_minor, currency(row.face_currency)),
     )
 
 

@@ -22,6 +22,7 @@ from warchest.cards.models import Card, CardEvent, Printer, PrintFile
 from warchest.cards.models import HandOver as HandOverRow
 from warchest.cards.operations.batches import lock
 from warchest.kernel.ids import new_id
+from warchest.kernel.money import Money
 from warchest.runtime.services import services
 from warchest.runtime.transactions import technical_transaction
 
@@ -61,7 +62,14 @@ def withdraw_hand_over(*, hand_over_id: UUID, withdrawn_by: UUID, at: datetime) 
     return batch_queries.hand_over_of(HandOverRow.objects.get(id=asked.id))
 
 
-def confirm_hand_over(*, hand_over_id: UUID, fingerprint: str, confirmed_by: UUID, at: datetime) -> HandOver:
+def confirm_hand_over(
+    *,
+    hand_over_id: UUID,
+    fingerprint: str,
+    confirmed_by: UUID,
+    at: datetime,
+    card_tax: Money | None = None,
+) -> HandOver:
     asked = _asked(hand_over_id)
     row = _to_hand_over(asked.batch_id)
     if asked.asked_by == confirmed_by:
@@ -89,6 +97,7 @@ def confirm_hand_over(*, hand_over_id: UUID, fingerprint: str, confirmed_by: UUI
         handed_over_by=confirmed_by,
         handed_over_at=at,
         recipient=asked.recipient,
+        card_tax_minor=card_tax.minor if card_tax else 0,
         file_until=at + FILE_LIFETIME,
     )
     return batch_queries.hand_over_of(HandOverRow.objects.get(id=asked.id))

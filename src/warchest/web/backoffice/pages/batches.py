@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from uuid import UUID
 
 from django.contrib import messages
@@ -117,8 +116,10 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         batch=found,
         facts=[fact for fact in facts_of(terms) if fact.value],
         versions=[
-            (version, changes_since(version, after.terms))
-            for version, after in pairwise((*versions, found))
+            (version, changes_since(version, terms_after))
+            for version, terms_after in zip(
+                versions, (*(one.terms for one in versions[1:]), terms), strict=False
+            )
         ][::-1],
         waiting=awaiting(found, may_decide=True) if state is BatchState.ORDERED else None,
         grouped_digest=grouped(found.digest),
