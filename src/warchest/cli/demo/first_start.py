@@ -11,7 +11,7 @@ import click
 from django.conf import settings
 
 from warchest.charging.contract import Charging
-from warchest.cli.demo import file, history, house
+from warchest.cli.demo import file, history, house, resellers
 from warchest.cli.demo.cards import CardDesk
 from warchest.cli.demo.home import COMMUNITY, Home
 from warchest.cli.demo.load import Community, carry_on_events, close_days, let_happen, take_stock
@@ -50,6 +50,8 @@ def load(home: Home, sandbox: Sandbox, *, players: int, operations: int, seed: i
     click.echo("Days are closed, figures are counted …")
     close_days(past)
     settle_past(accountant.command, at=at)
+    stock = desk.make_stock(at - timedelta(days=40), quantity=resellers.QUANTITY)
+    resellers.make_resellers(staff, stock, at=at, seed=seed)
     cards = desk.make_listed(at)
     carry_on_events(at=now())
     take_stock()
