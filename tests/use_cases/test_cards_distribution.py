@@ -70,7 +70,7 @@ class Kiosk:
 
     def __init__(self, **terms: object) -> None:
         self.reseller: Reseller = a_reseller(**terms)  # type: ignore[arg-type]
-        player = a_player()
+        self.player = player = a_player()
         self.person: UUID = player.id
         linked(self.reseller, player.nickname)
 

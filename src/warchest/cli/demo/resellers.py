@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random
 from uuid import UUID
 
@@ -28,10 +29,11 @@ def make_resellers(staff: Sequence[Staff], cards: Sequence[PrintedCard], *, at: 
     """``cards`` are of a batch in our own stock. Two listed players act for the chain: Sable for its top, Juniper below."""
     clerk = next(one for one in staff if one.role is Role.ADMINISTRATOR)
     begun = at - timedelta(days=_DAYS + 4)
+    steps = count(1)
     serials = [card.serial for card in cards]
 
     def house(when: datetime) -> Command:
-        return clerk.command("demo:resellers", when)
+        return clerk.command(f"demo:resellers:{next(steps)}", when)
 
     top = take_on_reseller(
         house(begun), name="harbour-games", parent=None, terms=_terms("Harbour Games", 1200, "4000.00")

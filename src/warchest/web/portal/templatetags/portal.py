@@ -75,6 +75,12 @@ def moment(at: datetime | None) -> str:
 
 
 @register.filter
+def whole(value: int | None) -> str:
+    """A number of things, in groups as the reader writes it: "1,240"."""
+    return "" if value is None else str(format_decimal(value, locale=reader()))
+
+
+@register.filter
 def day(at: date | datetime | None) -> str:
     """A day with its weekday: "Thu, Mar 5, 2026"."""
     return _written(at, "yMMMEd")
