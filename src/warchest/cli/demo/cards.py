@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pyrage
 
 from warchest.cards.contract import Batch, BatchTerms, Cards, Worth
-from warchest.cli.demo.history import SERIES, Series
+from warchest.cli.demo.counters import Counters
+from warchest.cli.demo.history import COUNTER, SERIES, Series
 from warchest.cli.demo.house import Staff
 from warchest.cli.demo.offers import PLANS
 from warchest.cli.demo.people import PAST_DAYS, Past
@@ -19,6 +21,7 @@ from warchest.journeys.hand_over_batch import ask_hand_over, confirm_hand_over, 
 from warchest.journeys.keep_printers import add_printer
 from warchest.journeys.order_batch import order_batch
 from warchest.journeys.refuse_batch import refuse_batch
+from warchest.journeys.replace_spoiled_cards import replace_spoiled_cards
 from warchest.kernel.money import Money
 from warchest.members.contract import Role
 from warchest.runtime.services import services
@@ -39,10 +42,12 @@ class CardDesk:
     """Who does what with a batch: one orders, the owner approves, another makes it; the first asks for the hand-over, and the
     other confirms it. The codes go to a print house that the demonstration plays itself."""
 
-    def __init__(self, staff: Sequence[Staff]) -> None:
+    def __init__(self, staff: Sequence[Staff], past: Past) -> None:
+        self._counters = Counters(staff, past)
         self._clerk, self._printer = (one for one in staff if one.role is Role.ADMINISTRATOR)
         self._owner = next(one for one in staff if one.role is Role.OWNER)
         self._press: pyrage.x25519.Identity | None = None
+        self._batch_ids: dict[str, UUID] = {}
 
     def make_past(self, past: Past) -> dict[str, tuple[str, ...]]:
         """Order every series at its time; answers their codes. Some further orders stand at other stages today."""
@@ -53,16 +58,27 @@ class CardDesk:
                 f"demo:{series.code}", _terms(series), at=at, handed_over_at=at + timedelta(days=6)
             )
             codes[series.code] = tuple(card.code for card in cards)
+        counter = self._stock_counters(past)
+        self._counters.sell([card.serial for card in counter])
+        codes[COUNTER.code] = tuple(card.code for card in counter)
         self._leave_orders_open(past)
         return codes
 
-    def make_stock(self, at: datetime, *, quantity: int) -> tuple[PrintedCard, ...]:
-        """Cards of twenty euros that lie with us until a reseller gets them; a till has to sell each before it is good."""
-        twenty = Money.parse("20.00", "EUR")
-        terms = BatchTerms(
-            quantity=quantity, gives=(Worth.of_money(twenty),), face=twenty, stock=True, needs_sale=True
+    def link_people(self) -> None:
+        """Players who act for resellers, once they are there."""
+        self._counters.link_people()
+
+    def _stock_counters(self, past: Past) -> tuple[PrintedCard, ...]:
+        """Made, and two of them spoiled by the press; its cards in the order of their numbers, spares aside."""
+        at = past.moment(COUNTER.ordered_on_day)
+        cards = self._print("demo:counter", _terms(COUNTER), at=at, handed_over_at=at + timedelta(days=5))
+        replace_spoiled_cards(
+            self._clerk.command("demo:counter:spoiled", at + timedelta(days=5.5)),
+            batch=self._batch_ids["demo:counter"],
+            serials=tuple(card.serial for card in cards[360:362]),
+            reason="The foil covers half of the code.",
         )
-        return self._print("demo:stock", terms, at=at, handed_over_at=at + timedelta(days=5))
+        return cards[: COUNTER.quantity]
 
     def make_listed(self, at: datetime) -> tuple[PrintedCard, ...]:
         """The cards that ``demo.json`` lists: ten euros each, and behind them some that give a month."""
@@ -96,6 +112,7 @@ class CardDesk:
         self, key: str, terms: BatchTerms, *, at: datetime, handed_over_at: datetime
     ) -> tuple[PrintedCard, ...]:
         batch = self._approved(key, terms, at=at, approved_at=at + (handed_over_at - at) / 4)
+        self._batch_ids[key] = batch.id
         generate_batch(self._printer.command(key, at + (handed_over_at - at) / 2), batch=batch.id)
         press = self._print_house(at)
         asked = ask_hand_over(
@@ -147,6 +164,12 @@ class CardDesk:
             batch=refused.id,
             reason="Twenty thousand at this value are more than we could replace after a theft.",
         )
+        at = past.moment(PAST_DAYS - 3)
+        made = self._approved("demo:made", terms(250, "15.00"), at=at, approved_at=at + timedelta(hours=9))
+        generate_batch(self._printer.command("demo:made", at + timedelta(hours=26)), batch=made.id)
+        ask_hand_over(
+            self._printer.command("demo:made", at + timedelta(hours=50)), batch=made.id, printer=PRINTER
+        )
         at = past.moment(PAST_DAYS - 4)
         self._approved("demo:approved", terms(400, "20.00"), at=at, approved_at=at + timedelta(hours=20))
         order_batch(
@@ -169,4 +192,7 @@ def _terms(series: Series) -> BatchTerms:
         reseller=series.reseller,
         margin_bps=series.margin_bps,
         regions=series.regions,
+        stock=series.stock,
+        needs_sale=series.stock,
+        spares=series.spares,
     )

@@ -38,7 +38,7 @@ def load(home: Home, sandbox: Sandbox, *, players: int, operations: int, seed: i
     house.keep_currency_rates(opened_at=opened_at, until=at)
     accountant = next(one for one in staff if one.role is Role.ACCOUNTANT)
     house.set_rates(accountant.command, opened_at=opened_at, changed_at=past.moment(RATE_CHANGE_DAY))
-    desk = CardDesk(staff)
+    desk = CardDesk(staff, past)
     codes = desk.make_past(past)
 
     people = community(seed, count=players, past=past, languages=tuple(dict(settings.LANGUAGES)))
@@ -46,6 +46,7 @@ def load(home: Home, sandbox: Sandbox, *, players: int, operations: int, seed: i
     passwords = {one.nickname: secrets.token_urlsafe(9) for one in LISTED}
     click.echo(f"{players:,} players sign up and play for a year …")
     let_happen(Community(people, halves, codes, passwords), sandbox=sandbox)
+    desk.link_people()
 
     click.echo("Days are closed, figures are counted …")
     close_days(past)

@@ -85,6 +85,9 @@ class Series:
     reseller: str = ""
     margin_bps: int = 0
     regions: tuple[str, ...] = ()
+    stock: bool = False
+    """It lies in the house's own stock, and is sold card by card."""
+    spares: int = 0
 
 
 def _euros(amount: str) -> Money:
@@ -107,6 +110,19 @@ SERIES = (
         regions=("JP",),
     ),
 )
+
+COUNTER = Series("counter", 330, 400, _euros("10.00"), 1000, stock=True, spares=20)
+"""Sold at tills (``counters``), and activated in the last days."""
+KIOSK_FROM = 110
+"""From this place on the first delivery of it went on to the kiosk."""
+
+
+def counter_sales() -> Iterator[tuple[int, float]]:
+    """Places of the cards of ``COUNTER`` that tills sold, and the day; in the order of the sales."""
+    places = [*range(34), *range(KIOSK_FROM, KIOSK_FROM + 18), *range(150, 162)]
+    Random("counters").shuffle(places)
+    for number, place in enumerate(places):
+        yield place, PAST_DAYS - 13 + 12.6 * number / len(places)
 
 
 def lines_of(operation: Operation) -> int:
@@ -161,7 +177,18 @@ def operations(
         done = tuple(_life(Random(f"life {seed} {person.number}"), person, deck, past))
         count += sum(map(lines_of, done))
         halves[person.half].extend(done)
+    for activation in _from_counters(Random(f"counters {seed}"), keen, past):
+        halves[people[activation.person].half].append(activation)
     return tuple(tuple(sorted(half, key=lambda operation: operation.at)) for half in halves)
+
+
+def _from_counters(random: Random, keen: Sequence[Person], past: Past) -> Iterator[Activation]:
+    """Two of three cards that were sold at a counter are activated within three days."""
+    for number, (place, day) in enumerate(counter_sales()):
+        at = past.moment(day + random.uniform(0.01, 3) ** 2 / 3)
+        there = [person for person in keen if person.joined_at < at]
+        if number % 3 and there and at < past.until:
+            yield Activation(at, random.choice(there).number, COUNTER.code, place)
 
 
 def _filling(person: Person, past: Past) -> Iterator[TopUp]:
