@@ -52,7 +52,7 @@ def change_configuration(**tables: Any) -> None:
 def change_here(tables: Mapping[str, Any]) -> None:
     from warchest.accounting import documents
     from warchest.accounting.erp import exporters
-    from warchest.cards import guess_queries, stores
+    from warchest.cards import guess_queries, schemes, stores
     from warchest.cards.operations import guesses
     from warchest.delivery import queries
     from warchest.delivery.documents import paper
@@ -72,6 +72,7 @@ def change_here(tables: Mapping[str, Any]) -> None:
         stores,
         guesses,
         guess_queries,
+        schemes,
         paper,
         keep_invoice_details,
         document_jobs,

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from warchest.accounting import opening
 from warchest.accounting.contract import MoveIn, TakenKind, TakenRow, UnableToMoveIn
 from warchest.accounting.models import MoveIn as MoveInRow
 from warchest.accounting.models import TakenOver
 from warchest.accounting.opening import OPENING_CHART
-from warchest.ledger.contract import Ledger
+from warchest.kernel.money import Money
+from warchest.ledger.contract import Ledger, Leg
 from warchest.runtime import statements
 from warchest.runtime.services import services
 
@@ -33,6 +35,11 @@ def begin_move_in(*, system: str, cutover_at: datetime, at: datetime) -> MoveIn:
     if row.cutover_at != cutover_at:
         raise UnableToMoveIn("cutover_differs", cutover_at=row.cutover_at.isoformat())
     return _as_move_in(row)
+
+
+def opening_cards_legs(*, batch: UUID, face: Money, taken_from: str) -> tuple[Leg, ...]:
+    services.get(Ledger).define_books(books=OPENING_CHART)
+    return opening.opening_cards_legs(batch=batch, face=face, taken_from=taken_from)
 
 
 def move_in(*, system: str) -> MoveIn | None:

@@ -64,3 +64,7 @@ def opening_deferred_legs(*, net: Money) -> tuple[Leg, ...]:
 def opening_balance_legs(*, account: AccountRef, side: Side, amount: Money) -> tuple[Leg, ...]:
     brought = Leg(side, account.book, amount, account.owner)
     return brought, Leg(side.other, CLEARING_BOOK, amount)
+
+
+def opening_cards_legs(*, batch: UUID, face: Money, taken_from: str) -> tuple[Leg, ...]:
+    return debit(taken_from, face), credit("cards_sold", face, owner=batch)

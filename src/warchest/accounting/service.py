@@ -85,6 +85,7 @@ class LocalAccounting:
     opening_wallet_legs = staticmethod(opening.opening_wallet_legs)
     opening_deferred_legs = staticmethod(opening.opening_deferred_legs)
     opening_balance_legs = staticmethod(opening.opening_balance_legs)
+    opening_cards_legs = staticmethod(moving_in.opening_cards_legs)
     documents_due = staticmethod(documents.documents_due)
     documents_of_entry_due = staticmethod(documents.documents_of_entry_due)
     lock_documents = staticmethod(documents.lock_documents)

@@ -14,6 +14,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from warchest.cards import schemes
 from warchest.kernel import codes
 from warchest.runtime import sealing
 from warchest.runtime.secrets import secret
@@ -42,9 +43,19 @@ def code_hasher() -> Callable[[bytes], bytes]:
     return code_hash
 
 
-def hash_of_typed(typed: str) -> bytes:
-    """The keyed hash of what somebody typed as a code, in whatever way; also of what can be no code."""
-    return code_hasher()(codes.normalise(typed[:_TYPED_MAX]).encode(errors="replace"))
+def hashes_of_typed(typed: str) -> tuple[bytes, ...]:
+    """The keyed hashes of what somebody typed as a code, in whatever way; also of what can be no code.
+
+    The first is for a code of ours, then comes one for each older system: always all, so that the time tells nothing.
+    """
+    code_hash, typed = code_hasher(), typed[:_TYPED_MAX]
+    return (
+        code_hash(codes.normalise(typed).encode(errors="replace")),
+        *(
+            code_hash(schemes.under(name, schemes.older_hash(scheme, typed)))
+            for name, scheme in schemes.schemes().items()
+        ),
+    )
 
 
 def fingerprint(code_hash: bytes) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from warchest.cards import keeping, rules
@@ -25,7 +25,7 @@ from warchest.cards.contract import (
 )
 from warchest.cards.models import Batch as BatchRow
 from warchest.cards.models import Card as CardRow
-from warchest.cards.models import CardEvent
+from warchest.cards.models import CardEvent, ImportMark
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 
@@ -209,11 +209,29 @@ def terms_of(row: BatchRow) -> BatchTerms:
         new_players_days=row.new_players_days,
         online_service=row.online_service,
         import_digest=row.import_digest,
+        import_scheme=row.import_scheme,
+        owed_from=row.owed_from,
     )
 
 
+def of_code(cards: QuerySet[CardRow], code_hash: str) -> CardRow | None:
+    """The card of a typed code, whose hashes ``Cards.code_hash`` answered: one for each way in which it may be kept.
+
+    A card of ours comes first, should one text be the code of two.
+    """
+    wanted = [bytes.fromhex(one) for one in code_hash.split(".")]
+    found = {bytes(card.code_hash): card for card in cards.filter(code_hash__in=wanted).order_by("serial")}
+    return next((found[one] for one in wanted if one in found), None)
+
+
 def serial_of(row: BatchRow, number: int) -> str:
-    """The serial of the ``number``-th card of a batch, 1 being the first."""
+    """The serial of the ``number``-th card of a batch, 1 being the first.
+
+    Imported cards have the serials of the older system, and their numbers follow from those; what is issued later in the place
+    of one has a serial of ours.
+    """
+    if row.import_digest and row.generated_at is not None and 1 <= number <= row.quantity:
+        return _imported_serial(row, number)
     return rules.serial(
         prefix=row.serial_prefix,
         series=row.series,
@@ -222,7 +240,39 @@ def serial_of(row: BatchRow, number: int) -> str:
     )
 
 
+def _imported_serial(row: BatchRow, number: int) -> str:
+    """From the mark at the number, or by the two around it."""
+    marks = ImportMark.objects.filter(batch=row)
+    before = marks.filter(number__lte=number).order_by("-number").values_list("number", "serial").first()
+    assert before is not None
+    if before[0] == number:
+        return str(before[1])
+    after = marks.filter(number__gt=number).order_by("number").values_list("serial", flat=True).first()
+    between = CardRow.objects.filter(batch=row, serial__range=(before[1], after), number=number)
+    return str(between.values_list("serial", flat=True).get())
+
+
+def serial_range(row: BatchRow, first: int, last: int) -> tuple[str, str]:
+    """The lowest and the highest serial that cards of these numbers may have. Others may lie between them where cards were
+    imported, so whoever asks for cards asks for their batch and their numbers too."""
+    if not row.import_digest:
+        lowest, highest = serial_of(row, first), serial_of(row, last)
+        # Numbers of cards in the place of others may outgrow their digits, and then serials are not in their order.
+        return (lowest, highest) if len(lowest) == len(highest) else (str(row), f"{row}~")
+    ends = [str(row), f"{row}~"] if last > row.quantity else []
+    if first <= row.quantity:
+        ends += [serial_of(row, first), serial_of(row, min(last, row.quantity))]
+    return min(ends), max(ends)
+
+
+def numbered(row: BatchRow, first: int, last: int) -> QuerySet[CardRow]:
+    """The cards of a batch with these numbers, found by their serials."""
+    serials = serial_range(row, first, last)
+    return CardRow.objects.filter(batch=row, serial__range=serials, number__range=(first, last))
+
+
 def _batch(row: BatchRow) -> Batch:
+    has_serials = not row.import_digest or row.generated_at is not None
     return Batch(
         id=row.id,
         state=BatchState(row.state),
@@ -230,8 +280,8 @@ def _batch(row: BatchRow) -> Batch:
         digest=bytes(row.digest).hex(),
         ordered_by=row.ordered_by,
         ordered_at=row.ordered_at,
-        first_serial=serial_of(row, 1),
-        last_serial=serial_of(row, row.quantity),
+        first_serial=serial_of(row, 1) if has_serials else "",
+        last_serial=serial_of(row, row.quantity) if has_serials else "",
         last_spare_serial=serial_of(row, row.quantity + row.spares) if row.spares else "",
         approved_by=row.approved_by,
         approved_at=row.approved_at,

@@ -33,9 +33,9 @@ def specimen_serial(*, batch_id: UUID, number: int) -> str:
 def _lines(row: BatchRow, at: datetime) -> Iterator[RegisterLine]:
     """In portions of their own transactions, by the serial: a large register keeps no transaction open while it is sent."""
     # Replaced cards have numbers behind those that were ordered.
-    highest = queries.serial_of(row, 10**row.serial_digits - row.first_number)
+    lowest, highest = queries.serial_range(row, 1, 10**row.serial_digits - row.first_number)
     rows = CardRow.objects.filter(batch=row, serial__lte=highest).order_by("serial")
-    portion = list(rows.filter(serial__gte=queries.serial_of(row, 1))[:PORTION])
+    portion = list(rows.filter(serial__gte=lowest)[:PORTION])
     while portion:
         for card in portion:
             card.batch = row

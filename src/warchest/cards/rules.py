@@ -101,6 +101,8 @@ _LATER_TERMS = {
         "new_players_days",
         "online_service",
         "import_digest",
+        "import_scheme",
+        "owed_from",
     }
 }
 
@@ -181,6 +183,7 @@ def check_terms(terms: BatchTerms, *, live: int, at: datetime) -> None:
         raise UnableToOrderBatch("virtual_batch_malformed")
     if terms.stock and (terms.reseller or not terms.face):
         raise UnableToOrderBatch("stock_batch_malformed")
+    _check_import(terms)
     if not 0 <= terms.spares <= (0 if terms.virtual else terms.quantity):
         raise UnableToOrderBatch("spares_out_of_range")
     if terms.alphabet not in ALPHABETS or not 2 <= terms.group_size <= 8:
@@ -188,6 +191,25 @@ def check_terms(terms: BatchTerms, *, live: int, at: datetime) -> None:
     last = terms.first_number + terms.quantity + terms.spares - 1
     if not 4 <= terms.serial_digits <= 9 or terms.first_number < 1 or last >= 10**terms.serial_digits:
         raise UnableToOrderBatch("serial_format_malformed")
+
+
+def _check_import(terms: BatchTerms) -> None:
+    """What only an older system's cards have, and what they can't have: nothing of them is printed, or issued singly."""
+    is_import = bool(terms.import_digest)
+    whole = re.fullmatch(r"[0-9a-f]{64}", terms.import_digest) and terms.import_scheme
+    ours_only = terms.virtual or terms.spares or terms.printer or (terms.reseller and terms.tax_country)
+    if is_import and (not whole or ours_only):
+        raise UnableToOrderBatch("import_malformed")
+    if terms.import_scheme and not is_import:
+        raise UnableToOrderBatch("import_malformed")
+    if terms.owed_from and (
+        not is_import or terms.owed_from not in OWED_FROM or not terms.reseller or not terms.face
+    ):
+        raise UnableToOrderBatch("import_malformed")
+
+
+OWED_FROM = ("opening_balance_equity", "other_liabilities")
+"""Accounts on which stands what is owed for an older system's cards: equity while the house moves in, or where it was brought."""
 
 
 def _is_whole(worth: Worth) -> bool:

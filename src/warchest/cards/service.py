@@ -23,6 +23,7 @@ from warchest.cards.operations import (
     gifts,
     guesses,
     handing_over,
+    imports,
     reseller_payments,
     tills,
     verifying,
@@ -77,6 +78,9 @@ class LocalCards:
     replace = staticmethod(verifying.replace)
     show_replacement = staticmethod(verifying.show_replacement)
     code_hash = staticmethod(activation.code_hash)
+    code_schemes = staticmethod(imports.code_schemes)
+    check_import = staticmethod(imports.check_import)
+    import_cards = staticmethod(imports.import_cards)
     claim = staticmethod(activation.claim)
     activate = staticmethod(activation.activate)
     preview = staticmethod(activation.preview)

@@ -549,6 +549,32 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "batch_out_of_the_house": (409, _("Cards of this batch are out of the house. Close it instead.")),
     "batch_in_the_house": (409, _("Nothing of this batch is out of the house. Cancel it instead.")),
     "batch_not_handed_over": (409, _("This batch is not handed over.")),
+    "batch_is_imported": (409, _("An older system made the cards of this batch: bring its file instead.")),
+    "batch_is_ours": (409, _("The order of this batch is not for cards of an older system.")),
+    "already_imported": (409, _("The cards of this batch were taken in before.")),
+    "import_malformed": (
+        422,
+        _(
+            "Imported cards need their file and a way in which their codes were hashed. They are never issued one by one, have"
+            " no spares and no print house, and no reseller where each sale is taxed."
+        ),
+    ),
+    "import_scheme_unknown": (422, _("This way of hashing codes is not in the configuration.")),
+    "import_file_differs": (409, _("This is not the file that was ordered and approved.")),
+    "import_file_too_long": (
+        413,
+        _("The file is longer than {bytes_max} bytes. Divide it, and order a batch for each part."),
+    ),
+    "import_file_malformed": (
+        422,
+        _("Line {line}: this is no table with the columns Serial, Hash and, if you like, LastFour."),
+    ),
+    "import_serial_malformed": (422, _("Line {line}: a serial has 1 to 20 letters and digits.")),
+    "import_hash_malformed": (422, _("Line {line}: this is no hash of the chosen kind.")),
+    "import_serial_twice": (422, _("Line {line}: serial {serial} stands in the file before.")),
+    "import_hash_twice": (422, _("Line {line}: the card {serial} has the same code as one before it.")),
+    "import_serial_taken": (409, _("There is a card with the serial {serial} already, or there may be one.")),
+    "import_code_taken": (409, _("A card of this file is here already, under this or another serial. {serial}")),
     "serials_taken": (409, _("Another batch has some of these serials. Order it anew with another prefix.")),
     "hand_over_asked": (409, _("Somebody asked for the hand-over already. It waits for a second person.")),
     "hand_over_unknown": (404, _("There is no such request for a hand-over.")),

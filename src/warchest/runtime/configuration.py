@@ -120,6 +120,35 @@ class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: int = 0
 
 
+class CodeScheme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an older system hashed the codes of its cards, so that they are good here too.
+
+    Hashed was ``prefix``, then the code in the ``form`` that the older system gave it, then ``suffix``; with hmac under a
+    ``secret``, best ``"file:secrets/NAME"``. ``form``: ``ours`` (capitals without separators, look-alikes forgiven), ``digits``
+    (nothing but digits), ``upper``, ``lower``, or ``as_printed`` (letters as typed; all three without separators); ``group``
+    puts a dash after so many characters.
+    """
+
+    algorithm: str
+    secret: str = ""
+    prefix: str = ""
+    suffix: str = ""
+    form: Literal["ours", "digits", "upper", "lower", "as_printed"] = "ours"
+    group: Annotated[int, msgspec.Meta(ge=0, le=16)] = 0
+
+    def __post_init__(self) -> None:
+        known = ("md5", "sha1", "sha256", "sha512", "hmac-sha1", "hmac-sha256")
+        if self.algorithm.lower() in ("bcrypt", "scrypt", "argon2", "argon2i", "argon2id", "pbkdf2"):
+            raise ValueError(
+                f"cards.schemes: codes hashed with {self.algorithm} can't be found by their hashes: each has a salt of its own."
+                " Give out new cards in their place"
+            )
+        if self.algorithm not in known:
+            raise ValueError(f"cards.schemes: {self.algorithm!r} is none of {', '.join(known)}")
+        if self.algorithm.startswith("hmac-") != bool(self.secret):
+            raise ValueError("cards.schemes: a secret is for hmac, and hmac needs one")
+
+
 class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How guessed codes of cards are met, and how long codes of virtual ones are kept.
 
@@ -133,7 +162,7 @@ class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     becomes then of what was paid for cards that nobody used: ``recognise`` makes it revenue, ``keep`` lets it be owed, where
     law forbids that cards end or gives the money to the state; ``*`` is for countries that are not named, and stands for
     ``recognise`` where it is not. Of several countries that a batch is for one with ``keep`` is enough; one that is for all
-    is under the law of the seller's.
+    is under the law of the seller's. ``schemes`` are older systems whose cards are good here.
     """
 
     trusted_networks: tuple[str, ...] = ()
@@ -144,8 +173,13 @@ class Cards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code_kept_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
     warn_days: tuple[Annotated[int, msgspec.Meta(ge=1, le=365)], ...] = (60, 14)
     breakage: dict[str, Literal["recognise", "keep"]] = {}
+    schemes: dict[str, CodeScheme] = {}
 
     def __post_init__(self) -> None:
+        for name in self.schemes:
+            # A code of ours is read in capitals: nobody can type what begins like one of these.
+            if not re.fullmatch(r"[a-z][a-z0-9-]{0,29}", name):
+                raise ValueError(f"cards.schemes: {name!r} is no name of small letters, digits and dashes")
         for country in self.breakage:
             if not re.fullmatch(r"[A-Z]{2}|\*", country):
                 raise ValueError(f"cards.breakage: {country!r} is no code of ISO 3166-1 such as DE")
@@ -367,6 +401,8 @@ def read(file: Path) -> Configuration:
         }
         for joined in raw.get("broker", {}).get("gateways", {}).values():
             joined["password"] = _from_file(joined.get("password", ""))
+        for scheme in raw.get("cards", {}).get("schemes", {}).values():
+            scheme["secret"] = _from_file(scheme.get("secret", ""))
         return msgspec.convert(raw, Configuration)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, OSError) as error:
         raise UnableToReadConfiguration(

@@ -112,3 +112,8 @@ class MovingIn(Protocol):
     def opening_balance_legs(self, *, account: AccountRef, side: Side, amount: Money) -> tuple[Leg, ...]:
         """A balance on the ``side`` of an account, against opening balance equity."""
         ...
+
+    def opening_cards_legs(self, *, batch: UUID, face: Money, taken_from: str) -> tuple[Leg, ...]:
+        """Cards that an older system sold and nobody has used: Dr ``taken_from`` (opening balance equity, or other liabilities
+        where they were brought as such), Cr cards sold (IFRS 15.106). Has these books in the chart."""
+        ...

@@ -308,6 +308,7 @@ class Cards(
     HandingOver,
     Care,
     Register,
+    Imports,
     Activation,
     Guesses,
     VirtualCards,
@@ -319,7 +320,6 @@ class Cards(
     Tills,
     Liability,
     Ends,
-    Imports,
     Verifying,
     Protocol,
 ):

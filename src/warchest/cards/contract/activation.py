@@ -88,7 +88,10 @@ class Activation(Protocol):
     """Within a journey's transaction."""
 
     def code_hash(self, *, typed: str) -> str:
-        """What a typed code is looked up by, whatever was typed; takes the same time for any."""
+        """What a typed code is looked up by, whatever was typed; takes the same time for any.
+
+        A keyed hash, and where cards of older systems are good one more for each way in which those kept their codes.
+        """
         ...
 
     def claim(self, *, code_hash: str, by: Claimant, at: datetime) -> ClaimedCard:

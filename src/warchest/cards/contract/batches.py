@@ -48,6 +48,8 @@ class UnableToOrderBatch(UnableTo):
             "stock_batch_malformed",  # our own stock needs a price, and knows no reseller yet
             "spares_out_of_range",  # none to as many as cards
             "code_format_malformed",  # no such alphabet, or no groups of 2 to 8
+            "import_malformed",  # a file and a scheme; one by one, spares, print house and taxed delivery are for cards of ours
+            "import_scheme_unknown",  # not in the configuration
             "serial_format_malformed",  # 4 to 9 digits that have room for all cards
         }
     )
@@ -121,7 +123,12 @@ class BatchTerms:
     ``tax_country`` makes the cards single-purpose vouchers: what they give and where it is taxed is known, so that each transfer
     is taxed by this country's rate (VAT Directive 2006/112/EC, articles 30a and 30b). Cards of a ``campaign`` are once for each
     player, and with ``new_players_days`` only for players who registered so many days ago or less. ``online_service`` restricts
-    their activation to that service. ``import_digest`` is the SHA-256 of the file of an older system, in hexadecimal.
+    their activation to that service.
+
+    ``import_digest`` is the SHA-256, in hexadecimal, of the file of an older system that made the cards, and ``import_scheme``
+    says how that system hashed their codes. Where it sold them to a ``reseller`` before, ``owed_from`` is the account of the
+    books on which it stands what is owed for them: ``opening_balance_equity`` or ``other_liabilities``. The format of codes and
+    serials is then that of cards which are issued in the place of theirs.
     """
 
     quantity: int
@@ -150,6 +157,8 @@ class BatchTerms:
     new_players_days: int = 0
     online_service: UUID | None = None
     import_digest: str = ""
+    import_scheme: str = ""
+    owed_from: str = ""
 
     @property
     def is_for_sale(self) -> bool:

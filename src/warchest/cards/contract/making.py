@@ -22,6 +22,7 @@ class UnableToGenerateBatch(UnableTo):
             "batch_already_generated",
             "digest_changed",
             "batch_is_virtual",  # its cards are issued one by one
+            "batch_is_imported",  # an older system made its cards
             "serials_taken",  # another batch has some of the serials
         }
     )

@@ -18,6 +18,7 @@ from warchest.cards.models.distribution import (
 from warchest.cards.models.ends import CampaignUse, ExpiredPart, ExpiryWalk, ExpiryWarning
 from warchest.cards.models.guesses import Guess, GuessAlarm, Guesser
 from warchest.cards.models.handing_over import HandOver, Printer, PrintFile
+from warchest.cards.models.imports import ImportMark
 from warchest.cards.models.virtual import IssuedCode
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "GuessAlarm",
     "Guesser",
     "HandOver",
+    "ImportMark",
     "IssuedCode",
     "PrintFile",
     "Printer",

@@ -47,6 +47,9 @@ class Batch(models.Model):
     online_service = models.UUIDField(null=True)
     # SHA-256 of the file of serials and hashes that an older system left.
     import_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    # How that system hashed its codes, and from which account of ours comes what is owed for cards that it sold.
+    import_scheme = models.CharField(max_length=30, blank=True, default="", db_default="")
+    owed_from = models.CharField(max_length=40, blank=True, default="", db_default="")
     version = models.SmallIntegerField(default=1, db_default=1)
     ordered_by = models.UUIDField()
     ordered_at = models.DateTimeField()

@@ -16,8 +16,8 @@ from warchest.cards.contract import (
     ClaimedCard,
     UnableToActivateCard,
 )
-from warchest.cards.models import Card as CardRow
 from warchest.cards.models import CampaignUse, IssuedCode
+from warchest.cards.models import Card as CardRow
 from warchest.cards.operations import guesses
 from warchest.kernel.money import Money
 from warchest.runtime.services import services
@@ -34,13 +34,13 @@ _REFUSALS = {
 
 
 def code_hash(*, typed: str) -> str:
-    return keeping.hash_of_typed(typed).hex()
+    return ".".join(found.hex() for found in keeping.hashes_of_typed(typed))
 
 
 def claim(*, code_hash: str, by: Claimant, at: datetime) -> ClaimedCard:
     # The batch is read, not locked: to block one that is being activated comes after the activation.
     rows = CardRow.objects.select_for_update(of=("self",))
-    row = _right(rows.select_related("batch").filter(code_hash=bytes.fromhex(code_hash)).first(), by, at)
+    row = _right(queries.of_code(rows.select_related("batch"), code_hash), by, at)
     terms = queries.terms_of(row.batch)
     return ClaimedCard(
         serial=row.serial,
@@ -70,8 +70,7 @@ def _paid_at(row: CardRow, *, at: datetime) -> datetime:
 
 
 def preview(*, code_hash: str, by: Claimant, at: datetime) -> CardPreview:
-    rows = CardRow.objects.select_related("batch")
-    row = _right(rows.filter(code_hash=bytes.fromhex(code_hash)).first(), by, at)
+    row = _right(queries.of_code(CardRow.objects.select_related("batch"), code_hash), by, at)
     return CardPreview(row.serial, queries.terms_of(row.batch).gives, row.expires_at or row.batch.expires_at)
 
 

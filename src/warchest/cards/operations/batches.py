@@ -13,7 +13,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from warchest.cards import batch_queries, queries, rules
+from warchest.cards import batch_queries, queries, rules, schemes
 from warchest.cards.contract import (
     Batch,
     BatchState,
@@ -28,7 +28,6 @@ from warchest.cards.models import Batch as BatchRow
 from warchest.cards.models import (
     BatchProgress,
     BatchVersion,
-    Card,
     CardEvent,
     HandOver,
     IssuedCode,
@@ -44,6 +43,7 @@ _OVER = (BatchState.REFUSED, BatchState.CANCELLED, BatchState.CLOSED)
 
 
 def order(*, batch_id: UUID, terms: BatchTerms, ordered_by: UUID, at: datetime) -> Batch:
+    _check_scheme(terms)
     rules.check_terms(terms, live=batch_queries.live_cards(at=at), at=at)
     terms = replace(
         terms,
@@ -69,6 +69,7 @@ def amend(*, batch_id: UUID, digest: str, terms: BatchTerms, ordered_by: UUID, a
         raise UnableToAmendBatch("digest_changed")
     if IssuedCode.objects.filter(batch=row).exists():
         raise UnableToAmendBatch("batch_cards_issued")
+    _check_scheme(terms)
     rules.check_terms(terms, live=batch_queries.live_cards(at=at, beside=batch_id), at=at)
     before = queries.terms_of(row)
     kept = before.series if terms.serial_prefix == before.serial_prefix else 0
@@ -94,6 +95,11 @@ def amend(*, batch_id: UUID, digest: str, terms: BatchTerms, ordered_by: UUID, a
             approved_digest=None,
         )
     return queries.batch(batch_id=batch_id)
+
+
+def _check_scheme(terms: BatchTerms) -> None:
+    if terms.import_scheme and terms.import_scheme not in schemes.schemes():
+        raise UnableToOrderBatch("import_scheme_unknown", scheme=terms.import_scheme[:30])
 
 
 @contextmanager
@@ -225,10 +231,8 @@ def _void(row: BatchRow, states: list[str]) -> int:
     made = row.quantity + row.spares
     found = 0
     for first in range(1, made + 1, MOVED_AT_ONCE):
-        serials = queries.serial_of(row, first), queries.serial_of(row, min(first + MOVED_AT_ONCE - 1, made))
-        found += Card.objects.filter(
-            serial__range=serials, batch=row, state__in=states, holder_id=None, paid_at=None
-        ).update(state="void")
+        cards = queries.numbered(row, first, min(first + MOVED_AT_ONCE - 1, made))
+        found += cards.filter(state__in=states, holder_id=None, paid_at=None).update(state="void")
     return found
 
 

@@ -30,7 +30,7 @@ def _set(
     # The batch first, always: two who block the same cards take turns.
     batch = BatchRow.objects.select_for_update().get(id=batch_id)
     serials = queries.serial_of(batch, first), queries.serial_of(batch, last)
-    cards = CardRow.objects.filter(serial__range=serials, batch=batch).exclude(state="activated")
+    cards = queries.numbered(batch, first, last).exclude(state="activated")
     if selection.batch is not None:
         changed = cards.count() if (batch.blocked_at is None) != (blocked_at is None) else 0
         BatchRow.objects.filter(id=batch_id).update(blocked_at=blocked_at)

@@ -17,7 +17,6 @@ from warchest.cards.contract import (
     UnableToExtendCards,
 )
 from warchest.cards.models import Batch as BatchRow
-from warchest.cards.models import Card as CardRow
 from warchest.cards.models import CardEvent, ExpiredPart, ExpiryWalk, ExpiryWarning
 from warchest.cards.operations.blocking import range_of
 from warchest.kernel.currency import currency
@@ -61,9 +60,7 @@ def extend(
         last = end_queries.highest_number(batch)
     serials = queries.serial_of(batch, first), queries.serial_of(batch, last)
     end = Coalesce(F("expires_at"), F("batch__expires_at"))
-    cards = CardRow.objects.filter(
-        serial__range=serials, batch=batch, number__range=(first, last), state__in=end_queries.UNUSED
-    )
+    cards = queries.numbered(batch, first, last).filter(state__in=end_queries.UNUSED)
     count = cards.alias(end=end).filter(end__lt=ends_at).update(expires_at=ends_at)
     if not count:
         raise UnableToExtendCards("nothing_to_extend")
@@ -113,10 +110,7 @@ def expire(
 
 
 def _expire(batch: BatchRow, first: int, last: int, at: datetime) -> list[tuple[str, int, int, int, int]]:
-    serials = queries.serial_of(batch, first), queries.serial_of(batch, last)
-    if len(serials[0]) != len(serials[1]):
-        # Numbers of cards in the place of others may outgrow their digits, and then serials are not in their order.
-        serials = str(batch), f"{batch}~"
+    serials = queries.serial_range(batch, first, last)
     with services.database("cards").cursor() as cursor:
         cursor.execute(
             _EXPIRE,

@@ -72,6 +72,8 @@ def _approved(batch_id: UUID) -> BatchRow:
     row = lock(batch_id, UnableToGenerateBatch)
     if row.virtual:
         raise UnableToGenerateBatch("batch_is_virtual")
+    if row.import_digest:
+        raise UnableToGenerateBatch("batch_is_imported")
     if row.generated_at is not None:
         raise UnableToGenerateBatch("batch_already_generated")
     if row.state != BatchState.APPROVED:

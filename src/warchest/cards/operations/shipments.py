@@ -136,8 +136,7 @@ def _check_batch(
 
 
 def _cards(batch: BatchRow, first: int, last: int):  # type: ignore[no-untyped-def]
-    serials = queries.serial_of(batch, first), queries.serial_of(batch, last)
-    return CardRow.objects.filter(batch=batch, serial__range=serials)
+    return queries.numbered(batch, first, last)
 
 
 def _held_by(holder: ResellerRow | None, batch: BatchRow) -> Q:

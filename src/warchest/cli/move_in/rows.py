@@ -67,7 +67,7 @@ _EXPLAINED = {
     "wallet_funding": "It comes with the lots' consideration in wallets.csv.",
     "deferred_revenue": "It comes with the terms in subscriptions.csv.",
     "provider_clearing": "Our own payments explain it: bring what providers still owe as settlement_receivable.",
-    "cards_sold": "Our own cards explain it: bring what is owed for older ones as other_liabilities.",
+    "cards_sold": "It comes with the import of the cards; bring what is owed for others as other_liabilities.",
     "commission_on_hold": "Our own commissions explain it: bring what is owed to sponsors as commission_payable.",
     "opening_balance_equity": "It is what all others are opened against.",
 }
