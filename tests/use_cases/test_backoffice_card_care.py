@@ -8,8 +8,10 @@ import pytest
 
 from tests.builders.backoffice import BackOffice
 from tests.builders.cards import a_batch
+from tests.builders.house import ARENA
 from tests.builders.people import a_command, a_player
 from warchest.cards.contract import Cards, CardState
+from warchest.catalogue.contract import Catalogue
 from warchest.journeys.activate_card import activate_card
 from warchest.members.contract import Role
 from warchest.runtime.command import now
@@ -70,3 +72,34 @@ def test_cards_that_end_soon_are_listed_and_extended(office: BackOffice) -> None
     )
     assert "1 card is good until" in done.text
     assert services.get(Cards).card(serial=card.serial, at=now()).expires_at.date() == later
+
+
+@pytest.mark.use_case("CRD-07")
+def test_a_tournament_is_planned_with_the_price_of_its_pass(office: BackOffice) -> None:
+    clerk, support = office.signed_in(Role.ADMINISTRATOR), office.signed_in(Role.SUPPORT)
+    begins = (now() + timedelta(days=20)).replace(second=0, microsecond=0, tzinfo=None)
+    done = clerk.submit(
+        "/tournaments",
+        online_service=str(ARENA),
+        code="spring-cup",
+        name_en="Spring cup",
+        begins_at=begins.isoformat(),
+        ends_at=(begins + timedelta(days=2)).isoformat(),
+        capacity="64",
+        price="5.00",
+        price_currency="EUR",
+    )
+    assert "Planned." in done.text
+    (planned,) = services.get(Catalogue).tournaments(at=now())
+    assert (planned.code, planned.capacity, str(planned.prices[0].amount)) == ("spring-cup", 64, "5.00 EUR")
+    page = support.page("/tournaments")
+    assert "Spring cup" in page.get_text(" ", strip=True) and not page.select("form.wb-form")
+    refused = clerk.submit(
+        "/tournaments",
+        online_service=str(ARENA),
+        code="autumn-cup",
+        name_en="Autumn cup",
+        begins_at=begins.isoformat(),
+        ends_at=begins.isoformat(),
+    )
+    assert "must end after it begins" in refused.text

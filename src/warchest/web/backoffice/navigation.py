@@ -143,6 +143,7 @@ NAVIGATION = [
         "items": [
             _listed(_("Online services"), "sports_esports", "catalogue_onlineservice"),
             _listed(_("Plans and prices"), "sell", "catalogue_plan"),
+            _page(_("Tournaments"), "trophy", "tournaments"),
         ],
     },
     {

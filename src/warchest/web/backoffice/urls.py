@@ -33,6 +33,7 @@ from warchest.web.backoffice.pages import (
     settlements,
     sign_in,
     stores,
+    tournaments,
 )
 
 app_name = "backoffice"
@@ -96,6 +97,7 @@ urlpatterns = [
     path("stores", stores.stores, name="stores"),
     path("card", cards.look_up, name="look-up-card"),
     path("card/<str:serial>", cards.card, name="card"),
+    path("tournaments", tournaments.tournaments, name="tournaments"),
     path("block-cards", cards.block, name="block-cards"),
     path("verify-card", card_care.verify, name="verify-card"),
     path("card/<str:serial>/replace", card_care.replace, name="replace-card"),
