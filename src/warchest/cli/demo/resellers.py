@@ -26,7 +26,7 @@ _DAYS = 26
 
 
 def make_resellers(staff: Sequence[Staff], cards: Sequence[PrintedCard], *, at: datetime, seed: int) -> None:
-    """``cards`` are of a batch in our own stock. Two listed players act for the chain: Sable for its top, Juniper below."""
+    """``cards`` are of a batch in our own stock. Two listed players act for the chain: Sable for its top, Kestrel below."""
     clerk = next(one for one in staff if one.role is Role.ADMINISTRATOR)
     begun = at - timedelta(days=_DAYS + 4)
     steps = count(1)
@@ -42,7 +42,7 @@ def make_resellers(staff: Sequence[Staff], cards: Sequence[PrintedCard], *, at: 
         house(begun), name="corner-kiosk", parent=top.id, terms=_terms("Corner Kiosk", 700, "600.00")
     ).answer
     people = {
-        one.id: _linked(house(begun), one, nickname) for one, nickname in ((top, "Sable"), (below, "Juniper"))
+        one.id: _linked(house(begun), one, nickname) for one, nickname in ((top, "Sable"), (below, "Kestrel"))
     }
 
     def arrive(draft: ShipmentDraft, command: Command, when: datetime) -> None:
