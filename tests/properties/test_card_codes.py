@@ -152,7 +152,8 @@ def test_what_guesses_from_an_address_count_under(typed: str, household: str, ne
 
 
 @pytest.mark.parametrize(
-    ("live", "bits"), [(1, 60), (1_000_000, 60), (1_152_921, 60), (1_152_922, 61), (50_000_000, 66), (10**9, 70)]
+    ("live", "bits"),
+    [(1, 60), (1_000_000, 60), (1_152_921, 60), (1_152_922, 61), (50_000_000, 66), (10**9, 70)],
 )
 def test_codes_need_more_bits_the_more_of_them_a_guess_may_hit(live: int, bits: int) -> None:
     assert rules.entropy_bits_needed(live=live) == bits

@@ -1,4 +1,5 @@
-"""The benchmarks of the runtime and of cards run, and their tables are whole. No figure is looked at: those belong to the machine."""
+"""The benchmarks of the runtime and of cards run, and their tables are whole. No figure is looked at: those belong to the
+machine."""
 
 from __future__ import annotations
 
