@@ -61,6 +61,15 @@ class NewGift(Asked):
     deliver_at: datetime | None = Field(default=None, strict=False)
     language: str = Field(default="en", max_length=10)
 
+    def wish(self) -> GiftWish:
+        return GiftWish(
+            recipient=self.recipient,
+            name=self.name,
+            message=self.message,
+            deliver_at=in_utc(self.deliver_at) if self.deliver_at else None,
+            language=self.language,
+        )
+
 
 class NewVirtualCard(Asked):
     """With a ``gift`` somebody else gets the card's code by mail; without one the player does."""
@@ -176,13 +185,7 @@ def list_card_offers(request: HttpRequest, country: str = "") -> list[CardOfferS
 def buy_virtual_card(request: HttpRequest, player_id: Id, body: NewVirtualCard) -> VirtualCardShape:
     """Buy a card from the player's wallet, with units that somebody paid for. Its code is not in the answer."""
     batch = identity(body.offer, unknown=UnableToBuyCard("card_not_on_offer"))
-    gift = body.gift and GiftWish(
-        recipient=body.gift.recipient,
-        name=body.gift.name,
-        message=body.gift.message,
-        deliver_at=in_utc(body.gift.deliver_at) if body.gift.deliver_at else None,
-        language=body.gift.language,
-    )
+    gift = body.gift.wish() if body.gift else None
     done = buy_card(command_of(request), player=player_identity(player_id), batch=batch, gift=gift)
     return VirtualCardShape.of(answer_of(request, done))
 

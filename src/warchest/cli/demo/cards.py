@@ -80,6 +80,14 @@ class CardDesk:
         )
         return cards[: COUNTER.quantity]
 
+    def make_stock(self, at: datetime, *, quantity: int) -> tuple[PrintedCard, ...]:
+        """Cards of twenty euros that lie with us until a reseller gets them; a till has to sell each before it is good."""
+        twenty = Money.parse("20.00", "EUR")
+        terms = BatchTerms(
+            quantity=quantity, gives=(Worth.of_money(twenty),), face=twenty, stock=True, needs_sale=True
+        )
+        return self._print("demo:stock", terms, at=at, handed_over_at=at + timedelta(days=5))
+
     def make_listed(self, at: datetime) -> tuple[PrintedCard, ...]:
         """The cards that ``demo.json`` lists: ten euros each, and behind them some that give a month."""
         ten = Money.parse("10.00", "EUR")

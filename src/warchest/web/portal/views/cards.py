@@ -111,7 +111,7 @@ def _buy_page(
 ) -> HttpResponse:
     at = now()
     try:
-        offer = services.get(Cards).cardoffer_shown(batch=batch_id, at=at)
+        offer = services.get(Cards).card_offer(batch=batch_id, at=at)
         shown = offer_shown(offer, player)
     except UnableToBuyCard:
         shown = None
