@@ -12,7 +12,7 @@ from django.db import IntegrityError, connections, transaction
 from tests.builders.books import assert_books_prove
 from tests.builders.configuration import change_configuration
 from tests.builders.house import ARENA_MONTH
-from tests.builders.people import a_command, a_player
+from tests.builders.people import a_command, a_player, acting_as, an_administrator
 from tests.use_cases.test_payments_saved_methods import (  # noqa: F401
     VISA,
     WANTS_PLAYER,
@@ -29,18 +29,25 @@ from warchest.journeys.prolong_subscription import prolong_subscription
 from warchest.journeys.prolong_topping_up import prolong_topping_up
 from warchest.journeys.register_player import Registered
 from warchest.journeys.return_from_provider import return_from_provider
+from warchest.journeys.set_payment_rule import set_payment_rule
 from warchest.journeys.start_top_up import start_top_up
 from warchest.journeys.top_up_by_itself import top_up_by_itself
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
+from warchest.members.contract import Role
 from warchest.payments.contract import (
     AUTO_WORDING,
     DECLINES_MAX,
     SAVING_WORDING,
     AutoTopUp,
+    FraudKey,
+    FraudRule,
+    FraudTest,
+    FraudVerdict,
     Occasion,
     Payment,
     Payments,
+    RuleDraft,
     SavedMethod,
     Status,
     UnableToOrderAutoTopUp,
@@ -367,6 +374,61 @@ class TestDeclined:
 
         assert declined is not None
         assert (declined.status, declined.reason) == (Status.FAILED, "authentication_required")
+
+
+@pytest.mark.use_case("PAY-08")
+class TestNotOpened:
+    def test_with_a_card_that_has_expired_it_pauses_and_the_player_is_told(
+        self,
+        sandbox: RunningSandbox,  # noqa: F811
+    ) -> None:
+        player, method = who_saved(sandbox)
+        orders(player, method)
+        later = datetime(int(method.expires[:4]) + 1, 1, 2, tzinfo=UTC)
+
+        assert by_itself(player, at=later) is None
+
+        order = services.get(Payments).auto_top_up(player=player.id)
+        assert order is not None and (order.is_on(), order.pause_reason) == (False, "method_expired")
+        assert mails_to(player, at=later) == ["auto_top_up_paused"]
+        assert runs_of(player) == []
+
+    def test_with_a_provider_that_takes_nothing_now_it_waits_for_an_hour(
+        self,
+        sandbox: RunningSandbox,  # noqa: F811
+        configured: Callable[..., None],
+    ) -> None:
+        player, method = who_saved(sandbox)
+        orders(player, method)
+        configured(enabled=False)
+
+        assert by_itself(player) is None
+        configured()
+
+        order = services.get(Payments).auto_top_up(player=player.id)
+        assert order is not None and (order.is_on(), order.problem) == (True, "provider_disabled")
+        assert by_itself(player, at=NOW + timedelta(minutes=30)) is None
+        assert by_itself(player, at=NOW + timedelta(minutes=61)) is not None
+        assert runs_of(player) == [Status.SUCCEEDED]
+
+    def test_which_the_fraud_rules_block_no_provider_hears_of(
+        self,
+        sandbox: RunningSandbox,  # noqa: F811
+    ) -> None:
+        player, method = who_saved(sandbox)
+        orders(player, method)
+        set_payment_rule(
+            acting_as(an_administrator(Role.OWNER), at=NOW),
+            draft=RuleDraft(
+                "one an hour", FraudRule(FraudTest.COUNT, FraudVerdict.BLOCK, by=FraudKey.PLAYER, limit=1)
+            ),
+        )
+
+        blocked = by_itself(player, at=NOW + timedelta(minutes=1))
+
+        assert blocked is not None
+        assert (blocked.status, blocked.reason) == (Status.FAILED, "blocked_by_rules")
+        assert sandbox.desk(str(blocked.id)) is None
 
 
 @pytest.mark.use_case("PAY-08")
