@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from warchest.cards.contract import RECEIVABLE_BOOK, Cards
 from warchest.journeys.refund_payment import confirm
 from warchest.journeys.settle_payment import settle
 from warchest.journeys.steps.bank import book_bank_entry, clearing_of
+from warchest.journeys.steps.reseller_references import reseller_named_in
 from warchest.ledger.contract import AccountRef
 from warchest.payments.contract import (
     EntryState,
@@ -44,8 +46,27 @@ def match_entry(tx: Transaction, *, entry_id: UUID) -> Matched:
         _finish_order(tx, meant, meant.order)
     elif meant.payment is not None:
         credit_by_entry(tx, meant)
+    elif meant.reason is WaitReason.NO_REFERENCE:
+        _credit_reseller(tx, meant)
     entry = payments.bank_entry(entry_id=entry_id)
     return Matched(entry=entry.id, state=entry.state, reason=entry.reason, payment=entry.payment)
+
+
+def _credit_reseller(tx: Transaction, meant: Meant) -> None:
+    """It bears the reference of a reseller that owes us in this currency: Dr bank, Cr what resellers owe."""
+    entry = meant.entry
+    payer = reseller_named_in(tx.get(Cards), entry.text)
+    if payer is None or payer.terms.credit_limit.currency != entry.amount.currency:
+        return
+    against = AccountRef(RECEIVABLE_BOOK, entry.amount.currency.code, payer.name)
+    tx.get(Payments).settle_entry(
+        entry_id=entry.id,
+        resolution=Resolution.BOOK,
+        journal_entry=book_bank_entry(tx, entry, against=against),
+        actor=str(tx.command.actor),
+        at=tx.command.at,
+    )
+    tx.about("bank_entry", entry.id, reseller=payer.name)
 
 
 @journey("bank.follow_review")

@@ -41,6 +41,7 @@ _OF_WHAT_LEFT = frozenset(
         Resolution.SETTLEMENT,
     }
 )
+_FOUND_LATER = frozenset({Resolution.SETTLEMENT, Resolution.BOOK})
 
 
 def weigh_entry(*, entry_id: UUID, at: datetime) -> Meant:
@@ -167,8 +168,8 @@ def settle_entry(
     if EntryRow.objects.filter(journal_entry=journal_entry).exists():
         # What moved at the bank once is told by one entry of it. (Of two at once, the constraint lets one through.)
         raise UnableToResolveBankEntry("bank_entry_not_in_books")
-    # A payout may be told after its entry; then nobody says a word, either.
-    found_itself = row.state == EntryState.NEW or (resolution is Resolution.SETTLEMENT and not note)
+    # A payout may be told after its entry, and a reseller be named in it; then nobody says a word, either.
+    found_itself = row.state == EntryState.NEW or (resolution in _FOUND_LATER and not note)
     row.state = EntryState.MATCHED if found_itself else EntryState.RESOLVED
     row.resolution, row.journal_entry = resolution, journal_entry
     row.payment_id = payment_id or row.payment_id

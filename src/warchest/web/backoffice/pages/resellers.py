@@ -25,6 +25,7 @@ from warchest.cards.contract import (
 from warchest.journeys import ship_cards as shipping
 from warchest.journeys import take_on_reseller as journeys
 from warchest.journeys.administer import add_api_client
+from warchest.journeys.steps.reseller_references import reference_of
 from warchest.journeys.steps.reseller_standing import standing_of
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
@@ -319,6 +320,7 @@ def settlement(request: HttpRequest, reseller_id: UUID) -> HttpResponse:
         _("Settlement with %(title)s") % {"title": found.terms.title},
         reseller=found,
         settlement=made,
+        transfer_reference=reference_of(found) if found.is_top else "",
         sums=[(LINES[one.kind], one) for one in made.sums],
         before=f"{month_before(month):%Y-%m}",
         after=f"{month_after(month):%Y-%m}" if month < today.replace(day=1) else "",

@@ -25,6 +25,7 @@ from warchest.cards.contract import (
 )
 from warchest.journeys.note_reseller_payment import note_reseller_payment
 from warchest.journeys.ship_cards import cancel_shipment, receive_shipment, ship_cards
+from warchest.journeys.steps.reseller_references import reference_of
 from warchest.journeys.steps.reseller_standing import standing_of
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
@@ -216,6 +217,7 @@ def settlement(request: HttpRequest, player: Player, own: Reseller) -> HttpRespo
     context = {
         "reseller": of,
         "is_below": of.id != own.id,
+        "transfer_reference": reference_of(of) if of.is_top else "",
         "settlement": made,
         "sums": [(LINES[one.kind], one) for one in made.sums],
         "month": month,
