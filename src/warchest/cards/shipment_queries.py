@@ -196,10 +196,10 @@ def reseller_lines(
             cards=_sign(row.kind) * row.cards,
             face=Money(_sign(row.kind) * row.face_minor, currency(row.currency)),
             margin=Money(_sign(row.kind) * row.margin_minor, currency(row.currency)),
-            reference=row.sale.serial if row.sale else str(row.shipment_id or ""),
+            reference=row.sale.serial if row.sale else _delivery_note(row.shipment),
         )
         for row in _within(LineRow.objects.filter(reseller_id=reseller_id), since, until).select_related(
-            "sale"
+            "sale", "shipment"
         )
     ]
     lines += [
@@ -215,6 +215,11 @@ def reseller_lines(
         for row in _within(ResellerPayment.objects.filter(reseller_id=reseller_id), since, until)
     ]
     return tuple(sorted(lines, key=lambda line: line.at))
+
+
+def _delivery_note(shipment: ShipmentRow | None) -> str:
+    """Its own number where it has one: people have the paper, and not our id."""
+    return (shipment.reference or str(shipment.id)) if shipment else ""
 
 
 def _within(rows, since: datetime | None, until: datetime | None):  # type: ignore[no-untyped-def]

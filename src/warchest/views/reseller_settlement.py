@@ -146,9 +146,16 @@ def _line(entry: Entry, account: AccountRef) -> Line:
         cards=0 if kind in ("payment", "other") else -count if takes else count,
         face=net + margin if margin else net,
         margin=margin if margin else Money.zero(net.currency),
-        reference=entry.reference,
+        reference=_reference(entry),
         entry=entry.id,
     )
+
+
+def _reference(entry: Entry) -> str:
+    """The delivery note's number where there is one: people have the paper, and not our id."""
+    if entry.kind in ("reseller_delivery", "reseller_return"):
+        return services.get(Cards).shipment(shipment_id=UUID(entry.reference)).reference or entry.reference
+    return entry.reference
 
 
 def _between(reseller: Reseller, since: datetime | None, until: datetime) -> tuple[Line, ...]:

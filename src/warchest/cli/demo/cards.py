@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -71,7 +71,9 @@ class CardDesk:
     def _stock_counters(self, past: Past) -> tuple[PrintedCard, ...]:
         """Made, and two of them spoiled by the press; its cards in the order of their numbers, spares aside."""
         at = past.moment(COUNTER.ordered_on_day)
-        cards = self._print("demo:counter", _terms(COUNTER), at=at, handed_over_at=at + timedelta(days=5))
+        # Not so soon that the house would write to anybody about it.
+        terms = replace(_terms(COUNTER), expires_at=past.moment(PAST_DAYS + 100))
+        cards = self._print("demo:counter", terms, at=at, handed_over_at=at + timedelta(days=5))
         replace_spoiled_cards(
             self._clerk.command("demo:counter:spoiled", at + timedelta(days=5.5)),
             batch=self._batch_ids["demo:counter"],

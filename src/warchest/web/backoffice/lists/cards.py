@@ -1,9 +1,12 @@
 """Batches and cards, never a code."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 
 from warchest.cards.models import Batch, Card
 from warchest.web.backoffice.lists import base
@@ -29,6 +32,11 @@ CARD_STATES = {
 }
 
 
+@display(description=_("Who sells them"))
+def _who_sells(row: Batch) -> Any:
+    return row.reseller or (_("our stock") if row.stock else "–")
+
+
 @admin.register(Batch, site=site)
 class Batches(base.ReadOnlyList):
     is_long = False
@@ -39,7 +47,7 @@ class Batches(base.ReadOnlyList):
         base.state("state", _("State"), BATCH_STATES),
         base.number("quantity", _("Cards")),
         base.amount("face_minor", "face_currency", _("Price of a card")),
-        base.text("reseller", _("Reseller")),
+        _who_sells,
         base.moment("ordered_at", _("Ordered")),
     )
     list_filter = (base.one_of("state", _("State"), base.labels_of(BATCH_STATES)), "ordered_at")

@@ -283,12 +283,15 @@ _ENDS: dict[str, Callable[..., Any]] = {
 @only_sent("backoffice:resellers")
 @needs("card.ship")
 def act(request: HttpRequest, shipment_id: UUID) -> HttpResponse:
-    """Receive what comes back to us; cancel, or give up, what we sent."""
+    """Receive what comes back to us; send what we drafted; cancel, or give up, what we sent."""
     what, wanted = request.POST.get("what", ""), command(request)
     reason = request.POST.get("reason", "")[:300]
     if what == "receive":
         done: Any = attempt(request, lambda: shipping.receive_shipment(wanted, shipment=shipment_id).answer)
         text = _cards_are(done.cards, _("back with us")) if done else ""
+    elif what == "send":
+        done = attempt(request, lambda: shipping.send_shipment(wanted, shipment=shipment_id).answer)
+        text = _cards_are(done.cards, _("on their way")) if done else ""
     elif what in _ENDS:
         done = attempt(request, lambda: _ENDS[what](wanted, shipment=shipment_id, reason=reason).answer)
         text = _("The shipment is over.")
