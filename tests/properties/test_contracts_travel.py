@@ -42,10 +42,18 @@ def contract_of(name: str) -> type:
 STAYING = {
     "audit": {"export_csv": "answers an iterator: the record may be longer than the memory"},
     "cards": {
+        "bought_code": "a code that need not leave the process that shows it to its buyer",
+        "check_import": "an older system's file may have hundreds of megabytes",
+        "codes_at_desk": "codes that need not leave the process that shows them at the desk",
         "codes_of": "codes that need not leave the process that a store called",
+        "gift_words": "what people write to each other need not leave the process that shows it",
+        "import_cards": "an older system's file may have hundreds of megabytes",
         "print_file": "answers an iterator: the file has up to hundreds of megabytes",
         "read_store_call": "a store's call has its secret in it",
+        "register": "answers an iterator: a batch may be longer than the memory",
+        "show_replacement": "a code that need not leave the process that shows it",
         "store_reply": "its answer has codes in it",
+        "write_card_paper": "a code is on it, and it stays in the process that mails it",
     },
     "ledger": {"first_difference": "asks its caller back, entry by entry"},
     "payments": {

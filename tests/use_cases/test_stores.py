@@ -250,7 +250,7 @@ class TestSale:
         assert owed_by_reseller() == "8.00"
         assert_books_prove()
 
-    @pytest.mark.parametrize("step", ["_make", "_note"])
+    @pytest.mark.parametrize("step", ["make_card", "note"])
     def test_that_is_killed_between_its_steps_leaves_nothing(
         self, one_store: PretendedStore, step: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
