@@ -43,6 +43,7 @@ def _running(
         account = {"iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "beneficiary": "Nova e. V."}
         providers = {"sandbox": sandbox.settings, "banktransfer": account}
         store = '[stores.softkey]\nsecret = "a secret that the store knows too"\n'
+        store += '[cards.schemes.guildhall]\nalgorithm = "sha1"\nform = "digits"\n'
         with back_office(database=database, folder=folder, providers=providers, more=store) as office:
             yield _Running(office, sandbox)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from warchest.cards.contract import LIABILITY_BOOK, Batch, BatchTerms, BatchVersion, Cards
@@ -22,6 +22,17 @@ from warchest.web.portal.templatetags.portal import day, money
 
 RECEIVABLE_BOOK = "reseller_receivable"
 _STANDING_MAX = 500
+
+OWED_FROM = {
+    "": gettext_lazy("Both is booked now: the reseller gets the cards from us."),
+    "opening_balance_equity": gettext_lazy(
+        "The older system sold them: only what we owe is booked, as an opening balance."
+    ),
+    "other_liabilities": gettext_lazy(
+        "The older system sold them, and what we owe stands as other liabilities: it is moved from there."
+    ),
+}
+"""Where what is owed for an older system's cards comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,8 @@ def _written(terms: BatchTerms) -> list[tuple[str, str]]:
     return [
         (_("Cards"), plain_number(terms.quantity)),
         (_("Spares"), plain_number(terms.spares) if terms.spares else ""),
+        (_("Made by an older system, codes hashed as"), terms.import_scheme),
+        (_("Digest of the file (SHA-256)"), grouped(terms.import_digest)),
         (_("A card gives"), worths_words(terms.gives)),
         (_("Price of a card"), str(money(terms.face))),
         (_("All cards"), str(money(terms.face_total))),
@@ -87,6 +100,7 @@ def _written(terms: BatchTerms) -> list[tuple[str, str]]:
             _("Margin"),
             f"{per_cent(terms.margin_bps)} · {money(terms.margin_total)}" if terms.reseller else "",
         ),
+        (_("What was sold before"), str(OWED_FROM[terms.owed_from]) if terms.owed_from else ""),
         (_("Sold one by one as"), terms.product),
         (_("Sale at a till"), _("needed before activation") if terms.needs_sale else _("not needed")),
         (_("Taxed at each sale in"), country(terms.tax_country) if terms.tax_country else ""),
@@ -138,6 +152,10 @@ def liability_of(terms: BatchTerms) -> str:
     total = money(terms.face_total)
     if not terms.is_for_sale:
         return _("None: what the cards give is promotional, and costs us what players then don't pay.")
+    if terms.owed_from:
+        return _("%(total)s at the import, which the older system was paid; no reseller owes for it.") % {
+            "total": total
+        }
     if terms.virtual or terms.stock:
         return _("Card by card, with each sale; at most %(total)s.") % {"total": total}
     return _("%(total)s at the hand-over; %(reseller)s then owes us %(net)s, and keeps %(margin)s.") % {

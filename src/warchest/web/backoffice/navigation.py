@@ -92,6 +92,7 @@ NAVIGATION = [
         "items": [
             _listed(_("Batches"), "style", "cards_batch"),
             _page(_("Order a batch"), "add_card", "order-batch", "batch.order"),
+            _page(_("Import cards"), "move_to_inbox", "import-cards", "batch.order"),
             _page(_("Batches to decide about"), "approval", "approvals", "batch.approve"),
             _page(_("Print houses"), "print", "printers", "batch.hand_over"),
             _page(_("Sell at the desk"), "point_of_sale", "desk", "card.issue"),

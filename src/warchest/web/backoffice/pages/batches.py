@@ -147,7 +147,11 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         can_amend=state in (BatchState.ORDERED, BatchState.APPROVED)
         and can_be_shown(terms)
         and may(me, "batch.order"),
-        can_generate=state is BatchState.APPROVED and not terms.virtual and may(me, "batch.generate"),
+        can_generate=state is BatchState.APPROVED
+        and not terms.virtual
+        and not terms.import_digest
+        and may(me, "batch.generate"),
+        can_import=state is BatchState.APPROVED and terms.import_digest and may(me, "batch.generate"),
         can_hand_over=state is BatchState.GENERATED and may(me, "batch.hand_over"),
         can_fetch=state is BatchState.HANDED_OVER
         and found.file_until is not None

@@ -21,6 +21,7 @@ from warchest.web.backoffice.worths import worths_words
 _MOMENTS = {
     "generated": gettext_lazy("made"),
     "handed_over": gettext_lazy("handed over"),
+    "imported": gettext_lazy("taken in from an older system"),
     "print_file_opened": gettext_lazy("encrypted codes begun to be fetched"),
     "spoiled": gettext_lazy("spoiled by the press, void"),
     "put_in_place": gettext_lazy("spare put in the place of a spoiled card"),
