@@ -107,9 +107,13 @@ def test_a_gift_comes_as_a_mail_with_picture_and_pdf(
     kinds = [part.get_content_type() for part in letter.walk()]
     assert {"text/plain", "text/html", "image/png", "application/pdf"} <= set(kinds)
     look_at(letter, html.get_content(), eyes, house)
-    page.reload()
+    until = time.monotonic() + _MAIL_S_MAX
+    while not page.get_by_text("delivered", exact=True).count() and time.monotonic() < until:
+        time.sleep(0.5)
+        page.reload()
+    assert page.get_by_text("delivered", exact=True).is_visible()
     assert code.group() not in page.content()
-    page.get_by_text("delivered", exact=True).wait_for()
+    eyes.look(page, "cards-delivered")
 
 
 def look_at(letter: EmailMessage, html: str, eyes: Eyes, house: House) -> None:
@@ -158,7 +162,7 @@ def test_a_card_is_paid_for_directly_in_one_step(house: House) -> None:
     page.get_by_role("link", name="Buy for 1,000 credits").click()
     page.get_by_role("link", name="Pay directly, without the wallet").click()
     eyes.look(page, "cards-pay")
-    page.get_by_role("button", name="Pay 10.00 EUR").click()
+    page.get_by_role("button", name=re.compile("^Pay ")).click()
     pay_at_the_provider(page)
     page.get_by_role("heading", name=re.compile("The card is yours")).wait_for()
     page.get_by_role("link", name="See the card").click()

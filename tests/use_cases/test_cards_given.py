@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core import mail as outgoing
 from django.core.mail.backends import locmem
+from structlog.testing import capture_logs
 
 from tests.builders.books import assert_books_prove
 from tests.builders.cards import an_approved_batch
@@ -375,17 +376,22 @@ class TestKilled:
 
 
 class TestNothingIsLeftLying:
-    def test_no_code_address_or_message_is_in_clear_anywhere(self, mailbox: list[Any]) -> None:
+    def test_no_code_address_or_message_is_in_clear_anywhere(
+        self, mailbox: list[Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        logged = caplog
+        logged.set_level("DEBUG")
         buyer = a_player(nickname="ann", with_units="3000")
-        own, gift = bought(buyer), bought(buyer, gift=TO_LISA)
-        work()
-        _, given = show_bought_code(a_command(), player=buyer.id, card=own.id)
+        with capture_logs() as lines:
+            own, gift = bought(buyer), bought(buyer, gift=TO_LISA)
+            work()
+            _, given = show_bought_code(a_command(), player=buyer.id, card=own.id)
         (letter,) = gift_letters(mailbox)
         code = CODE.search(letter.body)
         assert code
         secrets = [given.code, code.group(), "elsewhere.example", "Happy birthday"]
         secrets += [one.replace("-", "") for one in secrets[:2]]
-        text = everything()
+        text = everything() + str(lines) + logged.text
         assert own.serial in text
         assert [one for one in secrets if one in text or one.encode().hex() in text] == []
         forget_card_codes(at=NOW + timedelta(days=31))

@@ -65,7 +65,7 @@ def test_a_gift_asks_for_an_address_and_says_how_it_stands() -> None:
     assert wrong.status_code == 422
     given = browser.post(place, fields | {"recipient": "lisa@elsewhere.example"})
     page = browser.get(given.headers["Location"])
-    assert says(page, "lisa@elsewhere.example", "&lt;b&gt;Hi&lt;/b&gt;", "waits for its day")
+    assert says(page, "lisa@elsewhere.example", "&lt;b&gt;Hi&lt;/b&gt;", "on its way")
     assert not says(page, "Show the code")
     fields = {name: hidden(page, name) for name in ("csrfmiddlewaretoken", "key")}
     changed = browser.post(

@@ -8,7 +8,15 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
-from warchest.cards import batch_invariants, distribution_invariants, keeping, liability, queries, rules
+from warchest.cards import (
+    batch_invariants,
+    bought_invariants,
+    distribution_invariants,
+    keeping,
+    liability,
+    queries,
+    rules,
+)
 from warchest.cards.contract import LIABILITY_BOOK
 from warchest.cards.models import Batch, Card, ExpiredPart, IssuedCode, ResellerLine
 from warchest.ledger.contract import Difference, Entry, Kept, Ledger
@@ -157,4 +165,5 @@ INVARIANTS = (
     ),
     Invariant("batch_orders_unchanged", "Every batch is what was ordered, by its digest", _orders_changed),
     *batch_invariants.INVARIANTS,
+    *bought_invariants.INVARIANTS,
 )

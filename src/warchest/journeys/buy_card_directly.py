@@ -70,6 +70,7 @@ def buy_card_directly(
     charge: Money,
     provider: str = "",
     saved_method: UUID | None = None,
+    consent: str = "",
     return_url: str = "",
     address: str = "",
 ) -> Done[Payment]:
@@ -86,5 +87,6 @@ def buy_card_directly(
         return_url=return_url,
         address=address,
         saved_method=saved_method,
+        consent=consent,
         wanted=CardWanted(batch, charge).as_purpose(),
     )

@@ -291,9 +291,9 @@ def _state(found: BoughtCard) -> dict[str, str]:
     if found.gift is None:
         return {"text": _("not used yet"), "badge": ""}
     match found.gift.state:
-        case "waiting":
+        case "waiting" if found.gift.deliver_at > now():
             return {"text": _("waits for its day"), "badge": ""}
-        case "sending":
+        case "waiting" | "sending":
             return {"text": _("on its way"), "badge": ""}
         case "delivered":
             return {"text": _("delivered"), "badge": "success"}

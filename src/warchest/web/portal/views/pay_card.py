@@ -19,8 +19,10 @@ from warchest.kernel.currency import currency
 from warchest.kernel.errors import TryAgain, UnableTo
 from warchest.kernel.money import Money
 from warchest.members.contract import Player
+from warchest.payments.contract import SAVING_WORDING
 from warchest.runtime.command import now
 from warchest.runtime.services import services
+from warchest.sdk.payments import Ability
 from warchest.web.portal.amounts import units_shown
 from warchest.web.portal.commands import a_key, key_after, player_command
 from warchest.web.portal.countries import currency_names
@@ -55,6 +57,7 @@ def pay(request: HttpRequest, player: Player, batch_id: UUID) -> HttpResponse:
             charge=units_shown(request.POST.get("price_minor", "")) or Money.units(0),
             provider=way.provider.name,
             saved_method=way.saved.id if way.saved else None,
+            consent=way.consent,
         ).answer
     except (UnableTo, TryAgain) as refusal:
         return _pay_page(request, player, batch_id, way, told=tell(refusal), key=key_after(request, refusal))
@@ -81,6 +84,7 @@ def _pay_page(
         "currency": way.currency,
         "currencies": [{"code": code, "name": names.get(code, code)} for code in way.codes],
         "ways": ways_to_pay(way.providers, way.saved_ones, chosen=way.name),
+        "saves": way.saves,
         "key": key or a_key(),
         "error": told.text if told else "",
     }
@@ -102,6 +106,7 @@ class WayToPay:
         self.provider = next(
             (one for one in self.providers if one.name == name), self.providers[0] if self.providers else None
         )
+        self.saves = fields.get("save") == "yes"
         self.offer = direct_card_offer(
             batch=batch,
             code=self.currency,
@@ -114,3 +119,8 @@ class WayToPay:
         if self.saved:
             return f"{SAVED}{self.saved.id}"
         return self.provider.name if self.provider else ""
+
+    @property
+    def consent(self) -> str:
+        can = self.provider is not None and Ability.SAVED_METHODS in self.provider.abilities
+        return SAVING_WORDING if self.saves and can and not self.saved else ""
