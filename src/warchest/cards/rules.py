@@ -259,7 +259,6 @@ def _digested(worth: Worth) -> Worth | _WorthBefore:
     return _WorthBefore(worth.kind, worth.money, worth.plan, worth.periods)
 
 
-
 def rung_of(who: Guessing, *, alarmed: bool) -> int:
     """How many guesses apart the rungs of the ladder are. A network is many people's, so it is allowed more."""
     return (_RUNGS_IN_ALARM if alarmed else _RUNGS)[who]
