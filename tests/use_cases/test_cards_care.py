@@ -181,6 +181,19 @@ class TestReplacement:
         assert owed(batch) == "30.00 EUR"
         assert_books_prove()
 
+    def test_whose_code_got_lost_is_replaced_by_who_still_has_the_damaged_card(self) -> None:
+        batch = a_batch()
+        first = replaced(batch)
+        damaged = batch.cards[0]
+        again = replace_card(
+            acting_as(support()), serial=first.serial, last_four=damaged.code[-4:], reason="Page closed"
+        ).answer
+        code = services.get(Cards).show_replacement(void=again.void, at=NOW)
+        assert code is not None
+        activate_card(a_command(), player=a_player().id, code=code)
+        assert owed(batch) == "20.00 EUR"
+        assert_books_prove()
+
     def test_keeps_the_end_and_expires_like_the_old_one(self) -> None:
         batch = a_batch(expires_at=END)
         replaced(batch)
