@@ -61,7 +61,12 @@ def reseller(request: HttpRequest, player: Player, own: Reseller) -> HttpRespons
     midnight = datetime.combine(at.astimezone(UTC).date(), time(), UTC) + timedelta(days=1)
     since = midnight - timedelta(days=_DAYS)
     sales = cards.sales_by_day(reseller_id=own.id, since=since, until=midnight)
-    shipments = [told(one) for one in cards.shipments(reseller_id=own.id, limit=_SHOWN)]
+    shipments = [
+        told(one)
+        for one in cards.shipments(reseller_id=own.id, limit=_SHOWN)
+        # What others have only drafted may never come.
+        if one.state is not ShipmentState.DRAFT or one.sender == own.id
+    ]
     stock = cards.stock_of_reseller(reseller_id=own.id)
     zero = Money.zero(own.terms.credit_limit.currency)
     context = {
