@@ -225,7 +225,7 @@ def test_a_used_card_says_so_and_what_cannot_be_a_code_is_marked_before_sending(
     page.get_by_role("link", name="Activate another card").click()
     field = page.get_by_label("Code on your card")
     field.press_sequentially("7k3u")
-    assert page.get_by_text("Look again: no card has U in its code.").is_visible()
+    page.get_by_text("Look again: no card has U in its code.").wait_for()
     eyes.look(page, "story-17-marked")
     field.fill(story.code)
     with eyes.expecting(404, 409, 410, 422):
