@@ -19,6 +19,7 @@ from tests.builders.resellers import a_reseller, a_stock_batch, linked, shipped
 from tests.use_cases.test_cards_activation import at_once
 from warchest.cards.contract import (
     LIABILITY_BOOK,
+    Batch,
     Cards,
     CardSelection,
     CardState,
@@ -46,7 +47,7 @@ END = NOW + timedelta(days=30)
 LATER = END + timedelta(days=60)
 
 
-def owed(batch: PrintedBatch) -> str:
+def owed(batch: PrintedBatch | Batch) -> str:
     account = AccountRef(LIABILITY_BOOK, "EUR", str(batch.id))
     return str(services.get(Ledger).balance(account=account).posted)
 
@@ -118,6 +119,36 @@ class TestExpiry:
         batch = a_batch(reseller="", margin_bps=0, expires_at=END)
         assert expire_due_cards(at=END) == 3
         assert (counts(batch), breakage()) == ({CardState.EXPIRED: 3}, "0.00 EUR")
+        assert_books_prove()
+
+    def test_of_cards_in_our_stock_books_what_was_paid_for_each(self) -> None:
+        stock = an_approved_batch(
+            quantity=5,
+            virtual=True,
+            stock=True,
+            reseller="",
+            margin_bps=0,
+            product="gift-10",
+            expires_at=END,
+        )
+        buyers = [a_player(with_units="2500"), a_player(with_units="2500", paid_in="USD")]
+        for buyer in buyers:
+            buy_card(a_command(), player=buyer.id, batch=stock.id)
+        amounts = {
+            str(amount)
+            for ending in services.get(Cards).ending(within_days=60, at=NOW)
+            for amount in ending.amounts
+        }
+        assert {amount.split()[1] for amount in amounts} == {"EUR", "USD"}
+        printed, dealer, kiosk = a_stock_batch(expires_at=END), a_player(), a_reseller()
+        linked(kiosk, dealer.nickname)
+        shipped(printed, kiosk, dealer.id, last=2)
+        shipped(printed, kiosk, dealer.id, first=3, last=4, consignment=True)
+        assert_books_prove()
+        expire_due_cards(at=END)
+        assert (owed(stock), owed(printed)) == ("0.00 EUR", "0.00 EUR")
+        # The two that were prepaid, and the one that was paid for in euros.
+        assert breakage() == "30.00 EUR"
         assert_books_prove()
 
     def test_of_blocked_cards_is_theirs_too(self) -> None:
