@@ -28,6 +28,7 @@ CARD_STATES = {
     "sold": (_("sold"), "info"),
     "returned": (_("returned"), "plain"),
     "activated": (_("activated"), "success"),
+    "expired": (_("expired"), "plain"),
     "void": (_("void"), "danger"),
 }
 
