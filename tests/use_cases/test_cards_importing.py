@@ -17,6 +17,7 @@ from django.db import connections
 from tests.builders.books import assert_books_prove
 from tests.builders.cards import TEN_EUROS, a_batch, an_order
 from tests.builders.configuration import changed_configuration
+from tests.builders.imports import SCHEMES, an_import, guildhall, imported, some_codes
 from tests.builders.killing import STEPS_MAX, dies_at
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
 from warchest.cards import schemes
@@ -52,12 +53,6 @@ pytestmark = [
     pytest.mark.usefixtures("database", "older_systems"),
     pytest.mark.use_case("CRD-16"),
 ]
-SCHEMES = {
-    "guildhall": {"algorithm": "sha1", "form": "digits"},
-    "tavern": {"algorithm": "sha256", "form": "ours"},
-    "castle": {"algorithm": "hmac-sha256", "secret": "drawbridge", "form": "lower", "group": 4},
-    "abbey": {"algorithm": "md5", "prefix": "ora:", "suffix": ":labora", "form": "as_printed"},
-}
 
 
 @pytest.fixture
@@ -70,31 +65,6 @@ def cards() -> Cards:
     return services.get(Cards)
 
 
-def guildhall(*codes: str, prefix: str = "GH") -> bytes:
-    """The table of a system that kept SHA-1 of the digits. The serials are not in the order of the lines."""
-    lines = [
-        f"{prefix}-{(number * 7919) % 100_000:05},{sha1(code.encode()).hexdigest()},{code[-4:]}"
-        for number, code in enumerate(codes, 1)
-    ]
-    return "\n".join(["Serial,Hash,LastFour", *lines, ""]).encode()
-
-
-def an_import(file: bytes, *, scheme: str = "guildhall", **changes: object) -> Batch:
-    """The order of a file, approved by the owner."""
-    seen = cards().check_import(scheme=scheme, file=file)
-    terms = replace(
-        TEN_EUROS, quantity=seen.cards, serial_prefix="OLD", import_digest=seen.digest, import_scheme=scheme
-    )
-    ordered = an_order(terms=terms, **changes)
-    owner = an_administrator(Role.OWNER)
-    return approve_batch(acting_as(owner), batch=ordered.id, digest=ordered.digest).answer
-
-
-def imported(file: bytes, **changes: object) -> Batch:
-    batch = an_import(file, **changes)  # type: ignore[arg-type]
-    return import_cards(acting_as(an_administrator()), batch=batch.id, file=file).answer.batch
-
-
 def owed(batch: Batch) -> int:
     account = AccountRef("cards_sold", "EUR", str(batch.id))
     return services.get(Ledger).balance(account=account).posted.minor
@@ -102,10 +72,6 @@ def owed(batch: Batch) -> int:
 
 def balance(book: str, owner: str = "") -> int:
     return services.get(Ledger).balance(account=AccountRef(book, "EUR", owner)).posted.minor
-
-
-def some_codes(count: int, *, first: int = 1) -> list[str]:
-    return [f"{number * 7_654_321_987:016}" for number in range(first, first + count)]
 
 
 def test_what_was_printed_is_good_here() -> None:

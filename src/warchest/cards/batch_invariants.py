@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from django.db.models import Count, Exists, F, OuterRef, Q
 
 from warchest.cards import batch_queries, encrypting, keeping, rules
-from warchest.cards.models import Batch, BatchVersion, CardEvent, HandOver, PrintFile
+from warchest.cards.models import Batch, BatchVersion, Card, CardEvent, HandOver, ImportMark, PrintFile
 from warchest.runtime.invariants import Invariant
+from warchest.runtime.services import services
 
 _AGE = b"age-encryption.org/v1\n"
 
@@ -98,9 +99,34 @@ def _hand_overs_differ() -> Iterator[str]:
             yield f"the file of batch {batch} was fetched {events} times by the cards' events, and by its hand-over not so"
 
 
+_OUT_OF_ORDER = """
+    SELECT count(*) FROM (
+        SELECT number, row_number() OVER (ORDER BY serial COLLATE "C") AS place
+          FROM cards_card WHERE batch_id = %s AND number <= %s) AS cards
+     WHERE number <> place"""
+
+
+def _imports_out_of_order() -> Iterator[str]:
+    """Where an older system gave the serials, a card's number is its place among them, and marks are right: ranges of cards are
+    found by both."""
+    for batch in Batch.objects.exclude(import_digest="").filter(generated_at__isnull=False):
+        with services.database("cards").cursor() as cursor:
+            cursor.execute(_OUT_OF_ORDER, [batch.id, batch.quantity])
+            ((wrong,),) = cursor.fetchall()
+        if wrong:
+            yield f"batch {batch} was imported, and {wrong} of its cards are not numbered by their serials"
+        right = Exists(Card.objects.filter(serial=OuterRef("serial"), batch=batch, number=OuterRef("number")))
+        marks = ImportMark.objects.filter(batch=batch)
+        if marks.filter(~right).exists() or marks.filter(number__in=[1, batch.quantity]).count() != len(
+            {1, batch.quantity}
+        ):
+            yield f"batch {batch} was imported, and the marks among its serials are wrong"
+
+
 INVARIANTS = (
     Invariant("batches_whole", "A batch has all of its cards and spares or none", _batches_not_whole),
     Invariant("batch_versions_chain", "Every version of an order is kept, and is what was ordered", _versions_broken),
+    Invariant("imports_in_order", "Imported cards are numbered in the order of their serials", _imports_out_of_order),
     Invariant("batch_approvals", "Nobody approved a batch of which they ordered any version", _approved_by_orderers),
     Invariant("codes_not_kept", "No sealed code outlives its way out of the house", _codes_left_lying),
     Invariant("codes_sealed_once", "Codes are sealed for us or for the print house, never for both", _sealed_twice),
