@@ -13,6 +13,7 @@ import pytest
 from tests.builders.backoffice import BackOffice, Visitor
 from tests.builders.cards import a_batch
 from tests.builders.people import a_command, a_player
+from tests.builders.resellers import a_reseller
 from warchest.audit.contract import Audit, OperationFilter
 from warchest.cards.contract import BatchState, Cards
 from warchest.jobs.batches import make_batches
@@ -219,6 +220,17 @@ def test_the_queue_shows_what_matters_and_a_change_is_seen(office: BackOffice) -
     assert not clerk.page(path).select(f'form[action="{path}/approve"]')
     owner.submit("/batches/approvals", action=f"{path}/approve")
     assert services.get(Cards).batch(batch_id=batch.id).state is BatchState.APPROVED
+
+
+@pytest.mark.use_case("CRD-17")
+def test_the_queue_tells_of_a_resellers_limit(office: BackOffice) -> None:
+    clerk, owner = office.signed_in(Role.ADMINISTRATOR), office.signed_in(Role.OWNER)
+    seller = a_reseller(credit="300.00")
+    path = ordered(clerk, reseller=seller.name)
+    page = owner.page(path).get_text(" ", strip=True).replace("\u00a0", " ")
+    # 400.00 less 7.5 per cent is 370.00.
+    assert "With this batch it would owe 70.00 EUR more than its credit limit." in page
+    assert "Overdue 0.00 EUR" in page and "Credit limit 300.00 EUR" in page
 
 
 @pytest.mark.use_case("CRD-20")

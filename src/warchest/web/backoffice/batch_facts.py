@@ -4,16 +4,18 @@ owe, and how its reseller stands."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from warchest.cards.contract import LIABILITY_BOOK, Batch, BatchTerms, BatchVersion, Cards
 from warchest.catalogue.contract import Catalogue, in_language
+from warchest.journeys.steps import reseller_standing
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Ledger
 from warchest.members.contract import Members
+from warchest.runtime.command import now
 from warchest.runtime.services import services
 from warchest.web.backoffice.order_form import ALPHABET_NAMES
 from warchest.web.backoffice.templatetags.backoffice import country, per_cent, plain_number
@@ -46,11 +48,18 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a reseller stands: what it owes us, what we owe for its cards, and how many batches it had."""
+    """How a reseller stands: what it owes us, what we owe for its cards, and how many batches it had.
+
+    Of one that was taken on also what is overdue, its credit limit, and by how much this batch would exceed that.
+    """
 
     owes: Money
     not_activated: Money
     batches: int
+    overdue: Money | None = None
+    credit_limit: Money | None = None
+    over: Money | None = None
+    suspension: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ def changes_since(before: BatchVersion | None, terms: BatchTerms) -> tuple[Fact,
     if before is None:
         return ()
     rows = zip(_written(before.terms), _written(terms), strict=True)
-    return tuple(Fact(name, now or "–", was or "–") for (_name, was), (name, now) in rows if was != now)
+    return tuple(Fact(name, new or "–", was or "–") for (_name, was), (name, new) in rows if was != new)
 
 
 def _written(terms: BatchTerms) -> list[tuple[str, str]]:
@@ -177,7 +186,8 @@ def standing_of(terms: BatchTerms, *, but: Batch | None = None) -> Standing | No
         if one.terms.reseller == terms.reseller and one.approved_at and (but is None or one.id != but.id)
     ]
     zero = Money.zero(terms.face.currency)
-    return Standing(
+    taken_on = services.get(Cards).reseller_named(name=terms.reseller)
+    standing = Standing(
         owes=ledger.balance(account=AccountRef(RECEIVABLE_BOOK, code, terms.reseller)).posted,
         not_activated=sum(
             (
@@ -188,6 +198,18 @@ def standing_of(terms: BatchTerms, *, but: Batch | None = None) -> Standing | No
             zero,
         ),
         batches=len(others),
+    )
+    if taken_on is None or taken_on.terms.credit_limit.currency != terms.face.currency:
+        return standing
+    told = reseller_standing.standing_of(services.get(Cards), ledger, taken_on, at=now())
+    limit = taken_on.terms.credit_limit
+    beyond = told.owed + told.on_the_way + terms.face_total - terms.margin_total - limit
+    return replace(
+        standing,
+        overdue=told.overdue,
+        credit_limit=limit,
+        over=beyond if beyond.minor > 0 and not (terms.virtual or terms.stock) else None,
+        suspension=taken_on.suspension if taken_on.suspended_at else "",
     )
 
 
