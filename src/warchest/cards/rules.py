@@ -21,29 +21,14 @@ from warchest.cards.contract import (
     Worth,
     WorthKind,
 )
-from warchest.kernel.codes import ALPHABETS
+from warchest.kernel.codes import ALPHABETS, damm
 from warchest.kernel.currency import INNER
 from warchest.kernel.money import MINOR_MAX, Money
 from warchest.runtime import wire
 
 SERIES_MAX = 9999
 WORTHS_MAX = 8
-PRINT_FILE_LIFETIME = timedelta(minutes=10)
 
-# Damm's quasigroup of order ten: its check digit finds every wrong digit and every swap of unlike neighbours
-# (H. M. Damm, "Total anti-symmetrische Quasigruppen", 2004).
-_DAMM = (
-    (0, 3, 1, 7, 5, 9, 8, 6, 4, 2),
-    (7, 0, 9, 2, 1, 5, 4, 8, 6, 3),
-    (4, 2, 0, 6, 8, 7, 1, 3, 5, 9),
-    (1, 7, 5, 0, 9, 8, 3, 4, 2, 6),
-    (6, 1, 2, 3, 0, 4, 5, 9, 7, 8),
-    (3, 6, 7, 4, 2, 0, 9, 5, 8, 1),
-    (5, 8, 6, 9, 7, 2, 0, 1, 3, 4),
-    (8, 9, 4, 5, 3, 6, 2, 0, 1, 7),
-    (9, 4, 3, 8, 6, 1, 7, 2, 0, 5),
-    (2, 5, 8, 1, 4, 3, 6, 7, 9, 0),
-)
 _PREFIX = re.compile(r"(?:[A-Z][A-Z0-9]{0,5})?", re.ASCII)
 
 GUESS_WINDOW = timedelta(hours=24)
@@ -54,9 +39,7 @@ _LADDER = (timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1), tim
 
 def serial_state(digits: str, *, begun: int = 0) -> int:
     """How far Damm's check has come after these digits; at the end of a number it is the check digit."""
-    for digit in digits:
-        begun = _DAMM[begun][int(digit)]
-    return begun
+    return damm(digits, begun=begun)
 
 
 def serial_head(prefix: str, series: int) -> tuple[str, int]:

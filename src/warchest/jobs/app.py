@@ -17,7 +17,6 @@ from warchest.jobs import (
     batches,
     books,
     card_ends,
-    cards,
     documents,
     erp,
     gifts,
