@@ -54,7 +54,10 @@ def test_an_older_systems_cards_become_good_here(office: BackOffice) -> None:
     place = "/batches/import"
     broken = send(clerk, place, to=place, file=FILE + b"\nGUILD1," + b"0" * 40 + b",1234", scheme="guildhall")
     assert "Line 4: serial GUILD1 stands in the file before." in broken
-    shown = send(clerk, place, to=place, file=FILE, scheme="guildhall")
+    wrong = send(clerk, place, to=place, file=FILE, scheme="guildhall", code="4711 0815 2342 1703")
+    assert "No card of the file has this code" in wrong and "Order the import" not in wrong
+    shown = send(clerk, place, to=place, file=FILE, scheme="guildhall", code=CODES[1])
+    assert "is that of card GUILD2" in shown and CODES[1] not in shown
     assert "2 cards can be taken in" in shown and "GUILD1</code> – <code>GUILD2" in shown
     digest = sha256(FILE).hexdigest()
     assert digest in shown.replace(" ", "")

@@ -42,7 +42,10 @@ class UnableToImportCards(UnableTo):
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """A file that could be taken in now. ``digest`` is its SHA-256, in hexadecimal."""
+    """A file that could be taken in now. ``digest`` is its SHA-256, in hexadecimal.
+
+    ``tried`` is the serial of the card whose code was given to be tried; empty where it is none of the file's, or none was given.
+    """
 
     digest: str
     scheme: str
@@ -50,6 +53,7 @@ class ImportSummary:
     first_serial: str
     last_serial: str
     with_last_four: int
+    tried: str = ""
 
 
 class Imports(Protocol):
@@ -58,8 +62,10 @@ class Imports(Protocol):
         ...
 
     @runs_here
-    def check_import(self, *, scheme: str, file: bytes) -> ImportSummary:
+    def check_import(self, *, scheme: str, file: bytes, code: str = "") -> ImportSummary:
         """Look whether a table ``Serial,Hash[,LastFour]`` could be taken in; hashes stand in hexadecimal or in base 64.
+
+        A ``code`` of one of the cards shows whether the scheme is that of the older system: nobody else can tell.
 
         Changes nothing. Raises UnableToImportCards.
         """

@@ -51,7 +51,7 @@ def code_schemes() -> Mapping[str, str]:
     return {name: scheme.algorithm for name, scheme in schemes.schemes().items()}
 
 
-def check_import(*, scheme: str, file: bytes) -> ImportSummary:
+def check_import(*, scheme: str, file: bytes, code: str = "") -> ImportSummary:
     cards = _read(scheme, file)
     for begun in range(0, len(cards), _PER_COPY):
         _check_free(cards[begun : begun + _PER_COPY])
@@ -62,7 +62,15 @@ def check_import(*, scheme: str, file: bytes) -> ImportSummary:
         first_serial=cards[0].serial,
         last_serial=cards[-1].serial,
         with_last_four=sum(1 for card in cards if card.last_four),
+        tried=_tried(scheme, cards, code),
     )
+
+
+def _tried(scheme: str, cards: list[_Old], code: str) -> str:
+    if not code.strip():
+        return ""
+    wanted = keeping.code_hasher()(schemes.under(scheme, schemes.older_hash(schemes.schemes()[scheme], code)))
+    return next((card.serial for card in cards if card.code_hash == wanted), "")
 
 
 def import_cards(*, batch_id: UUID, file: bytes, imported_by: UUID, at: datetime) -> Batch:

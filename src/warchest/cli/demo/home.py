@@ -51,6 +51,11 @@ base_url = "file:sandbox/base-url"
 api_secret = "file:sandbox/api-secret"
 notice_secret = "file:sandbox/notice-secret"
 amounts = {{JPY = ["100", "150000"]}}
+
+# Cards of an older system, which kept SHA-1 of their digits: import them in the back office, and they are good here.
+[cards.schemes.guildhall]
+algorithm = "sha1"
+form = "digits"
 """
 
 

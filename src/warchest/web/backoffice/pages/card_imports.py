@@ -29,6 +29,13 @@ class CardsFileForm(forms.Form):
         label=gettext_lazy("Its table of cards (CSV)"),
         help_text=gettext_lazy("Serial,Hash or Serial,Hash,LastFour"),
     )
+    code = forms.CharField(
+        label=gettext_lazy("The code of one of the cards, to try"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("It shows whether the codes were hashed so. It is not kept."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="file_%s", **kwargs)
@@ -87,10 +94,15 @@ def bring(request: HttpRequest) -> HttpResponse:
     seen = attempt(
         request,
         lambda: services.get(Cards).check_import(
-            scheme=form.cleaned_data["scheme"], file=form.cleaned_data["file"].read()
+            scheme=form.cleaned_data["scheme"],
+            file=form.cleaned_data["file"].read(),
+            code=form.cleaned_data["code"],
         ),
     )
     if not seen:
+        return _shown(request, file_form=form)
+    if form.cleaned_data["code"] and not seen.tried:
+        form.add_error("code", _("No card of the file has this code, hashed so."))
         return _shown(request, file_form=form)
     of_file = {"quantity": seen.cards, "import_digest": seen.digest, "import_scheme": seen.scheme}
     return _shown(request, file_form=CardsFileForm(), seen=seen, form=ImportForm(initial=of_file))
