@@ -128,6 +128,8 @@ class TestSale:
         batch, kiosk = consigned()
         answer = sell(an_api_client(), batch.cards[0].serial, kiosk, request_id)
         assert code_of(answer) == (422, "request_id_malformed")
+        answer = reverse(an_api_client(), batch.cards[0].serial, original=request_id + "\0")
+        assert code_of(answer) == (422, "request_id_malformed")
         assert sell(an_api_client(), batch.cards[0].serial, kiosk, "y" * 40).status_code == 201
 
     def test_of_the_same_request_many_times_at_once_one_sells(self):

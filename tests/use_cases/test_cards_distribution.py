@@ -540,9 +540,7 @@ class TestSinglePurpose:
 
     def test_of_a_batch_delivered_whole_the_tax_comes_back_with_what_is_returned(self):
         kiosk = Kiosk(name="taxed-kiosk")
-        batch = a_batch(
-            quantity=10, reseller="taxed-kiosk", margin_bps=1000, tax_country="DE", gives=A_MONTH
-        )
+        batch = a_batch(quantity=10, reseller="taxed-kiosk", margin_bps=1000, tax_country="DE", gives=A_MONTH)
         assert (kiosk.owes, owed_for(batch), balance("tax_payable", "DE")) == ("90.00", "84.00", "16.00")
         take_back_cards(by_house(), draft=a_draft(batch, first=1, last=2, sender=kiosk.reseller))
         assert (kiosk.owes, owed_for(batch), balance("tax_payable", "DE")) == ("72.00", "67.20", "12.80")

@@ -96,7 +96,7 @@ class Tills(Protocol):
         ...
 
     def seller_of(self, *, serial: str, request_id: str) -> UUID | None:
-        """The reseller that sold a card under this request id, for a till that is bound to none."""
+        """The reseller that sold a card under this request id, for a till that is bound to none. Raises UnableToSellCard."""
         ...
 
     def card_to_sell(self, *, serial: str) -> ConsignedCard | None:

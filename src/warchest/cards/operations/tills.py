@@ -52,8 +52,7 @@ class _Level:
 
 
 def till_request(*, reseller_id: UUID, request_id: str) -> TillRequest | None:
-    if not _REQUEST_ID.fullmatch(request_id):
-        raise UnableToSellCard("request_id_malformed", length_max=REQUEST_ID_LENGTH_MAX)
+    _check_request_id(request_id)
     # One call under an id at a time: the second sees what the first has done.
     with services.database("cards").cursor() as cursor:
         cursor.execute(
@@ -61,6 +60,11 @@ def till_request(*, reseller_id: UUID, request_id: str) -> TillRequest | None:
             [str(reseller_id), request_id],
         )
     return find_till_request(reseller_id=reseller_id, request_id=request_id)
+
+
+def _check_request_id(request_id: str) -> None:
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise UnableToSellCard("request_id_malformed", length_max=REQUEST_ID_LENGTH_MAX)
 
 
 def find_till_request(*, reseller_id: UUID, request_id: str) -> TillRequest | None:
@@ -88,6 +92,7 @@ def find_till_request(*, reseller_id: UUID, request_id: str) -> TillRequest | No
 
 
 def seller_of(*, serial: str, request_id: str) -> UUID | None:
+    _check_request_id(request_id)
     asked = RequestRow.objects.filter(
         request_id=request_id, kind="sale", sale__serial=rules.serial_as_typed(serial)
     )
@@ -290,6 +295,7 @@ def reverse_sale(
     actor: str,
     at: datetime,
 ) -> SoldCard:
+    _check_request_id(original_request_id)
     card = _locked(serial)
     original = (
         RequestRow.objects.select_related("sale", "reseller")
