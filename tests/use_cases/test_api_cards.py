@@ -11,9 +11,11 @@ from tests.builders.books import assert_books_prove
 from tests.builders.cards import a_batch
 from tests.builders.house import ARENA, ARENA_MONTH
 from tests.builders.people import NOW, a_player, acting_as, an_administrator
+from tests.use_cases.test_cards_worth import a_tournament
 from warchest.cards.contract import CardSelection, Worth
 from warchest.journeys.block_cards import block_cards
 from warchest.kernel.ids import new_id
+from warchest.runtime.command import now
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.use_case("CRD-03")]
 
@@ -40,6 +42,7 @@ class TestActivation:
                     "amount": {"amount": "10.00", "currency": "EUR"},
                     "plan": None,
                     "periods": None,
+                    "tournament": None,
                 }
             ],
             "wallet": {"posted": thousand, "held": nothing, "available": thousand},
@@ -58,7 +61,9 @@ class TestActivation:
         client, player = an_api_client(), a_player()
         card = a_batch(gives=(Worth.of_period(plan=ARENA_MONTH, periods=2),)).cards[0]
         gave = activate(client, player.id, card.code).json()["gave"]
-        assert gave == [{"kind": "period", "amount": None, "plan": str(ARENA_MONTH), "periods": 2}]
+        assert gave == [
+            {"kind": "period", "amount": None, "plan": str(ARENA_MONTH), "periods": 2, "tournament": None}
+        ]
         assert call(client, "GET", f"/entitlements/{player.id}/{ARENA}").json()["entitled"]
 
     def test_anything_else_than_a_right_code_has_one_answer_and_is_a_guess(self):
@@ -130,3 +135,26 @@ class TestLookingUp:
     def test_of_none_is_unknown(self):
         answer = call(an_api_client(), "GET", "/cards/WC0")
         assert (answer.status_code, answer.json()["code"]) == (404, "card_unknown")
+
+
+@pytest.mark.use_case("CRD-33")
+@pytest.mark.use_case("CRD-07")
+def test_a_card_for_one_service_gives_a_pass_only_in_that_service():
+    cup, client, player = a_tournament(at=now()), an_api_client(), a_player()
+    code = a_batch(gives=(cup,), online_service=ARENA).cards[0].code
+    refused = activate(client, player.id, code)
+    assert (refused.status_code, refused.json()["code"]) == (409, "card_not_for_service")
+    given = activate(client, player.id, code, online_service=str(ARENA)).json()
+    assert given["gave"][0] == {
+        "kind": "pass",
+        "amount": None,
+        "plan": None,
+        "periods": None,
+        "tournament": str(cup.tournament),
+    }
+    (held,) = call(client, "GET", f"/passes/{player.id}").json()["items"]
+    assert (held["tournament"], held["online_service"], held["source"]) == (
+        str(cup.tournament),
+        str(ARENA),
+        "card",
+    )

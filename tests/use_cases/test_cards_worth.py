@@ -163,22 +163,22 @@ class TestAnOrder:
 BEGINS, ENDS = NOW + timedelta(days=10), NOW + timedelta(days=12)
 
 
-def a_tournament(*, capacity: int = 0, price: str | None = "5.00 EUR") -> Worth:
-    """A tournament of 'Arena' from the tenth to the twelfth day from now."""
+def a_tournament(*, capacity: int = 0, price: str | None = "5.00 EUR", at: datetime = NOW) -> Worth:
+    """A tournament of 'Arena' from the tenth to the twelfth day from then."""
     catalogue, tournament = services.get(Catalogue), new_id()
     catalogue.add_tournament(
         tournament_id=tournament,
         online_service_id=ARENA,
         code=f"cup-{tournament.hex[-8:]}",
         names={"en": "Spring cup", "de": "Frühlingspokal"},
-        begins_at=BEGINS,
-        ends_at=ENDS,
+        begins_at=at + (BEGINS - NOW),
+        ends_at=at + (ENDS - NOW),
         capacity=capacity,
-        at=NOW,
+        at=at,
     )
     if price:
         amount = Money.parse(*price.split())
-        catalogue.add_pass_price(tournament_id=tournament, amount=amount, valid_from=NOW, at=NOW)
+        catalogue.add_pass_price(tournament_id=tournament, amount=amount, valid_from=at, at=at)
     return Worth.of_pass(tournament=tournament)
 
 
