@@ -33,7 +33,7 @@ class FurtherAttempt(Asked):
     response={200: PaymentShape},
     openapi_extra=KEYED,
 )
-def cancel(request: HttpRequest, payment_id: Id) -> PaymentShape:
+def cancel_open_payment(request: HttpRequest, payment_id: Id) -> PaymentShape:
     """Give a payment up that is not made yet. What was paid in that moment is credited, and the answer says so."""
     done = cancel_payment(command_of(request), payment_id=_identity(payment_id))
     return PaymentShape.of(answer_of(request, done))
