@@ -39,6 +39,9 @@ _MOMENTS = {
     "activated": gettext_lazy("activated"),
     "verified": gettext_lazy("looked at: the code was right"),
     "verified_wrongly": gettext_lazy("looked at: the code was wrong"),
+    "issued_at_desk": gettext_lazy("sold at the desk"),
+    "code_shown": gettext_lazy("its code was shown"),
+    "gift_corrected": gettext_lazy("the address of the gift was corrected"),
     "replaced": gettext_lazy("replaced, void"),
     "issued_in_place": gettext_lazy("issued in the place of another"),
     "extended": gettext_lazy("given a later end"),
@@ -78,7 +81,7 @@ def card(request: HttpRequest, serial: str) -> HttpResponse:
         card=found,
         gives=worths_words(found.gives),
         state=charts.CARD_STATES[found.state],
-        good=found.state in (CardState.HANDED_OVER, CardState.SHIPPED, CardState.SOLD),
+        good=_is_good(found, batch),
         answer=_answer(found, batch),
         batch=batch,
         history=[
@@ -88,9 +91,18 @@ def card(request: HttpRequest, serial: str) -> HttpResponse:
         player=members.player(player_id=found.player) if found.player else None,
         can_verify=may(me, "card.verify"),
         can_replace=may(me, "card.replace") and not batch.terms.virtual and found.state in _REPLACEABLE,
-        can_block=may(me, "card.block") and found.state is not CardState.ACTIVATED,
+        can_block=may(me, "card.block") and found.state not in (CardState.ACTIVATED, CardState.VOID),
         can_unblock=may(me, "card.block") and found.state is CardState.BLOCKED,
     )
+
+
+def _is_good(found: Card, batch: Batch) -> bool:
+    """Whether it can be activated now."""
+    if found.state is CardState.SHIPPED:
+        return not batch.terms.needs_sale
+    if found.state is CardState.HANDED_OVER:
+        return not (batch.terms.needs_sale or batch.terms.stock)
+    return found.state is CardState.SOLD
 
 
 def _answer(found: Card, batch: Batch) -> str:
@@ -107,8 +119,12 @@ def _answer(found: Card, batch: Batch) -> str:
             return _("It is void.")
         case CardState.GENERATED:
             return _("It was made but never handed over: nobody should have it.")
+        case CardState.SPARE:
+            return _("It is a spare, and gives nothing until it is put in the place of a spoiled card.")
         case CardState.RETURNED:
             return _("It was returned by the reseller.")
+        case CardState.HANDED_OVER if batch.terms.stock and not batch.terms.virtual:
+            return _("It lies in our own stock: nobody has paid for it, and it can't be activated.")
         case CardState.HANDED_OVER | CardState.SHIPPED if batch.terms.needs_sale:
             return _("It was not sold at a till yet, and can be activated only afterwards.")
         case _ if regions:
