@@ -64,9 +64,9 @@ class CardDesk:
         self._leave_orders_open(past)
         return codes
 
-    def link_people(self) -> None:
-        """Players who act for resellers, once they are there."""
-        self._counters.link_people()
+    def link_shopkeeper(self) -> None:
+        """A player acts for the shop at whose counter cards are sold, once they are there."""
+        self._counters.link_shopkeeper()
 
     def _stock_counters(self, past: Past) -> tuple[PrintedCard, ...]:
         """Made, and two of them spoiled by the press; its cards in the order of their numbers, spares aside."""

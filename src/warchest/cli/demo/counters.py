@@ -1,7 +1,8 @@
-"""Cards at the counter: a shop and a kiosk below it, what was shipped to them, and what their tills sold.
+"""Cards at the counter: a French shop and a kiosk below it, what was shipped to them and lost on the way, and what their tills
+sold. Their cards were activated in the last days; those of ``resellers`` were not.
 
 Resellers are taken on and their tills sell before the community's year is filled in, since what is sold is activated in it;
-people who act for them are linked afterwards, when they have signed up.
+whoever acts for the shop is linked afterwards, when they have signed up.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from warchest.runtime.command import Actor, ActorKind, Channel, Command
 from warchest.runtime.services import services
 
 SHOP, KIOSK = "comptoir", "vieux-port"
-PEOPLE = {SHOP: "Juniper", KIOSK: "Marlow"}
-"""Who acts for whom, by their nicknames: both stand in ``demo.json``, so that a person can look at a reseller's pages."""
+SHOPKEEPER = "Juniper"
+"""Acts for the shop, and stands in ``demo.json``, so that a person can look at a reseller's pages. The kiosk has nobody here."""
 
 _CALLS_OF_TILL = 20
 
@@ -83,15 +84,12 @@ class Counters:
             draft=self._draft(serials[280:300], receiver=shop, reference="DN-1062"),
         )
 
-    def link_people(self) -> None:
-        """Who acts for them; and the kiosk has paid a part, as the shop's owner noted."""
-        for name, nickname in PEOPLE.items():
-            link_person(
-                self._by(f"person:{name}", PAST_DAYS - 2),
-                reseller=self._resellers[name].id,
-                nickname=nickname,
-            )
-        owner = services.get(Members).player_named(nickname=PEOPLE[SHOP])
+    def link_shopkeeper(self) -> None:
+        """Who acts for the shop; and the kiosk has paid a part, as the shopkeeper noted."""
+        link_person(
+            self._by("shopkeeper", PAST_DAYS - 2), reseller=self._resellers[SHOP].id, nickname=SHOPKEEPER
+        )
+        owner = services.get(Members).player_named(nickname=SHOPKEEPER)
         assert owner is not None
         note_reseller_payment(
             Command(

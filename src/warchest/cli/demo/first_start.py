@@ -46,7 +46,7 @@ def load(home: Home, sandbox: Sandbox, *, players: int, operations: int, seed: i
     passwords = {one.nickname: secrets.token_urlsafe(9) for one in LISTED}
     click.echo(f"{players:,} players sign up and play for a year …")
     let_happen(Community(people, halves, codes, passwords), sandbox=sandbox)
-    desk.link_people()
+    desk.link_shopkeeper()
 
     click.echo("Days are closed, figures are counted …")
     close_days(past)
