@@ -77,7 +77,9 @@ def _kept(batch: Batch | None, entries: Sequence[Entry] | None) -> Iterator[Kept
         parts = parts.filter(entry_id__in=[entry.id for entry in entries])
     for part in parts:
         yield Kept(
-            entry=part.entry_id, minor=-part.amount_minor, record=f"{part.cards} cards of batch {batch}, expired"
+            entry=part.entry_id,
+            minor=-part.amount_minor,
+            record=f"{part.cards} cards of batch {batch}, expired",
         )
     for card in cards.select_related("batch").iterator(chunk_size=2000):
         owed = queries.owed_of(card).minor

@@ -574,7 +574,10 @@ _REFUSALS: dict[str, tuple[int, str | Promise]] = {
     "import_serial_twice": (422, _("Line {line}: serial {serial} stands in the file before.")),
     "import_hash_twice": (422, _("Line {line}: the card {serial} has the same code as one before it.")),
     "import_serial_taken": (409, _("There is a card with the serial {serial} already, or there may be one.")),
-    "import_code_taken": (409, _("A card of this file is here already, under this or another serial. {serial}")),
+    "import_code_taken": (
+        409,
+        _("A card of this file is here already, under this or another serial. {serial}"),
+    ),
     "serials_taken": (409, _("Another batch has some of these serials. Order it anew with another prefix.")),
     "hand_over_asked": (409, _("Somebody asked for the hand-over already. It waits for a second person.")),
     "hand_over_unknown": (404, _("There is no such request for a hand-over.")),
