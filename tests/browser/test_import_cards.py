@@ -29,6 +29,7 @@ def test_a_file_is_checked_ordered_and_taken_in(house: House, tmp_path: Path, sc
     clerk.goto("/batches/import")
     eyes.look(clerk, f"import-01-file-{scheme}")
     clerk.get_by_label("Its table of cards (CSV)").set_input_files(table)
+    assert clerk.get_by_label("The code of one of the cards, to try").input_value() == ""
     clerk.get_by_label("The code of one of the cards, to try").fill(codes[6])
     clerk.get_by_role("button", name="Check the file").click()
     clerk.get_by_text(f"is that of card {scheme.upper()}007").wait_for()

@@ -113,7 +113,10 @@ def _written(terms: BatchTerms) -> list[tuple[str, str]]:
         (_("Sold one by one as"), terms.product),
         (_("Sale at a till"), _("needed before activation") if terms.needs_sale else _("not needed")),
         (_("Taxed at each sale in"), country(terms.tax_country) if terms.tax_country else ""),
-        (_("Codes"), f"{code}, {bits}"),
+        (
+            _("Codes of cards in the place of these") if terms.import_digest else _("Codes"),
+            f"{code}, {bits}",
+        ),
         (_("Codes are made of"), str(ALPHABET_NAMES[terms.alphabet])),
         (
             _("Format of serials"),
