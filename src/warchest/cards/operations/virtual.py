@@ -88,7 +88,7 @@ def make_card(
     batch: BatchRow, line: OrderLine, *, product: str, number: int, place: int, at: datetime
 ) -> IssuedCode:
     """The card of this number of a locked batch, sold for this place of a line. Raises TryAgain should its code exist."""
-    code = codes.random_code(length=batch.code_length)
+    code = codes.random_code(length=batch.code_length, alphabet=batch.alphabet)
     serial = queries.serial_of(batch, number)
     try:
         with transaction.atomic(using=services.alias("cards")):
@@ -154,8 +154,13 @@ def close_orders(*, seller: str, issued_before: datetime, at: datetime) -> int:
 
 def codes_of(*, line: OrderLine) -> tuple[CodeGiven, ...]:
     return tuple(
-        CodeGiven(row.serial, codes.grouped(keeping.unseal_issued(bytes(row.sealed), serial=row.serial)))
-        for row in _of(line).filter(sealed__isnull=False).order_by("line", "place")
+        CodeGiven(
+            row.serial,
+            codes.grouped(
+                keeping.unseal_issued(bytes(row.sealed), serial=row.serial), size=row.batch.group_size
+            ),
+        )
+        for row in _of(line).filter(sealed__isnull=False).select_related("batch").order_by("line", "place")
     )
 
 
