@@ -88,6 +88,17 @@ def test_strikes_out_every_code_as_printed_and_as_typed(length: int, around: str
         assert typed not in text_redacted(around.format(typed))
 
 
+@pytest.mark.parametrize(
+    ("alphabet", "length"), [("letters", 16), ("letters", 24), ("digits", 20), ("digits", 32)]
+)
+@pytest.mark.parametrize("around", ["{}", "card {} is used", "/cards/{}"])
+def test_strikes_out_codes_of_every_alphabet(alphabet: str, length: int, around: str) -> None:
+    for _ in range(20):
+        code = random_code(length=length, alphabet=alphabet)
+        assert code not in text_redacted(around.format(code))
+        assert code.lower() not in text_redacted(around.format(code.lower()))
+
+
 def test_leaves_our_own_numbers_alone() -> None:
     for _ in range(2000):
         for number in (str(uuid4()), uuid4().hex, str(new_id()), f"AR{secrets.randbelow(10**12):012}"):

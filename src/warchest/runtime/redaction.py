@@ -94,6 +94,12 @@ def _without_payment_card(found: re.Match[str]) -> str:
 def _without_code(found: re.Match[str]) -> str:
     """Codes of cards, as they are typed. Not hexadecimal numbers, which are ours, nor what ends in many digits: serials."""
     code = codes.normalise(found[0])
+    # The other alphabets' shortest codes have 60 random bits: sixteen letters, or twenty digits.
+    if any(
+        len(code) >= shortest and codes.is_whole(code, length=len(code), alphabet=alphabet)
+        for alphabet, shortest in (("letters", 16), ("digits", 20))
+    ):
+        return STRUCK
     if re.fullmatch(r"[0-9A-Fa-f]+|[A-Za-z]+|\w*\d{11}", found[0]):
         return found[0]
     return STRUCK if codes.is_whole(code, length=len(code)) else found[0]
