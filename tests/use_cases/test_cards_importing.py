@@ -20,6 +20,8 @@ from tests.builders.configuration import changed_configuration
 from tests.builders.imports import SCHEMES, an_import, guildhall, imported, some_codes
 from tests.builders.killing import STEPS_MAX, dies_at
 from tests.builders.people import NOW, a_command, a_player, acting_as, an_administrator
+from tests.services import test_cards_timing
+from tests.sweep import Sweep
 from warchest.cards import schemes
 from warchest.cards.contract import (
     Batch,
@@ -376,6 +378,12 @@ def test_a_hundred_thousand_in_seconds() -> None:
     began = time.perf_counter()
     assert cards().specimen_serial(batch_id=batch.id, number=77_777) == "H1077776"
     assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.in_process("times are compared")
+def test_refusals_take_one_time_also_with_older_systems(sweep: Sweep) -> None:
+    """Four schemes are tried on whatever is typed."""
+    test_cards_timing.test_refusals_cannot_be_told_apart(sweep)
 
 
 def test_ways_of_hashing_that_can_not_be_looked_up() -> None:

@@ -26,7 +26,7 @@ from warchest.cards.contract import (
     UnableToImportCards,
 )
 from warchest.cards.models import Batch as BatchRow
-from warchest.cards.models import Card, CardEvent, ImportMark
+from warchest.cards.models import CardEvent, ImportMark
 from warchest.cards.operations.batches import digest_now, lock
 from warchest.kernel import codes
 from warchest.kernel.errors import TryAgain
@@ -188,12 +188,17 @@ def _hash(text: str, length: int) -> bytes | None:
 
 def _check_free(cards: list[_Old]) -> None:
     """Only a help: what is taken until then is found when they are taken in."""
-    serials = Card.objects.filter(serial__in=[card.serial for card in cards]).order_by("serial")
-    for serial in serials.values_list("serial", flat=True)[:1]:
-        raise UnableToImportCards("import_serial_taken", serial=serial)
     by_hash = {card.code_hash: card.serial for card in cards}
-    for taken in Card.objects.filter(code_hash__in=list(by_hash)).values_list("code_hash", flat=True)[:1]:
-        raise UnableToImportCards("import_code_taken", serial=by_hash[bytes(taken)])
+    with services.database("cards").cursor() as cursor:
+        cursor.execute(
+            "SELECT min(serial) FROM cards_card WHERE serial = ANY(%s)", [[card.serial for card in cards]]
+        )
+        ((serial,),) = cursor.fetchall()
+        if serial is not None:
+            raise UnableToImportCards("import_serial_taken", serial=serial)
+        cursor.execute("SELECT code_hash FROM cards_card WHERE code_hash = ANY(%s) LIMIT 1", [list(by_hash)])
+        for (taken,) in cursor.fetchall():
+            raise UnableToImportCards("import_code_taken", serial=by_hash[bytes(taken)])
 
 
 def _copy_in(batch_id: UUID, first: int, cards: list[_Old]) -> None:
