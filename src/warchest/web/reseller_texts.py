@@ -46,7 +46,7 @@ def month_of(text: str, *, today: date) -> date:
 class RangeForm(forms.Form):
     """A range of serials, and to whom it goes."""
 
-    receiver = forms.ChoiceField(label=gettext_lazy("To"))
+    receiver = forms.ChoiceField(label=pgettext_lazy("a shipment", "To"))
     first_serial = forms.CharField(label=gettext_lazy("First serial"), max_length=40)
     last_serial = forms.CharField(
         label=gettext_lazy("Last serial"),

@@ -206,7 +206,13 @@ class OrderForm(forms.Form):
         }
         for name, offered in choices.items():
             self.fields[name].choices = offered  # type: ignore[attr-defined]
+        self.fields["reseller"].widget.attrs["list"] = "known-resellers"
         self.fields["worth_currency"].initial = self.fields["face_currency"].initial = "EUR"
+
+    @property
+    def known_resellers(self) -> list[tuple[str, str]]:
+        """Names and titles of those that we deal with; others may be named too."""
+        return [(one.name, one.terms.title) for one in services.get(Cards).resellers() if one.is_top]
 
     @property
     def symbols(self) -> dict[str, int]:
