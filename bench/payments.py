@@ -13,25 +13,17 @@ import asyncio
 import json
 import os
 import secrets
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from statistics import median, quantiles
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
 from uuid import UUID, uuid4
 
 import psycopg
 
+from bench import house
 from bench.board import Board, Goal, Line
 from bench.http_load import Request, as_many_as_answered, at_a_rate
 from bench.server import describe, durable_server
@@ -72,7 +64,6 @@ class Options:
 
 QUICK = Options(rounds=1, seconds=0.25, count_max=40)
 _WARM_UP = 40
-_PATIENCE_S = 60
 
 
 def run(options: Options, *, parent: Path | None) -> tuple[Board, dict[str, str]]:
@@ -95,11 +86,11 @@ def run(options: Options, *, parent: Path | None) -> tuple[Board, dict[str, str]
         # What else runs here takes turns with what is measured.
         before = os.getloadavg()[0]
         secret = secrets.token_urlsafe(32)
-        port = _free_port()
-        with _house(server.home, port=port, secret=secret):
+        port = house.free_port()
+        with house.a_house(server.home, configuration=_configuration(port=port, secret=secret)):
             payments = _payments(options.payments)
-            with _running(_portal()), _running(_worker()), Books(server) as books:
-                _wait_until_ready(port)
+            with house.running(house.portal()), house.running(house.worker()), Books(server) as books:
+                house.wait_until_ready(port)
                 _take_rounds(board, options, port, payments, secret, books)
                 books.check(expected=len(payments))
         facts["load average"] = f"{before:.1f} when it began, {os.getloadavg()[0]:.1f} at its end"
@@ -126,7 +117,7 @@ class Books:
         return int(count)
 
     def wait_until_done(self) -> None:
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + house.PATIENCE_S
         while self._numbers("SELECT 1 FROM payments_receivednotice WHERE next_try_at IS NOT NULL LIMIT 1"):
             if time.monotonic() > until:
                 raise RuntimeError("notices were left that nobody acted on")
@@ -226,31 +217,11 @@ def _notices(payments: Iterator[UUID], secret: str) -> Iterator[Request]:
         yield Request("/api/v1/notices/sandbox", headers, body)
 
 
-@contextmanager
-def _house(home: Path, *, port: int, secret: str) -> Iterator[None]:
-    """A database with today's schema, rates and a table for the yardstick."""
-    os.environ |= {"WARCHEST_HOME": str(home), "DJANGO_SETTINGS_MODULE": "warchest.config.settings"}
-    (home / "warchest.toml").write_text(
+def _configuration(*, port: int, secret: str) -> str:
+    return (
         f'[web]\nport = {port}\n\n[providers.sandbox]\nbase_url = "http://127.0.0.1:9"\n'
         f'api_secret = "{secrets.token_urlsafe(32)}"\nnotice_secret = "{secret}"\n'
     )
-    from warchest.accounting.contract import Accounting
-    from warchest.cli.deployment import migrate
-    from warchest.runtime.databases import owner
-    from warchest.runtime.deployment import running_django
-    from warchest.runtime.services import services
-
-    with running_django():
-        from django.db import connections
-
-        migrate()
-        with connections[owner("default")].cursor() as cursor:
-            cursor.execute("CREATE TABLE bench_notice (id bigserial PRIMARY KEY, body text NOT NULL)")
-        founded = datetime(2020, 1, 1, tzinfo=UTC)
-        accounting = services.get(Accounting)
-        accounting.set_rate(currency="EUR", units_per_major=Decimal(100), valid_from=founded, at=founded)
-        accounting.set_tax_rates(rates_bps={"DE": 1900}, valid_from=founded)
-        yield
 
 
 def _payments(count: int) -> list[UUID]:
@@ -259,17 +230,12 @@ def _payments(count: int) -> list[UUID]:
 
     from warchest.journeys.register_player import register_player
     from warchest.journeys.start_top_up import open_payment
-    from warchest.kernel.ids import new_id
     from warchest.kernel.money import Money
-    from warchest.runtime.command import Actor, ActorKind, Channel, Command, now
-
-    def command() -> Command:
-        return Command(Actor(ActorKind.OPERATOR, "bench"), str(new_id()), now(), Channel.CLI)
 
     def of_one_player(number: int) -> list[UUID]:
         try:
             player = register_player(
-                command(),
+                house.a_command(),
                 nickname=f"bench-{number}",
                 email=f"bench-{number}@example.org",
                 password=None,
@@ -279,7 +245,7 @@ def _payments(count: int) -> list[UUID]:
             ).answer
             return [
                 open_payment(
-                    command(),
+                    house.a_command(),
                     player=player.id,
                     amount=Money.parse("10.00", "EUR"),
                     provider="sandbox",
@@ -295,53 +261,3 @@ def _payments(count: int) -> list[UUID]:
         of_all = list(together.map(of_one_player, range(-(-count // PER_PLAYER))))
     # One payment of each player after the other, as they come in life: nobody waits for their own wallet.
     return [payment for of_each in zip(*of_all, strict=True) for payment in of_each]
-
-
-def _portal() -> Sequence[str]:
-    from warchest.cli.serve import portal
-
-    return portal().arguments
-
-
-def _worker() -> Sequence[str]:
-    from warchest.cli.serve import worker
-
-    return worker().arguments
-
-
-@contextmanager
-def _running(arguments: Sequence[str]) -> Iterator[None]:
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.settings_with_bare_view"}
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=log, stderr=log)
-        try:
-            yield
-            if process.poll() is not None:
-                raise RuntimeError(f"{arguments} ended")
-        except RuntimeError as error:
-            log.seek(0)
-            raise RuntimeError(f"{error}: {log.read().decode()[-4000:]}") from error
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait_until_ready(port: int) -> None:
-    until = time.monotonic() + _PATIENCE_S
-    while not _answers(port):
-        if time.monotonic() > until:
-            raise RuntimeError("the portal does not answer")
-        time.sleep(0.2)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/readyz", timeout=5):
-            return True
-    except (URLError, OSError):
-        return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
