@@ -42,6 +42,9 @@ PLAYERS_PAGES = {
     "auto-top-up": "/auto-top-up",
     "invoice-details": "/invoice-details",
     "settings": "/settings",
+    "reseller": "/reseller",
+    "reseller-ship": "/reseller/ship",
+    "reseller-settlement": "/reseller/settlement",
 }
 SCHEMES = ("dark", "light")
 
