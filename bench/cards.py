@@ -337,13 +337,15 @@ def _seconds_for(asked: random.Random, stored: int, *, count: int) -> float:
 
 
 def _filled(connection: psycopg.Connection, stored: int, wanted: int) -> int:
-    """Have so many cards of one batch whose hashes are those of their numbers: written by the server, with its triggers off."""
+    """Have so many cards of one batch whose hashes are those of their numbers: written by the server, with its triggers off, and
+    the index over the hashes built when all are there."""
     if stored >= wanted:
         return stored
     ((batch,),) = connection.execute(
         "SELECT id FROM cards_batch WHERE state = 'handed_over' ORDER BY id LIMIT 1"
     ).fetchall()
     connection.execute("ALTER TABLE cards_card DISABLE TRIGGER USER")
+    connection.execute("ALTER TABLE cards_card DROP CONSTRAINT code_once")
     while stored < wanted:
         last = min(stored + _FILLED_AT_ONCE, wanted)
         connection.execute(
@@ -354,5 +356,7 @@ def _filled(connection: psycopg.Connection, stored: int, wanted: int) -> int:
             ).format(sql.Literal(batch), sql.Literal(stored + 1), sql.Literal(last))
         )
         stored = last
+    connection.execute("SET maintenance_work_mem = '1GB'")
+    connection.execute("ALTER TABLE cards_card ADD CONSTRAINT code_once UNIQUE (code_hash)")
     connection.execute("ALTER TABLE cards_card ENABLE TRIGGER USER")
     return stored
