@@ -10,10 +10,10 @@ from warchest.catalogue.contract import Catalogue, Offer
 from warchest.journeys.prolong_subscriptions import (
     PERIODS_MAX,
     Prolonged,
-    Purchase,
     UnableToProlong,
     checked,
     prolong_subscriptions,
+    purchase,
 )
 from warchest.kernel.money import Money
 from warchest.members.contract import Members
@@ -59,9 +59,15 @@ def prolong_subscription(
 
     Raises UnableToFindPlayer, UnableToProlong, UnableToOffer, UnableToGrant and UnableToSpend (``insufficient_funds``).
     """
-    return prolong_subscriptions.one(
-        command, Purchase(player, plan, periods, charge_shown, begin_at_once, wording)
+    asked = purchase(
+        player=player,
+        plan=plan,
+        periods=periods,
+        charge_shown=charge_shown,
+        begin_at_once=begin_at_once,
+        wording=wording,
     )
+    return prolong_subscriptions.one(command, asked)
 
 
 def prolong_preview(*, player: UUID, plan: UUID, periods: int, at: datetime) -> ProlongPreview:

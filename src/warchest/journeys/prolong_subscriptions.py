@@ -45,17 +45,37 @@ class UnableToProlong(UnableTo):
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """``periods`` terms of a plan. ``charge_shown`` is the price in units that the player agreed to, where one was shown.
-
-    ``begin_at_once``: they asked for that, by the words ``wording``, though they could withdraw for some time.
-    """
+    """``periods`` terms of a plan. ``charge_shown`` is the price in units that the player agreed to, where one was shown."""
 
     player: UUID
     plan: UUID
     periods: int
     charge_shown: Money | None = None
-    begin_at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseAtOnce(Purchase):
+    """The same, where the player asked by the words ``wording`` that the time begins at once, though they may withdraw.
+
+    A class of its own, so that a request without is the same one that it was before there was this.
+    """
+
     wording: str = ""
+
+
+def purchase(
+    *,
+    player: UUID,
+    plan: UUID,
+    periods: int,
+    charge_shown: Money | None,
+    begin_at_once: bool,
+    wording: str,
+) -> Purchase:
+    """What is asked for. ``begin_at_once`` and ``wording`` are the consent that is kept where the player may withdraw."""
+    if begin_at_once:
+        return PurchaseAtOnce(player, plan, periods, charge_shown, wording)
+    return Purchase(player, plan, periods, charge_shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +143,10 @@ def prolong_subscriptions(tx: CaseSet[Purchase, Prolonged]) -> None:
         _tell(deal)
 
 
-def prolong_within(tx: Transaction, purchase: Purchase) -> Prolonged:
+def prolong_within(tx: Transaction, asked: Purchase) -> Prolonged:
     """The same for one, within another journey's transaction, which has locked the subscription and sees that the term can be
     added. Raises what refuses it, before anything is written."""
-    case = Case[Purchase, Prolonged](tx.command, purchase)
+    case = Case[Purchase, Prolonged](tx.command, asked)
     prolong_subscriptions.body(CaseSet([case], at=tx.command.at))
     if case.refusal is not None:
         raise case.refusal
@@ -206,13 +226,14 @@ def _grant(deal: _Deal) -> GrantDraft:
 
 def _keep_consent(tx: CaseSet[Purchase, Prolonged], deal: _Deal) -> None:
     """What the buyer agreed to, as far as the house's rule for the country lets it count."""
-    if not deal.case.asked.begin_at_once:
+    asked = deal.case.asked
+    if not isinstance(asked, PurchaseAtOnce):
         return
     buyer = deal.buyer
     period = tx.get(Payments).withdrawal_period(country=buyer.country, since=deal.at, zone=buyer.time_zone)
     if period.is_offered:
         kind = ConsentKind.WAIVES if period.terms.may_waive else ConsentKind.PAYS
-        consent = Consent(deal.grant_id, kind, deal.case.asked.wording, deal.at)
+        consent = Consent(deal.grant_id, kind, asked.wording, deal.at)
         tx.get(Subscriptions).keep_consent(consent=consent)
         deal.case.about("player", deal.buyer.id, consent=kind)
 

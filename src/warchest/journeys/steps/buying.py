@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from warchest.catalogue.contract import Catalogue
-from warchest.journeys.prolong_subscriptions import Purchase, UnableToProlong, checked, prolong_within
+from warchest.journeys.prolong_subscriptions import UnableToProlong, checked, prolong_within, purchase
 from warchest.kernel.errors import UnableTo
 from warchest.kernel.money import Money
 from warchest.members.contract import Members, Player
@@ -73,10 +73,15 @@ class BuysSubscription:
             zone=player.time_zone,
             at=tx.command.at,
         )
-        purchase = Purchase(
-            player.id, wanted.plan, wanted.periods, wanted.charge, wanted.begin_at_once, wanted.wording
+        bought = purchase(
+            player=player.id,
+            plan=wanted.plan,
+            periods=wanted.periods,
+            charge_shown=wanted.charge,
+            begin_at_once=wanted.begin_at_once,
+            wording=wanted.wording,
         )
-        return wire.encode(prolong_within(tx, purchase)).decode()
+        return wire.encode(prolong_within(tx, bought)).decode()
 
 
 def _checked(tx: Transaction, *, player: Player, wanted: SubscriptionWanted) -> Place:
