@@ -206,6 +206,7 @@ class TestActivation:
         assert [moment.what for moment in seen.history] == [
             "generated",
             "handed_over",
+            "print_file_opened",
             "print_file_fetched",
             "activated",
         ]
