@@ -42,8 +42,8 @@ class CardState(StrEnum):
 class CardMoment:
     """One thing that happened to a card. ``actor`` is a kind and an id, where one is known.
 
-    ``what`` is ``generated``, ``handed_over``, ``print_file_fetched``, ``sold``, ``sale_reversed``, ``blocked``, ``unblocked``
-    or ``activated``.
+    ``what`` is a short name such as ``generated``, ``handed_over``, ``print_file_opened``, ``shipped``, ``sold``, ``blocked``,
+    ``replaced`` or ``activated``; the back office has a word for each.
     """
 
     what: str
