@@ -22,7 +22,7 @@ from warchest.cards.models import Batch as BatchRow
 from warchest.cards.models import Card as CardRow
 from warchest.cards.models import Reseller as ResellerRow
 from warchest.cards.models import ResellerLine as LineRow
-from warchest.cards.models import ResellerPayment, Sale, SaleShare, ShipmentPart
+from warchest.cards.models import ResellerPayment, SaleShare, ShipmentPart
 from warchest.cards.models import Shipment as ShipmentRow
 from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
@@ -279,8 +279,3 @@ def sales_by_day(*, reseller_id: UUID, since: datetime, until: datetime) -> tupl
         )
         for day in days
     )
-
-
-def sales_of(*, serial: str) -> tuple[Sale, ...]:
-    """All sales of a card, the first one first."""
-    return tuple(Sale.objects.filter(serial=serial).order_by("occurred_at", "id"))

@@ -232,8 +232,3 @@ def overdue(*, at: datetime) -> tuple[Payment, ...]:
         status__in=(Status.REVIEW, Status.UNKNOWN, Status.CREATED), changed_at__lt=before
     )
     return tuple(queries.frozen(row) for row in rows.order_by("changed_at", "id")[:_LIMIT_MAX])
-
-
-def asked_of(row: PaymentRow) -> Money | None:
-    """What was asked, where a person accepted what was taken instead."""
-    return Money(row.asked_minor, currency(row.asked_currency)) if row.asked_minor is not None else None
