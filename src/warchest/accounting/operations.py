@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from warchest.accounting import rules
 from warchest.accounting.chart import CHART
@@ -88,7 +89,13 @@ def tax_rates_of(*, country: str) -> list[tuple[datetime, int]]:
 
 def tax_within(*, gross: Money, country: str, at: datetime) -> Taxed:
     in_force = [rate_bps for valid_from, rate_bps in tax_rates_of(country=country) if valid_from <= at]
-    return rules.tax_within(gross=gross, country=country, rate_bps=in_force[-1] if in_force else 0)
+    return _taxed(gross.minor, gross.currency.code, country, in_force[-1] if in_force else 0)
+
+
+@lru_cache(maxsize=4096)
+def _taxed(gross_minor: int, code: str, country: str, rate_bps: int) -> Taxed:
+    """A house has few prices, and sells at each of them many times."""
+    return rules.tax_within(gross=Money(gross_minor, find_currency(code)), country=country, rate_bps=rate_bps)
 
 
 def _all_tax_rates() -> dict[str, list[tuple[datetime, int]]]:

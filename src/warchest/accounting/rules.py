@@ -9,6 +9,7 @@ from uuid import UUID
 
 from warchest.accounting.chart import BANK_COUNTERPARTS
 from warchest.accounting.contract import OwedCommission, TakenBack, Taxed, UnableToBookDifference, Withdrawn
+from warchest.kernel.currency import currency
 from warchest.kernel.money import Money
 from warchest.ledger.contract import AccountRef, Leg, Side, credit, debit
 
@@ -342,11 +343,12 @@ def sums_by_currency(amounts: Sequence[Money]) -> tuple[Money, ...]:
 
 
 def commission_legs(*, owed: Sequence[OwedCommission]) -> tuple[Leg, ...]:
-    costs: dict[str, list[Money]] = {}
+    costs: dict[str, int] = {}
     for line in owed:
-        costs.setdefault(line.amount.currency.code, []).append(line.amount)
+        code = line.amount.currency.code
+        costs[code] = costs.get(code, 0) + line.amount.minor
     return _without_zero(
-        *(debit("commission_cost", sum(rest, first)) for first, *rest in costs.values()),
+        *(debit("commission_cost", Money(minor, currency(code))) for code, minor in costs.items()),
         *(credit("commission_on_hold", line.amount, owner=line.sponsor) for line in owed),
     )
 
@@ -382,4 +384,4 @@ def _units_out(player: UUID, units: Money) -> tuple[Leg, ...]:
 
 
 def _without_zero(*legs: Leg) -> tuple[Leg, ...]:
-    return tuple(leg for leg in legs if leg.amount)
+    return tuple([leg for leg in legs if leg.amount.minor])

@@ -15,10 +15,12 @@ from warchest.kernel.currency import currency
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.runtime import statements
+from warchest.runtime.columns import column
 from warchest.runtime.services import services
 
 _LOCK = """
-    SELECT player, state, lot, source, units, reserved, consideration, currency, transferable, expires_at, opened_at
+    SELECT player, state, lot, source, units, reserved, consideration, currency, transferable, expires_at::text,
+           opened_at::text
       FROM charging_lock(%s)"""
 _LOCK_ONLY = """
     SELECT player_id FROM charging_wallet WHERE player_id = ANY(%s) ORDER BY player_id FOR NO KEY UPDATE"""
@@ -60,14 +62,16 @@ class Taking:
 
 def lock(players: Iterable[UUID], *, at: datetime) -> dict[UUID, LockedWallet]:
     """Lock the wallets of players, in the order of their ids; who has none is missing in the answer."""
-    rows = statements.rows("charging", _LOCK, [statements.array(set(players))])
+    rows = statements.rows("charging", _LOCK, [column(set(players))])
     wallets: dict[UUID, LockedWallet] = {}
     for player, state, lot, source, units, reserved, paid, unit, transferable, expires_at, opened_at in rows:
         wallet = wallets.get(player)
         if wallet is None:
             wallet = wallets[player] = LockedWallet(WalletState(state), [])
         if lot is not None:
-            free = rules.free_units(units_minor=units, reserved_minor=reserved, expires_at=expires_at, at=at)
+            # As text, since the driver takes ten times as long for a moment.
+            ends_at = datetime.fromisoformat(expires_at) if expires_at else None
+            free = rules.free_units(units_minor=units, reserved_minor=reserved, expires_at=ends_at, at=at)
             wallet.lots.append(
                 Left(
                     lot,
@@ -78,8 +82,8 @@ def lock(players: Iterable[UUID], *, at: datetime) -> dict[UUID, LockedWallet]:
                     paid,
                     unit,
                     transferable,
-                    expires_at,
-                    opened_at,
+                    ends_at,
+                    datetime.fromisoformat(opened_at),
                 )
             )
     return wallets
@@ -96,18 +100,17 @@ def take(takings: Sequence[Taking], *, use: Use, at: datetime) -> None:
     """Take slices from lots of locked wallets."""
     if not takings:
         return
-    array = statements.array
     statements.rows(
         "charging",
         _TAKE,
         [
             use,
             at,
-            array(taking.slice_id for taking in takings),
-            array(taking.cut.lot.lot_id for taking in takings),
-            statements.texts(taking.reference for taking in takings),
-            array(taking.cut.units_minor for taking in takings),
-            array(taking.cut.consideration_minor for taking in takings),
+            column(taking.slice_id for taking in takings),
+            column(taking.cut.lot.lot_id for taking in takings),
+            column(taking.reference for taking in takings),
+            column(taking.cut.units_minor for taking in takings),
+            column(taking.cut.consideration_minor for taking in takings),
         ],
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
@@ -28,7 +29,7 @@ from warchest.members.models import Player as PlayerRow
 from warchest.runtime import statements
 
 _PLAYERS = """
-    SELECT id, nickname, country, language, time_zone, display_currency, state, external_id, registered_at
+    SELECT id, nickname, country, language, time_zone, display_currency, state, external_id, registered_at::text
       FROM members_player WHERE id = ANY(ARRAY(SELECT jsonb_array_elements_text(%s)::uuid))"""
 
 
@@ -72,7 +73,8 @@ def players(*, player_ids: Sequence[UUID]) -> dict[UUID, Player]:
             currency,
             PlayerState(state),
             external_id,
-            registered_at,
+            # As text, since the driver takes ten times as long for a moment.
+            datetime.fromisoformat(registered_at),
         )
         for identity, nickname, country, language, zone, currency, state, external_id, registered_at in found
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from itertools import accumulate
 from uuid import UUID
 
 from django.db.models import Sum
@@ -11,7 +13,8 @@ from django.db.models.functions import Coalesce
 
 from warchest.accounting.contract import OwedCommission
 from warchest.kernel.codes import random_code
-from warchest.kernel.ids import new_id
+from warchest.kernel.currency import currency
+from warchest.kernel.ids import new_ids
 from warchest.kernel.money import Money
 from warchest.referrals import queries, rules
 from warchest.referrals.contract import (
@@ -27,11 +30,14 @@ from warchest.referrals.models import CommissionPlan as CommissionPlanRow
 from warchest.referrals.models import CommissionReversal as ReversalRow
 from warchest.referrals.models import Node as NodeRow
 from warchest.runtime import statements
+from warchest.runtime.columns import column
 from warchest.runtime.services import services
 
 _CODES_TRIED_MAX = 10
 _LOCK_SALE = "SELECT pg_advisory_xact_lock(hashtextextended('commissions of ' || %s, 0))"
-_EARN = "SELECT number, sponsors FROM referrals_earn(%s) ORDER BY number"
+_EARN = """
+    SELECT number, sponsors
+      FROM referrals_earn_in_sets(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ORDER BY number"""
 
 
 def join(*, player: UUID, sponsor_code: str | None, at: datetime) -> Node:
@@ -76,31 +82,33 @@ def add_commission_plan(*, rates_bps: Sequence[int], valid_from: datetime, at: d
 
 def earn_set(*, sales: Sequence[Sale]) -> tuple[tuple[OwedCommission, ...], ...]:
     owed: list[list[OwedCommission]] = [[] for _ in sales]
+    plans = queries.commission_plans()
     # One for each sale and currency: which sale it is, and what each level of the plan gets.
     parts = []
     for number, sale in enumerate(sales):
-        plan = queries.commission_plan(at=sale.at)
-        for base in sale.base:
-            shares, _kept = rules.shares(base, rates_bps=plan.rates_bps)
-            parts.append((number, sale, base, plan, shares))
-    if parts:
-        wanted = [
-            {
-                "sale": sale.subscription,
-                "buyer": sale.buyer,
-                "entry_id": sale.entry_id,
-                "plan": plan.version,
-                "rates_bps": plan.rates_bps,
-                "base_minor": base.minor,
-                "currency": base.currency.code,
-                "earned_at": sale.at,
-                "ids": [new_id() for _ in shares],
-                "amounts_minor": [share.minor for share in shares],
-            }
-            for _, sale, base, plan, shares in parts
+        plan = queries.plan_in_force(plans, at=sale.at)
+        parts += [
+            (number, sale, base, plan, _shares(base.minor, base.currency.code, plan.rates_bps))
+            for base in sale.base
         ]
-        for place, sponsors in statements.rows("referrals", _EARN, [statements.document(wanted)]):
-            number, _, _, _, shares = parts[place - 1]
+    if parts:
+        levels = [len(shares) for *_, shares in parts]
+        wanted = (
+            [sale.buyer for _, sale, *_ in parts],
+            [sale.subscription for _, sale, *_ in parts],
+            [sale.entry_id for _, sale, *_ in parts],
+            [plan.version for _, _, _, plan, _ in parts],
+            [base.minor for _, _, base, *_ in parts],
+            [base.currency.code for _, _, base, *_ in parts],
+            [sale.at for _, sale, *_ in parts],
+            levels,
+            list(accumulate(levels[:-1], initial=0)),
+            new_ids(sum(levels)),
+            [rate for _, _, _, plan, _ in parts for rate in plan.rates_bps],
+            [share.minor for *_, shares in parts for share in shares],
+        )
+        for place, sponsors in statements.rows("referrals", _EARN, list(map(column, wanted))):
+            number, *_, shares = parts[place - 1]
             owed[number] += [
                 OwedCommission(sponsor=sponsor, amount=share)
                 # There may be fewer sponsors above than the plan has levels.
@@ -108,6 +116,13 @@ def earn_set(*, sales: Sequence[Sale]) -> tuple[tuple[OwedCommission, ...], ...]
                 if share
             ]
     return tuple(map(tuple, owed))
+
+
+@lru_cache(maxsize=4096)
+def _shares(base_minor: int, code: str, rates_bps: tuple[int, ...]) -> tuple[Money, ...]:
+    """What each level gets. A house has few prices, and sells at each of them many times."""
+    shares, _kept = rules.shares(Money(base_minor, currency(code)), rates_bps=rates_bps)
+    return shares
 
 
 def reverse(*, entry_id: UUID, base: Money, reference: str, at: datetime) -> tuple[OwedCommission, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -140,8 +141,17 @@ def _plans() -> tuple[CommissionPlan, ...]:
 _all_plans = Facts(service="referrals", read=_plans)
 
 
+def commission_plans() -> tuple[CommissionPlan, ...]:
+    """All that there ever were or are going to be, the earliest first."""
+    return _all_plans.now()
+
+
+def plan_in_force(plans: Sequence[CommissionPlan], *, at: datetime) -> CommissionPlan:
+    return [plan for plan in plans if plan.valid_from <= at][-1]
+
+
 def commission_plan(*, at: datetime) -> CommissionPlan:
-    return [plan for plan in _all_plans.now() if plan.valid_from <= at][-1]
+    return plan_in_force(commission_plans(), at=at)
 
 
 def commissions(*, player: UUID, cursor: str = "", limit: int = 50) -> Commissions:

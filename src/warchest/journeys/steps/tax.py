@@ -19,8 +19,9 @@ def taxed_by_currency(
     """
     sums: dict[str, Money] = {}
     for part in slices:
-        code = part.consideration.currency.code
-        sums[code] = sums.get(code, Money.zero(part.consideration.currency)) + part.consideration
+        paid = part.consideration
+        code = paid.currency.code
+        sums[code] = sums[code] + paid if code in sums else paid
     return tuple(
         accounting.tax_within(gross=gross, country=country, at=at) for gross in sums.values() if gross
     )
