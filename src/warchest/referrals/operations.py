@@ -93,7 +93,7 @@ def earn_set(*, sales: Sequence[Sale]) -> tuple[tuple[OwedCommission, ...], ...]
         ]
     if parts:
         levels = [len(shares) for *_, shares in parts]
-        wanted = (
+        wanted: tuple[Sequence[object], ...] = (
             [sale.buyer for _, sale, *_ in parts],
             [sale.subscription for _, sale, *_ in parts],
             [sale.entry_id for _, sale, *_ in parts],
