@@ -102,9 +102,14 @@ class _Deal:
     place: Place
     grant_id: UUID = field(default_factory=new_id)
     entry_id: UUID = field(default_factory=new_id)
+    reference: str = field(init=False)
+    """The key of the entry, and what its slices are of."""
     taxed: Sequence[Taxed] = ()
     granted: Granted | None = None
     owed: Sequence[OwedCommission] = ()
+
+    def __post_init__(self) -> None:
+        self.reference = f"subscription:{self.grant_id}"
 
     @property
     def at(self) -> datetime:
@@ -195,10 +200,7 @@ def _agreed(tx: CaseSet[Purchase, Prolonged]) -> list[_Deal]:
 
 def _paid(tx: CaseSet[Purchase, Prolonged], deals: Sequence[_Deal]) -> list[_Deal]:
     """Take the units from the wallets, and refuse those whose wallet has too few; the others know now what is taxed."""
-    spends = [
-        Spend(player=deal.buyer.id, units=deal.charge, reference=f"subscription:{deal.grant_id}")
-        for deal in deals
-    ]
+    spends = [Spend(player=deal.buyer.id, units=deal.charge, reference=deal.reference) for deal in deals]
     paid = []
     for deal, slices in zip(deals, tx.get(Charging).consume_set(spends=spends, at=tx.at), strict=True):
         if isinstance(slices, UnableToSpend):
@@ -253,7 +255,7 @@ def _entry(accounting: Accounting, deal: _Deal) -> EntryDraft:
     assert deal.granted
     return EntryDraft(
         id=deal.entry_id,
-        key=f"subscription:{deal.grant_id}",
+        key=deal.reference,
         kind="subscription",
         occurred_at=deal.at,
         legs=(

@@ -39,7 +39,10 @@ def new_id() -> UUID:
 def new_ids(count: int) -> list[UUID]:
     """So many at once, each greater than the one before."""
     with _lock:
-        return [_next() for _ in range(count)]
+        made = [_next() for _ in range(min(count, 1))]
+        # Of one millisecond, which may be over before the last of them is made.
+        made += [_counted_on() for _ in range(count - 1)]
+        return made
 
 
 def _next() -> UUID:
@@ -50,11 +53,21 @@ def _next() -> UUID:
         _last_ms = now_ms
         # The top bit is left clear, so that counting on within a millisecond has room.
         _last_tail = int.from_bytes(os.urandom(10), "big") & ((1 << (_COUNTER_BITS - 1)) - 1)
-    else:
-        _last_tail += 1 + _step()
-        if _last_tail >> _COUNTER_BITS:
-            _last_ms += 1
-            _last_tail = int.from_bytes(os.urandom(9), "big")
+        return _made()
+    return _counted_on()
+
+
+def _counted_on() -> UUID:
+    """Under the lock."""
+    global _last_ms, _last_tail
+    _last_tail += 1 + (_steps.pop() if _steps else _step())
+    if _last_tail >> _COUNTER_BITS:
+        _last_ms += 1
+        _last_tail = int.from_bytes(os.urandom(9), "big")
+    return _made()
+
+
+def _made() -> UUID:
     # What UUID's own constructor does for a number, without asking which of six other things it was given: half the time.
     made = _bare(UUID)
     _put(made, "int", _last_ms << 80 | _VERSION | _last_tail >> 62 << 64 | _VARIANT | _last_tail & _LOW)

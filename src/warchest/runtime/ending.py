@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from warchest.kernel.ids import new_id
+from warchest.kernel.ids import new_ids
 from warchest.runtime import statements
 from warchest.runtime.transactions import Telling
 
@@ -40,7 +40,6 @@ class Ending:
         kind, identity = telling.subject
         self._lines.append(
             {
-                "id": new_id(),
                 "occurred_at": command.at,
                 "name": self._route,
                 "outcome": outcome,
@@ -61,5 +60,7 @@ class Ending:
 
     def write(self) -> None:
         if self._endings:
+            for line, identity in zip(self._lines, new_ids(len(self._lines)), strict=True):
+                line["id"] = identity
             documents = (self._endings, self._facts, self._lines)
             statements.rows("runtime", _FINISH, [statements.document(each) for each in documents])
