@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from psycopg import errors as postgres
 
-from warchest.ledger import entry_queries
+from warchest.ledger import entry_queries, numbers
 from warchest.ledger.beginning_again import begun_again
 from warchest.ledger.contract import (
     AccountRef,
@@ -32,6 +32,10 @@ from warchest.runtime.batcher import Batcher
 from warchest.runtime.services import services
 
 Outcome = Posted | Refused
+
+# What breaks these may be done again: somebody posted one of the keys since we looked; or (a violation that names no
+# constraint) the entry's month got a table while it was on its way into the one for the rest.
+_BEGUN_AGAIN = frozenset({"ledger_entrykey_pkey", None, ""})
 
 # As archive.sql says them.
 _NOT_ARCHIVED = {
@@ -152,18 +156,27 @@ def _post_apart(drafts: Sequence[Draft]) -> list[Outcome]:
 def _post_here(drafts: Sequence[Draft]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for portion in runs(drafts):
-        try:
-            rows = statements.rows("ledger", POST, columns(portion, cluster=services.cluster))
-        except IntegrityError as error:
-            cause = error.__cause__
-            if isinstance(cause, postgres.CheckViolation) and not cause.diag.constraint_name:
-                # Its month got a table while it was on its way into the one for the rest: now it will find it.
-                raise OperationalError(str(error)) from postgres.SerializationFailure(str(error))
-            raise
-        outcomes += [
-            Refused(reason) if outcome == "refused" else Posted(entry_id, replayed=outcome == "replayed")
-            for outcome, entry_id, reason in rows
-        ]
+        outcomes += _post_portion(portion)
+    return outcomes
+
+
+def _post_portion(drafts: Sequence[Draft]) -> list[Outcome]:
+    parameters, asked = columns(drafts, cluster=services.cluster, numbers=numbers.seen())
+    try:
+        ((found, places, *otherwise),) = statements.rows("ledger", POST, parameters)
+    except IntegrityError as error:
+        cause = error.__cause__
+        if isinstance(cause, postgres.CheckViolation | postgres.UniqueViolation) and (
+            cause.diag.constraint_name in _BEGUN_AGAIN
+        ):
+            raise OperationalError(str(error)) from postgres.SerializationFailure(str(error))
+        raise
+    if asked:
+        numbers.learn(asked, found)
+    outcomes: list[Outcome] = [Posted(draft.entry.id) for draft in drafts]
+    for place, outcome, entry_id, reason in zip(places, *otherwise, strict=True) if places else ():
+        replayed = outcome == "replayed"
+        outcomes[place - 1] = Posted(entry_id, replayed=True) if replayed else Refused(reason)
     return outcomes
 
 

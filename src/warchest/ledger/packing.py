@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from warchest.ledger.contract import AMOUNT_MINOR_MAX, LEGS_MAX, EntryDraft, Side
+from warchest.ledger.numbers import Name
 from warchest.runtime.statements import array, texts
 
 POST = (
-    "SELECT outcome, entry, reason FROM ledger_post(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[],"
-    " %s::text[], %s::uuid[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[], %s::bigint[], %s::bigint[],"
-    " %s::text[], %s::text[], %s::text[], %s)"
+    "SELECT numbers, places, outcomes, entries, reasons FROM ledger_post(%s::uuid[], %s::text[], %s::text[],"
+    " %s::timestamptz[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::int[], %s::int[],"
+    " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s)"
 )
 
 
@@ -54,18 +55,20 @@ def runs(drafts: Sequence[Draft]) -> Iterable[list[Draft]]:
         yield portion
 
 
-def columns(drafts: Sequence[Draft], *, cluster: str) -> list[object]:
-    """The parameters of ``POST``."""
-    places: dict[tuple[str, str, str], int] = {}
-    first_legs, leg_places, leg_accounts, leg_amounts, leg_nets = [1], [], [], [], []
+def columns(
+    drafts: Sequence[Draft], *, cluster: str, numbers: Mapping[Name, int]
+) -> tuple[list[object], list[Name]]:
+    """The parameters of ``POST``, and the accounts that they ask for by name since ``numbers`` has not got them."""
+    asked: dict[Name, int] = {}
+    first_legs, leg_accounts, leg_amounts, leg_nets = [1], [], [], []
     sides, currencies = [], []
-    for number, draft in enumerate(drafts, 1):
+    for draft in drafts:
         letters, codes = [], []
         for leg in draft.entry.legs:
             code, minor = leg.amount.currency.code, leg.amount.minor
             side = leg.side._value_
-            leg_accounts.append(places.setdefault((leg.book, leg.owner, code), len(places) + 1))
-            leg_places.append(number)
+            name = (leg.book, leg.owner, code)
+            leg_accounts.append(numbers.get(name) or asked.setdefault(name, -1 - len(asked)))
             leg_amounts.append(minor)
             leg_nets.append(minor if side == "D" else -minor)
             letters.append(side)
@@ -85,10 +88,9 @@ def columns(drafts: Sequence[Draft], *, cluster: str) -> list[object]:
         texts(sides),
         texts(currencies),
         array(first_legs),
-        array(leg_places),
         array(leg_accounts),
         array(leg_amounts),
         array(leg_nets),
-        *(texts(place[part] for place in places) for part in range(3)),
+        *(texts(name[part] for name in asked) for part in range(3)),
         cluster,
-    ]
+    ], list(asked)

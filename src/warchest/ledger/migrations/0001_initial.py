@@ -254,7 +254,7 @@ class Migration(migrations.Migration):
         run_file(__file__, "journal.sql"),
         run_file(__file__, "balances.sql"),
         run_file(__file__, "reversals.sql"),
-        run_file(__file__, "post.sql"),
+        run_file(__file__, "post_by_names.sql"),
         run_file(__file__, "fold.sql"),
         run_file(__file__, "archive.sql"),
         append_only("ledger_entrykey"),
