@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warchest.kernel.clock import FixedClock
-from warchest.kernel.ids import new_id
+from warchest.kernel.ids import new_id, new_ids
 from warchest.kernel.period import Period, Term, TermUnit
 
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
@@ -79,6 +81,19 @@ class TestIds:
     def test_sort_by_the_order_of_their_making(self) -> None:
         made = [new_id() for _ in range(5000)]
         assert made == sorted(made) and len(set(made)) == len(made)
+
+    @given(st.lists(st.integers(0, 400), max_size=6))
+    def test_made_many_at_once_stand_among_the_others_in_order(self, counts: list[int]) -> None:
+        made = [identity for count in counts for identity in (*new_ids(count), new_id())]
+        assert len(made) == sum(counts) + len(counts)
+        assert made == sorted(made) and len(set(made)) == len(made)
+        assert {identity.version for identity in made} <= {7}
+
+    def test_are_like_any_other_uuid(self) -> None:
+        for identity in (new_id(), *new_ids(2)):
+            same = UUID(str(identity))
+            assert (same, hash(same), same.is_safe) == (identity, hash(identity), identity.is_safe)
+            assert pickle.loads(pickle.dumps(identity)) == identity
 
     def test_are_uuids_of_version_7(self) -> None:
         identity = new_id()

@@ -517,6 +517,15 @@ class TestDatabaseRefuses:
         a_hold(anna, "10")
         assert self.refused(statement)
 
+    def test_to_take_from_one_lot_that_there_is_and_one_that_there_is_not(self, anna: UUID) -> None:
+        lot = a_lot(anna, "100", paid="1.00 EUR")
+        take = (
+            "SELECT charging_take('spend', now(), ARRAY[gen_random_uuid(), gen_random_uuid(), gen_random_uuid()],"
+            " ARRAY[%s, %s, %s]::uuid[], '{x,y,z}', '{1,2,3}', '{0,0,0}')"
+        )
+        assert self.refused(take, lot, lot, UUID(int=1))
+        assert not self.refused(take, lot, lot, lot)
+
     def test_to_take_more_than_is_left_or_what_is_reserved(self, anna: UUID) -> None:
         lot, free = a_lot(anna, "100", paid="1.00 EUR"), a_lot(anna, "1", paid="1.00 EUR")
         a_hold(anna, "10")
