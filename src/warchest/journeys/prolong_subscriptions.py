@@ -105,6 +105,7 @@ class _Deal:
     reference: str = field(init=False)
     """The key of the entry, and what its slices are of."""
     taxed: Sequence[Taxed] = ()
+    net: Sequence[Money] = ()
     granted: Granted | None = None
     owed: Sequence[OwedCommission] = ()
 
@@ -114,10 +115,6 @@ class _Deal:
     @property
     def at(self) -> datetime:
         return self.case.command.at
-
-    @property
-    def net(self) -> list[Money]:
-        return [part.net for part in self.taxed if part.net]
 
 
 @journey_of_many("subscriptions.prolong", answers=Prolonged)
@@ -139,7 +136,8 @@ def prolong_subscriptions(tx: CaseSet[Purchase, Prolonged]) -> None:
     commissions = tx.get(Referrals).earn_set(sales=[_sale(deal) for deal in deals])
     for deal, owed in zip(deals, commissions, strict=True):
         deal.owed = owed
-    entries = [_entry(tx.get(Accounting), deal) for deal in deals]
+    accounting = tx.get(Accounting)
+    entries = [_entry(accounting, deal) for deal in deals]
     for entry, outcome in zip(entries, tx.get(Ledger).post_set(entries=entries), strict=True):
         if isinstance(outcome, Refused):
             # The wallets have said yes to all of these: none is booked unless all are.
@@ -176,6 +174,7 @@ def checked(
 def _agreed(tx: CaseSet[Purchase, Prolonged]) -> list[_Deal]:
     """Find the buyers and what they are offered, and refuse those to whom it cannot be sold."""
     buyers = tx.get(Members).players(player_ids=[case.asked.player for case in tx.cases])
+    catalogue = tx.get(Catalogue)
     deals = []
     for case in tx.cases:
         asked = case.asked
@@ -183,7 +182,7 @@ def _agreed(tx: CaseSet[Purchase, Prolonged]) -> list[_Deal]:
         try:
             buyer, offer = checked(
                 buyers.get(asked.player),
-                tx.get(Catalogue),
+                catalogue,
                 plan=asked.plan,
                 periods=asked.periods,
                 at=case.command.at,
@@ -201,12 +200,13 @@ def _agreed(tx: CaseSet[Purchase, Prolonged]) -> list[_Deal]:
 def _paid(tx: CaseSet[Purchase, Prolonged], deals: Sequence[_Deal]) -> list[_Deal]:
     """Take the units from the wallets, and refuse those whose wallet has too few; the others know now what is taxed."""
     spends = [Spend(player=deal.buyer.id, units=deal.charge, reference=deal.reference) for deal in deals]
-    paid = []
+    accounting, paid = tx.get(Accounting), []
     for deal, slices in zip(deals, tx.get(Charging).consume_set(spends=spends, at=tx.at), strict=True):
         if isinstance(slices, UnableToSpend):
             deal.case.refuse(slices)
         else:
-            deal.taxed = taxed_by_currency(tx.get(Accounting), slices, country=deal.buyer.country, at=deal.at)
+            deal.taxed = taxed_by_currency(accounting, slices, country=deal.buyer.country, at=deal.at)
+            deal.net = [part.net for part in deal.taxed if part.net]
             paid.append(deal)
     return paid
 
