@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -72,15 +73,17 @@ def consume_set(*, spends: Sequence[Spend], at: datetime) -> tuple[tuple[Slice, 
     wallets = locked.lock((spend.player for spend in spends), at=at)
     outcomes: list[tuple[Slice, ...] | UnableToSpend] = []
     takings: list[Taking] = []
+    to_come = Counter([spend.player for spend in spends])
     for spend in spends:
+        to_come[spend.player] -= 1
         try:
             wallet = open_wallet_of(wallets, spend.player)
             cuts = cut_from(wallet, units=spend.units)
         except UnableToSpend as refusal:
             outcomes.append(refusal)
             continue
-        if len(spends) > len(wallets):
-            # Some wallet occurs again: what this spend leaves is what the next one sees.
+        if to_come[spend.player]:
+            # The wallet occurs again: what this spend leaves is what the next one sees.
             wallet.lots = rules.after(wallet.lots, cuts)
         takings += locked.takings_of(cuts, reference=spend.reference)
         outcomes.append(locked.as_slices(cuts))

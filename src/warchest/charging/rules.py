@@ -79,7 +79,10 @@ def in_order_of_use(lots: Iterable[Left]) -> list[Left]:
             lot.lot_id,
         )
 
-    return sorted(lots, key=rank)
+    listed = list(lots)
+    if len(listed) > 1:
+        listed.sort(key=rank)
+    return listed
 
 
 def cut(lots: Iterable[Left], *, units_minor: int) -> list[Cut] | None:
