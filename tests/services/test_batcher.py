@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from django.db import Error, connection, connections
@@ -12,6 +13,7 @@ from django.db import Error, connection, connections
 from tests.builders.books import assert_books_prove
 from tests.services.test_ledger import entry, issue, ledger, units
 from warchest.ledger.contract import Ledger, credit, debit
+from warchest.runtime import batcher
 from warchest.runtime.batcher import Batcher
 
 __all__ = ["ledger"]
@@ -94,10 +96,12 @@ class TestBatcher:
         with pytest.raises(ValueError):
             leader.result()
 
-    def test_hands_the_lane_on_where_the_next_leader_was_interrupted(self, crowd: Crowd) -> None:
-        gone = crowd.join("gone")
-        call = crowd.batcher._waiting[0]
-        call.woken = InterruptedWhenWoken(call.woken)
+    def test_hands_the_lane_on_where_the_next_leader_was_interrupted(
+        self, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(batcher, "threading", SimpleNamespace(Lock=InterruptedWhenWoken))
+            gone = crowd.join("gone")
         other = crowd.join("one")
         crowd.go()
 
@@ -106,13 +110,51 @@ class TestBatcher:
         assert list(crowd.batcher.do(["later"])) == ["LATER"]
 
 
-class InterruptedWhenWoken(threading.Event):
-    def __init__(self, waited_for: threading.Event) -> None:
-        super().__init__()
-        self.set = waited_for.set  # type: ignore[method-assign]
+class InterruptedWhenWoken:
+    """The lock that a caller sleeps at, for one whom somebody interrupts just when he is woken."""
 
-    def clear(self) -> None:
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.locked, self.release = self._lock.locked, self._lock.release
+
+    def acquire(self) -> None:
+        if self._lock.locked():
+            self._lock.acquire()
+            raise KeyboardInterrupt
+        self._lock.acquire()
+
+
+class TestGathering:
+    """Those who were answered together are waited for, once they may be on their way again."""
+
+    @pytest.fixture
+    def patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("warchest.runtime.batcher._GATHER_S", 10.0)
+
+    @pytest.fixture
+    def three(self, crowd: Crowd, patient: None) -> Crowd:
+        """A crowd whose last set was of three."""
+        answers = [crowd.join(name) for name in ("one", "two", "three")]
+        crowd.post.may_go.set()
+        assert [list(answer.result()) for answer in answers] == [["ONE"], ["TWO"], ["THREE"]]
+        return crowd
+
+    def test_a_leader_waits_for_as_many_as_the_last_time(self, three: Crowd) -> None:
+        answers = [three.join(name) for name in ("uno", "due", "tre")]
+        three.threads.shutdown(wait=True)
+
+        assert [len(one) for one in three.post.sets] == [1, 3, 3]
+        assert sorted(answer.result()[0] for answer in answers) == ["DUE", "TRE", "UNO"]
+
+    def test_one_who_comes_after_they_have_gone_is_served_at_once(self, three: Crowd) -> None:
+        three.batcher._ended -= 11
+        assert list(three.batcher.do(["late"])) == ["LATE"]
+        # Nobody came along, so fewer are waited for next.
+        assert three.batcher._usual == 1
+
+    def test_one_who_always_comes_alone_is_waited_for_by_nobody(self, patient: None) -> None:
+        alone: Batcher[str, str] = Batcher(lambda drafts: drafts)
+        assert [list(alone.do([name])) for name in "abc"] == [["a"], ["b"], ["c"]]
 
 
 @pytest.mark.usefixtures("database")

@@ -1,8 +1,11 @@
 """Callers who come at the same moment, joined into one set with one commit.
 
-A commit waits for the disk; what waits meanwhile may as well go together. There is no thread of its own and no delay: the
-first caller is served at once, those who come while it is at work wait, and the first of them then takes all of them
-along. So a lone caller is as quick as without, and many share the price of one commit and of its statements.
+A commit waits for the disk; what waits meanwhile may as well go together. There is no thread of its own: the first caller
+is served at once, those who come while it is at work wait, and the first of them then takes all of them along. So a lone
+caller is as quick as without, and many share the price of one commit and of its statements.
+
+Those who were answered together soon come again together. Whoever leads waits a moment for as many as there were last time,
+or else the first to come would go alone, and all others wait for him.
 
 Only for what is asked outside of a transaction: what belongs to one is done there.
 """
@@ -10,6 +13,7 @@ Only for what is asked outside of a transaction: what belongs to one is done the
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -17,6 +21,8 @@ T = TypeVar("T")
 A = TypeVar("A")
 
 _SET_MAX = 500
+_GATHER_S = 0.0004
+"""So long a leader waits for those who came together the last time, if that was no longer ago: less than a commit takes."""
 
 
 class _Call(Generic[T, A]):
@@ -30,11 +36,17 @@ class _Call(Generic[T, A]):
         self.answers: Sequence[A] = ()
         self.error: BaseException | None = None
         self.done = self.leads = self.alone = False
-        self.woken = threading.Event()
+        # Released by whoever has something for this caller: one after the other, never two at once.
+        self.woken = threading.Lock()
+        self.woken.acquire()
 
     def finish(self, *, answers: Sequence[A] = (), error: BaseException | None = None) -> None:
         self.answers, self.error, self.done = answers, error, True
-        self.woken.set()
+        self.wake()
+
+    def wake(self) -> None:
+        if self.woken.locked():
+            self.woken.release()
 
 
 class Batcher(Generic[T, A]):
@@ -46,12 +58,17 @@ class Batcher(Generic[T, A]):
         self._free_lanes = lanes
         self._lock = threading.Lock()
         self._waiting: list[_Call[T, A]] = []
+        # So many came together the last time, which ended then; and so many a leader is waiting for just now, or none.
+        self._usual, self._ended, self._awaited = 1, 0.0, 0
+        self._enough = threading.Event()
 
     def do(self, asked: Sequence[T]) -> Sequence[A]:
         """Answers in the order of ``asked``. Raises what ``do_all`` raises for these."""
         call = _Call[T, A](asked)
         with self._lock:
             self._waiting.append(call)
+            if self._awaited and len(self._waiting) >= self._awaited:
+                self._enough.set()
             if self._free_lanes:
                 self._free_lanes -= 1
                 call.leads = True
@@ -64,8 +81,7 @@ class Batcher(Generic[T, A]):
                     call.alone = False
                     self._do([call])
                 else:
-                    call.woken.wait()
-                    call.woken.clear()
+                    call.woken.acquire()
         except BaseException:
             # Interrupted: nobody must wait for it.
             self._leave(call)
@@ -77,15 +93,30 @@ class Batcher(Generic[T, A]):
     def _lead(self) -> None:
         """Do one set of those who wait, then hand the lane on."""
         try:
+            self._gather()
             self._do(self._take())
         finally:
             with self._lock:
+                self._ended = time.monotonic()
                 self._hand_on()
+
+    def _gather(self) -> None:
+        """Wait until as many have come as the last time, but not for long, and only where they may be on their way."""
+        with self._lock:
+            on_their_way = time.monotonic() < self._ended + _GATHER_S
+            if self._awaited or not on_their_way or len(self._waiting) >= self._usual:
+                return
+            self._awaited = self._usual
+            self._enough.clear()
+        try:
+            self._enough.wait(_GATHER_S)
+        finally:
+            self._awaited = 0
 
     def _hand_on(self) -> None:
         if self._waiting:
             self._waiting[0].leads = True
-            self._waiting[0].woken.set()
+            self._waiting[0].wake()
         else:
             self._free_lanes += 1
 
@@ -103,6 +134,8 @@ class Batcher(Generic[T, A]):
                 size += len(self._waiting[upto].asked)
                 upto += 1
             taken, self._waiting = self._waiting[:upto], self._waiting[upto:]
+            # A few may be late once; a crowd that has gone is forgotten soon.
+            self._usual = max(upto, self._usual // 2)
         return taken
 
     def _do(self, calls: list[_Call[T, A]]) -> None:
@@ -118,7 +151,7 @@ class Batcher(Generic[T, A]):
                 # alone, each on its own. Their keys make it safe.
                 for call in calls:
                     call.alone = True
-                    call.woken.set()
+                    call.wake()
             if not isinstance(error, Exception):
                 raise
             return
