@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -63,8 +62,9 @@ def test_ids_numbers_and_moments() -> None:
 @pytest.mark.parametrize("table", ["subscriptions_grant", "subscriptions_deferral"])
 def test_what_a_sale_refers_to_is_looked_for_where_it_is_written(table: str) -> None:
     """At the commit, outside of the functions that have rows looked up by index, a session would read whole tables."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT condeferrable FROM pg_constraint WHERE contype = 'f' AND conrelid = %s::regclass", [table]
-        )
-        assert cursor.fetchall() == [(False,)]
+    found = statements.rows(
+        "subscriptions",
+        "SELECT condeferrable FROM pg_constraint WHERE contype = 'f' AND conrelid = %s::regclass",
+        [table],
+    )
+    assert found == [(False,)]
