@@ -16,6 +16,9 @@ _ONE = Line(PURCHASE, "Warchest", "1 caller (1 process)")
 _EIGHT = Line(PURCHASE, "Warchest", "8 callers (2 processes of 4 threads, as the web server has them)")
 _APART = Line(PURCHASE, "Warchest", "8 callers (8 processes, whom nothing can join)")
 _SETS = Line(PURCHASE, "Warchest", "in sets of 500, 2 callers (2 processes)")
+_SETS_APART = Line(
+    PURCHASE, "Warchest", "in sets of 500, 2 callers (2 processes), each with players of its own"
+)
 _PEER = Line(UNIT, PGLEDGER_SQL.name, "8 callers (8 processes)")
 _LOGS = {
     _EIGHT: Line("log (WAL) of the product's own purchase", "Warchest", "8 callers", "B"),
@@ -28,12 +31,13 @@ _DISK = Line(
 
 def declare(run: Run) -> None:
     if run.wants("journey"):
-        run.board.declare(_ONE, _EIGHT, _APART, _SETS, _PEER, *_LOGS.values(), _DISK)
+        run.board.declare(_ONE, _EIGHT, _APART, _SETS, _SETS_APART, _PEER, *_LOGS.values(), _DISK)
         run.board.goals += [
             Goal((_ONE,), (_PEER,), None),
             Goal((_EIGHT,), (_PEER,), 3),
             Goal((_APART,), (_PEER,), None),
             Goal((_SETS,), (_PEER,), 10),
+            Goal((_SETS_APART,), (_PEER,), 10),
         ]
 
 
@@ -50,6 +54,7 @@ def take_rounds(run: Run) -> None:
         for line, variant, load in ((_EIGHT, "", joined), (_SETS, "sets", {"processes": 2, "batch": 500})):
             if answer := run.time(line, JOURNEY, variant=variant, **load):
                 run.board.add(_LOGS[line], answer["wal_bytes"] / answer["purchases"])
+        run.time(_SETS_APART, JOURNEY, variant="sets apart", processes=2, batch=500)
         run.time(_PEER, PGLEDGER_SQL, **eight)
     if before:
         _tell_disk(run, before, journey.step("footprint"))

@@ -3,7 +3,8 @@
 It is much more than the unit of work: units are consumed lot by lot, revenue deferred, tax computed, five commissions earned,
 the right to play extended, the fact published, the operation recorded, the answer kept for whoever asks again. All of it is in
 a deployment's own tables. Players are registered and funded by journeys too, so they are fewer; every payer has five sponsors.
-In the variant ``sets`` a batch goes through the journey of many; each of its purchases has a key and a record of its own.
+In the variant ``sets`` a batch goes through the journey of many; each of its purchases has a key and a record of its own. In
+``sets apart`` two callers have no player in common, as when bulk work is shared out: nobody waits for the other's wallets.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def prepare(place: Place) -> None:
         for part in parts:
             part.result()
     with psycopg.connect(place.dsn, autocommit=True) as connection:
+        connection.execute("CREATE SEQUENCE bench_caller")
         connection.execute("VACUUM ANALYZE")
 
 
@@ -82,8 +84,13 @@ class _Caller:
             rows = connection.execute(
                 "SELECT owner FROM ledger_account WHERE book_id = 'wallet_units' ORDER BY id"
             ).fetchall()
-        self._payers = [UUID(owner) for (owner,) in rows]
-        self._in_sets = place.variant == "sets"
+            payers = [UUID(owner) for (owner,) in rows]
+            if place.variant == "sets apart":
+                # One of the two callers draws an odd number, the other an even one.
+                ((number,),) = connection.execute("SELECT nextval('bench_caller')").fetchall()
+                payers = payers[number % 2 :: 2]
+        self._payers = payers
+        self._in_sets = place.variant.startswith("sets")
 
     def buy(self, wanted: Sequence[Purchase]) -> None:
         from tests.builders.house import ARENA_MONTH
