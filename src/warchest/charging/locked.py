@@ -15,8 +15,8 @@ from warchest.kernel.currency import currency
 from warchest.kernel.ids import new_id
 from warchest.kernel.money import Money
 from warchest.runtime import statements
-from warchest.runtime.columns import column
 from warchest.runtime.services import services
+from warchest.runtime.statements import column
 
 _LOCK = """
     SELECT player, state, lot, source, units, reserved, consideration, currency, transferable, expires_at::text,
@@ -62,7 +62,7 @@ class Taking:
 
 def lock(players: Iterable[UUID], *, at: datetime) -> dict[UUID, LockedWallet]:
     """Lock the wallets of players, in the order of their ids; who has none is missing in the answer."""
-    rows = statements.rows("charging", _LOCK, [column(set(players))])
+    rows = statements.rows("charging", _LOCK, [column(list(set(players)))])
     wallets: dict[UUID, LockedWallet] = {}
     for player, state, lot, source, units, reserved, paid, unit, transferable, expires_at, opened_at in rows:
         wallet = wallets.get(player)
@@ -106,11 +106,11 @@ def take(takings: Sequence[Taking], *, use: Use, at: datetime) -> None:
         [
             use,
             at,
-            column(taking.slice_id for taking in takings),
-            column(taking.cut.lot.lot_id for taking in takings),
-            column(taking.reference for taking in takings),
-            column(taking.cut.units_minor for taking in takings),
-            column(taking.cut.consideration_minor for taking in takings),
+            column([taking.slice_id for taking in takings]),
+            column([taking.cut.lot.lot_id for taking in takings]),
+            column([taking.reference for taking in takings]),
+            column([taking.cut.units_minor for taking in takings]),
+            column([taking.cut.consideration_minor for taking in takings]),
         ],
     )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from warchest.ledger.contract import AMOUNT_MINOR_MAX, LEGS_MAX, EntryDraft, Side
 from warchest.ledger.numbers import Name
-from warchest.runtime.statements import array, texts
+from warchest.runtime.statements import column
 
 POST = (
     "SELECT numbers, places, outcomes, entries, reasons FROM ledger_post(%s::uuid[], %s::text[], %s::text[],"
@@ -78,19 +78,19 @@ def columns(
         currencies.append(codes[0] if len(set(codes)) == 1 else "".join(codes))
     entries = [draft.entry for draft in drafts]
     return [
-        array(entry.id for entry in entries),
-        texts(entry.key for entry in entries),
-        texts(entry.kind for entry in entries),
-        array(entry.occurred_at for entry in entries),
-        texts(entry.reference for entry in entries),
-        texts(json.dumps(dict(entry.details)) if entry.details else None for entry in entries),
-        texts(draft.reverses for draft in drafts),
-        texts(sides),
-        texts(currencies),
-        array(first_legs),
-        array(leg_accounts),
-        array(leg_amounts),
-        array(leg_nets),
-        *(texts(name[part] for name in asked) for part in range(3)),
+        column([entry.id for entry in entries]),
+        column([entry.key for entry in entries]),
+        column([entry.kind for entry in entries]),
+        column([entry.occurred_at for entry in entries]),
+        column([entry.reference for entry in entries]),
+        column([json.dumps(dict(entry.details)) if entry.details else None for entry in entries]),
+        column([draft.reverses for draft in drafts]),
+        column(sides),
+        column(currencies),
+        column(first_legs),
+        column(leg_accounts),
+        column(leg_amounts),
+        column(leg_nets),
+        *(column([name[part] for name in asked]) for part in range(3)),
         cluster,
     ], list(asked)

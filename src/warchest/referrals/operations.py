@@ -30,8 +30,8 @@ from warchest.referrals.models import CommissionPlan as CommissionPlanRow
 from warchest.referrals.models import CommissionReversal as ReversalRow
 from warchest.referrals.models import Node as NodeRow
 from warchest.runtime import statements
-from warchest.runtime.columns import column
 from warchest.runtime.services import services
+from warchest.runtime.statements import column
 
 _CODES_TRIED_MAX = 10
 _LOCK_SALE = "SELECT pg_advisory_xact_lock(hashtextextended('commissions of ' || %s, 0))"

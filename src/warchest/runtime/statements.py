@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ def rows(service: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple
     """Run a query over the service's connection and answer all its rows. ``%s`` stands for a parameter.
 
     The server keeps the plan, so the text has to be always the same: what varies in number goes into one parameter, as
-    JSON (``document``) or as an array written here (``array``), which costs a fifth of what the driver takes for a list.
+    JSON (``document``) or as an array written here (``column``), which costs a fifth of what the driver takes for a list.
     Django's own cursor writes parameters into the text and has it planned anew each time, which takes longer than most
     of these queries.
     """
@@ -35,17 +35,17 @@ def document(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def array(values: Iterable[object]) -> str:
-    """A parameter of an array type, as PostgreSQL reads it: of ids, whole numbers or moments."""
-    return "{" + ",".join(map(str, values)) + "}"
+def column(values: Sequence[object]) -> str:
+    """A parameter of an array type, as PostgreSQL reads it: of ids, whole numbers, moments or texts; None stands for null.
 
-
-def texts(values: Iterable[object]) -> str:
-    """As ``array``, of texts; None stands for null."""
-    return "{" + ",".join(["NULL" if value is None else _quoted(str(value)) for value in values]) + "}"
+    JSON's lists are written as PostgreSQL's arrays are, but for the brackets and for what is written behind a backslash. Taken
+    from there it costs a third of writing one value after the other.
+    """
+    written = msgspec.json.encode(values, enc_hook=str).decode()
+    if "\\" in written:
+        return "{" + ",".join(["NULL" if value is None else _quoted(str(value)) for value in values]) + "}"
+    return f"{{{written[1:-1]}}}"
 
 
 def _quoted(text: str) -> str:
-    if "\\" in text or '"' in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

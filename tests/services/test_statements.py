@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from warchest.kernel.ids import new_ids
 from warchest.runtime import statements
-from warchest.runtime.columns import column
+from warchest.runtime.statements import column
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -40,6 +40,14 @@ def test_texts_with_everything_that_could_be_taken_for_something_else() -> None:
         "'; --",
     ]
     assert read_back(nasty, "text") == nasty
+
+
+class Marked(str):
+    """A text of a class of its own, as a template's or a translation's are."""
+
+
+def test_texts_of_a_class_of_their_own() -> None:
+    assert read_back([Marked("a"), Marked('b"c'), Marked("d\\")], "text") == ["a", 'b"c', "d\\"]
 
 
 # The database is only asked how it reads what it is sent.
