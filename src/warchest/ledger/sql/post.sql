@@ -98,14 +98,15 @@ SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SE
 #variable_conflict use_variable
 DECLARE
     legs int[] := leg_accounts;
+    -- The legs of the candidates, and what they bring or take.
     moving int[];
     moving_nets bigint[] := leg_nets;
+    -- Which entry has a draft's key already.
     known uuid[];
-    -- Null as long as it is all of them.
+    -- Whether a draft's key is new and its books are there, and then whether it is posted; null as long as all are.
     candidates boolean[];
     accepted boolean[];
     short boolean;
-    written int;
 BEGIN
     IF cardinality(books) > 0 THEN
         numbers := ledger_numbers(books, owners, units);
@@ -114,9 +115,8 @@ BEGIN
     END IF;
     moving := legs;
 
-    SELECT array_agg(k.entry_id ORDER BY d.n) INTO known
-      FROM unnest(keys) WITH ORDINALITY AS d(key, n) JOIN ledger_entrykey AS k ON k.key = d.key;
-    IF known IS NOT NULL OR array_position(numbers, NULL) IS NOT NULL THEN
+    IF array_position(numbers, NULL) IS NOT NULL
+       OR EXISTS (SELECT FROM unnest(keys) AS d(key) JOIN ledger_entrykey AS k ON k.key = d.key) THEN
         SELECT array_agg(k.entry_id ORDER BY d.n),
                array_agg(k.entry_id IS NULL
                          AND array_position(legs[first_legs[d.n] : first_legs[d.n + 1] - 1], NULL) IS NULL ORDER BY d.n)
