@@ -96,6 +96,38 @@ class TestBatcher:
         with pytest.raises(ValueError):
             leader.result()
 
+    def test_loses_no_lane_where_two_are_handed_on_before_anybody_wakes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        at_work, may_go, may_wake = threading.Barrier(3), threading.Event(), threading.Event()
+
+        class Sleepy(InterruptedWhenWoken):
+            def acquire(self) -> None:
+                first = not self._lock.locked()
+                self._lock.acquire()
+                assert first or may_wake.wait(10)
+
+        def post(drafts: Sequence[str]) -> Sequence[str]:
+            if drafts[0].startswith("lane"):
+                at_work.wait(10)
+                assert may_go.wait(10)
+            return drafts
+
+        two_lanes: Batcher[str, str] = Batcher(post, lanes=2)
+        with ThreadPoolExecutor(3) as threads:
+            leaders = [threads.submit(two_lanes.do, ["lane 1"]), threads.submit(two_lanes.do, ["lane 2"])]
+            at_work.wait(10)
+            with monkeypatch.context() as patch:
+                patch.setattr(batcher, "threading", SimpleNamespace(Lock=Sleepy))
+                waiter = threads.submit(two_lanes.do, ["one"])
+                while not two_lanes._waiting:
+                    pass
+            may_go.set()
+            assert [list(leader.result()) for leader in leaders] == [["lane 1"], ["lane 2"]]
+            may_wake.set()
+            assert list(waiter.result()) == ["one"]
+        assert two_lanes._free_lanes == 2
+
     def test_hands_the_lane_on_where_the_next_leader_was_interrupted(
         self, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
     ) -> None:

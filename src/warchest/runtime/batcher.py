@@ -69,7 +69,8 @@ class Batcher(Generic[T, A]):
             self._waiting.append(call)
             if self._awaited and len(self._waiting) >= self._awaited:
                 self._enough.set()
-            if self._free_lanes:
+            # Who finds a leader waiting goes along with him.
+            if self._free_lanes and not self._awaited:
                 self._free_lanes -= 1
                 call.leads = True
         try:
@@ -114,11 +115,13 @@ class Batcher(Generic[T, A]):
             self._awaited = 0
 
     def _hand_on(self) -> None:
-        if self._waiting:
-            self._waiting[0].leads = True
-            self._waiting[0].wake()
-        else:
-            self._free_lanes += 1
+        # One who has been handed a lane, and has not begun yet, waits here still: with a second one he could do nothing.
+        for call in self._waiting:
+            if not call.leads:
+                call.leads = True
+                call.wake()
+                return
+        self._free_lanes += 1
 
     def _leave(self, call: _Call[T, A]) -> None:
         with self._lock:
