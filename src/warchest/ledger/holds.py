@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,11 +13,13 @@ from django.db.models.functions import Now
 
 from warchest.kernel.currency import currency
 from warchest.kernel.money import CurrencyMismatch, Money
-from warchest.ledger.beginning_again import begun_again
 from warchest.ledger.contract import AccountRef, Hold, HoldState, UnableToHold
 from warchest.ledger.models import Account as AccountRow
 from warchest.ledger.models import Hold as HoldRow
+from warchest.runtime.busy import repeated_while_busy
 from warchest.runtime.services import services
+
+T = TypeVar("T")
 
 
 def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expires_at: datetime) -> Hold:
@@ -38,7 +41,7 @@ def hold(*, hold_id: UUID, account: AccountRef, amount: Money, reason: str, expi
             )
 
     try:
-        begun_again(insert)
+        _begun_again(insert)
     except IntegrityError as error:
         violated = error.__cause__.diag.constraint_name  # type: ignore[union-attr]
         if violated == "balance_not_below_floor":
@@ -75,11 +78,11 @@ def void(*, hold_id: UUID) -> Hold:
             _close(hold_id, HoldState.VOIDED)
             return find_hold(hold_id=hold_id)
 
-    return begun_again(close)
+    return _begun_again(close)
 
 
 def lapse(*, at: datetime, hold_ids: Sequence[UUID] | None = None) -> tuple[UUID, ...]:
-    return begun_again(lambda: _lapse(at, hold_ids))
+    return _begun_again(lambda: _lapse(at, hold_ids))
 
 
 def _lapse(at: datetime, hold_ids: Sequence[UUID] | None) -> tuple[UUID, ...]:
@@ -93,6 +96,12 @@ def _lapse(at: datetime, hold_ids: Sequence[UUID] | None) -> tuple[UUID, ...]:
         for hold_id in ids:
             _close(hold_id, HoldState.LAPSED)
         return ids
+
+
+def _begun_again(work: Callable[[], T]) -> T:
+    """A ledger-only call is begun again by itself. Within a journey's transaction the journey begins again, as a whole."""
+    within = services.database("ledger").in_atomic_block
+    return work() if within else repeated_while_busy("ledger.hold", work)
 
 
 def _lock(hold_id: UUID) -> Hold:

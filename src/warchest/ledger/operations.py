@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -12,7 +13,6 @@ from django.db import DatabaseError, IntegrityError, OperationalError, transacti
 from psycopg import errors as postgres
 
 from warchest.ledger import entry_queries, numbers
-from warchest.ledger.beginning_again import begun_again
 from warchest.ledger.contract import (
     AccountRef,
     Book,
@@ -29,6 +29,7 @@ from warchest.ledger.models import Book as BookRow
 from warchest.ledger.packing import POST, Draft, columns, refusal, runs
 from warchest.runtime import statements
 from warchest.runtime.batcher import Batcher
+from warchest.runtime.busy import repeated_while_busy
 from warchest.runtime.services import services
 
 Outcome = Posted | Refused
@@ -141,8 +142,11 @@ def archive_month(*, month: date) -> int:
 
 
 def _post_together(drafts: Sequence[Draft]) -> list[Outcome]:
-    """A ledger-only call: one statement, which is a transaction of its own."""
-    return begun_again(lambda: _post_here(drafts))
+    """A ledger-only call: one statement, which is a transaction of its own, or a few of them."""
+    outcomes: list[Outcome] = []
+    for portion in runs(drafts):
+        outcomes += repeated_while_busy("ledger.post", functools.partial(_post_portion, portion))
+    return outcomes
 
 
 def _post_apart(drafts: Sequence[Draft]) -> list[Outcome]:

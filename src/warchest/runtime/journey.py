@@ -20,12 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-import structlog
-from django.db import OperationalError
-from psycopg import errors as postgres
-
-from warchest.kernel.errors import TryAgain, UnableTo
-from warchest.runtime import idempotency, metrics, observed, wire
+from warchest.kernel.errors import UnableTo
+from warchest.runtime import idempotency, observed, wire
+from warchest.runtime.busy import repeated_while_busy
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.ending import Ending
 from warchest.runtime.idempotency import Stored
@@ -36,11 +33,6 @@ from warchest.runtime.two_phase import ensure_kept
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_PASSING = (postgres.DeadlockDetected, postgres.SerializationFailure, postgres.LockNotAvailable)
-_TRIES_MAX = 4
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +116,6 @@ def request_fingerprint(asked: Any) -> bytes:
     Keyed, since an argument may be a password: from the database alone nobody can try guesses against it.
     """
     return hmac.digest(secret("request-fingerprints"), wire.encode(asked), "sha256")
-
-
-def repeated_while_busy(name: str, once: Callable[[], R]) -> R:
-    """Begin again where the database could not put it in order with what others did. Raises TryAgain after a few times."""
-    for tries in range(1, _TRIES_MAX + 1):
-        try:
-            return once()
-        except OperationalError as error:
-            if not isinstance(error.__cause__, _PASSING):
-                raise
-            if tries == _TRIES_MAX:
-                raise TryAgain("busy") from error
-            metrics.journey_repeated(name)
-            log.info("journey_repeated", journey=name, tries=tries, cause=type(error.__cause__).__name__)
-    raise AssertionError("unreachable")
 
 
 def is_final(refusal: UnableTo) -> bool:

@@ -22,6 +22,7 @@ from typing import Generic, TypeVar
 from warchest.kernel.errors import UnableTo
 from warchest.runtime import idempotency, observed, wire
 from warchest.runtime.batcher import Batcher
+from warchest.runtime.busy import repeated_while_busy
 from warchest.runtime.command import Command, UnableToUseKey
 from warchest.runtime.ending import Ending
 from warchest.runtime.idempotency import full_key
@@ -31,7 +32,6 @@ from warchest.runtime.journey import (
     is_final,
     keep_refusal,
     kept_refusal,
-    repeated_while_busy,
     request_fingerprint,
 )
 from warchest.runtime.services import COORDINATOR

@@ -62,7 +62,7 @@ _JOURNEY_SECONDS = Histogram(
 )
 _JOURNEY_REPEATS = Counter(
     "warchest_journey_repeats",
-    "Times that a journey had to begin again because of others at the same time",
+    "Times that a journey, or a call of the ledger alone, had to begin again because of others at the same time",
     ["journey"],
 )
 _CALLS = Counter(
