@@ -38,7 +38,9 @@ def impatient(work: Callable[[], T]) -> Callable[[], T]:
 
 
 def hold_of(ledger: Ledger, owner: str) -> Hold:
-    return ledger.hold(hold_id=new_id(), account=purse(owner), amount=units(1), reason="match", expires_at=NOW)
+    return ledger.hold(
+        hold_id=new_id(), account=purse(owner), amount=units(1), reason="match", expires_at=NOW
+    )
 
 
 @pytest.mark.usefixtures("database")
