@@ -39,7 +39,7 @@ BOOKS = (
 WALLETS_AN_OPENING = 500
 _PAUSE_S = 0.05
 _TRIALS = 10
-JOURNAL = ("ledger_journalentry", "ledger_entrykey")
+JOURNAL = ("ledger_journalentry", "ledger_postedkey")
 """What a posting takes: the source of truth and its keys, with their indexes. All else can be made anew from it."""
 
 

@@ -38,6 +38,9 @@ _OPENING = re.compile(
 )
 _TABLE = r"(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?\"?(?P<table>\w+)\"?"
 
+_VIEW = re.compile(r"\bCREATE\s+VIEW\s+(\w+)", re.IGNORECASE)
+_RENAME = re.compile(r"\bALTER\s+TABLE\s+(\w+)\s+RENAME\s+TO\s+\w+", re.IGNORECASE)
+
 # Each against one statement; with a table named, only where that table was there before.
 _REFUSED_SQL = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), why)
@@ -180,6 +183,10 @@ def _findings_in_sql(given: Any, new_tables: set[str]) -> Iterator[str]:
         bare = _BODY.sub(
             lambda found: found[0].replace(found[2], ";") if found[1] else "''", _COMMENT.sub(" ", text)
         )
+        # Where a view takes a renamed table's place, the version before reads on.
+        stands_in = set(_VIEW.findall(bare)) & set(_RENAME.findall(bare))
+        bare = _RENAME.sub(lambda found: "" if found[1] in stands_in else found[0], bare)
+        new_tables |= stands_in
         for statement in filter(None, (_OPENING.sub("", part.strip()) for part in bare.split(";"))):
             if made := re.match(
                 r"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?\"?([\w.]+)", statement, re.IGNORECASE

@@ -138,7 +138,9 @@ class TestTheFirstEntry:
             f" WHERE reference = '{key}' AND use <> 'transfer'",
         )
 
-        entry = found(superuser_dsn, f"SELECT entry_id FROM ledger_entrykey WHERE key = '{key}'")[0]
+        entry = found(
+            superuser_dsn, f"SELECT entry_id FROM ledger_postedkey WHERE digest = ledger_key_digest('{key}')"
+        )[0]
         place = f"wallet {wallet}: lots hold" if column == "units" else "EUR: lots carry"
         lines = [line for line in prove_here().stdout.splitlines() if line.strip().startswith(place)]
         assert len(lines) == 1

@@ -309,7 +309,7 @@ class TestDatabaseRefuses:
             "TRUNCATE ledger_journalentry CASCADE",
             "UPDATE ledger_posting SET amount_minor = 1",
             "DELETE FROM ledger_posting",
-            "INSERT INTO ledger_entrykey (key, entry_id) VALUES ('k', gen_random_uuid())",
+            "INSERT INTO ledger_postedkey (digest, entry_id) VALUES (gen_random_uuid(), gen_random_uuid())",
             "SELECT nextval('ledger_position')",
             "SELECT ledger_unfold(0, 1)",
             "UPDATE ledger_journalentry_other SET kind = 'x'",

@@ -230,7 +230,10 @@ class TestExpiry:
         lot = a_promotion(anna, "20", expires_at=EARLY)
         housekeeping.expire_lots(at=EARLY)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT entry_id FROM ledger_entrykey WHERE key = %s", [f"expiry:{lot}:0"])
+            cursor.execute(
+                "SELECT entry_id FROM ledger_postedkey WHERE digest = ledger_key_digest(%s)",
+                [f"expiry:{lot}:0"],
+            )
             (entry,) = cursor.fetchone()
         legs = services.get(Ledger).entry(entry_id=entry).legs
         assert [(leg.side.value, leg.book, leg.amount.major) for leg in legs] == [

@@ -106,7 +106,7 @@ def test_proves_clean_books(business: str) -> None:
         ("UPDATE ledger_posting SET net_after_minor = net_after_minor + 1", "the balance after it differs"),
         ("UPDATE ledger_account SET debit_minor = debit_minor + 1", "its sums differ"),
         ("UPDATE ledger_daysum SET debit_minor = debit_minor + 1", "the sum of the day differs"),
-        ("DELETE FROM ledger_entrykey", "key missing"),
+        ("DELETE FROM ledger_postedkey", "key missing"),
         (
             "UPDATE subscriptions_deferral SET recognised_minor = recognised_minor + 1",
             "are recognised, the runs",

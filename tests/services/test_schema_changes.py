@@ -84,6 +84,7 @@ _TWO_MORE = models.CheckConstraint(condition=models.Q(count__gt=2), name="two_mo
         migrations.RunSQL("UPDATE shop_thing SET count = 0"),
         migrations.RunSQL("DO $$ BEGIN IF true THEN DELETE FROM shop_thing; END IF; END $$"),
         migrations.RunSQL("LOCK TABLE shop_thing"),
+        migrations.RunSQL("ALTER TABLE shop_thing RENAME TO old; CREATE VIEW shop_item AS SELECT * FROM old"),
     ],
     ids=lambda operation: getattr(operation, "sql", None) or operation.describe(),
 )
@@ -108,6 +109,11 @@ def test_is_refused_unless_it_says_since_when_nobody_needs_it(operation: Operati
         [migrations.RemoveConstraint("Thing", "code_given")],
         [migrations.RunSQL("ALTER TABLE shop_thing ADD CONSTRAINT c CHECK (count > 2) NOT VALID")],
         [migrations.RunSQL("CREATE INDEX CONCURRENTLY by_code ON shop_thing (code)")],
+        [
+            migrations.RunSQL(
+                "ALTER TABLE shop_thing RENAME TO old; CREATE VIEW shop_thing AS SELECT * FROM old"
+            )
+        ],
         [migrations.RunSQL("CREATE FUNCTION f() RETURNS int AS $$ DELETE FROM shop_thing; $$ LANGUAGE sql")],
         [migrations.RunSQL("CREATE OR REPLACE FUNCTION g() RETURNS int AS $f$ DROP TABLE shop_thing $f$")],
     ],

@@ -364,6 +364,6 @@ def _rows(table: str) -> int:
 
 def _entries(key: str) -> list[object]:
     with services.database("ledger").cursor() as cursor:
-        cursor.execute("SELECT entry_id FROM ledger_entrykey WHERE key = %s", [key])
+        cursor.execute("SELECT entry_id FROM ledger_postedkey WHERE digest = ledger_key_digest(%s)", [key])
         ids: list[UUID] = [row[0] for row in cursor.fetchall()]
     return [services.get(Ledger).entry(entry_id=entry_id) for entry_id in ids]

@@ -71,7 +71,10 @@ def _entries_of(book: str, accounts: Collection[tuple[str, str]]) -> Iterator[li
 def _named(names: Sequence[UUID | str]) -> Mapping[UUID | str, Entry]:
     keys = [name for name in names if isinstance(name, str)]
     with services.database("ledger").cursor() as cursor:
-        cursor.execute("SELECT key, entry_id FROM ledger_entrykey WHERE key = ANY (%s)", [keys])
+        cursor.execute(
+            "SELECT key, entry_id FROM unnest(%s::text[]) AS key JOIN ledger_postedkey ON digest = ledger_key_digest(key)",
+            [keys],
+        )
         ids: dict[UUID | str, UUID] = dict(cursor.fetchall())
     ids.update((name, name) for name in names if isinstance(name, UUID))
     entries = entry_queries.entries(entry_ids=list(ids.values()))

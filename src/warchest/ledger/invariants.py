@@ -85,8 +85,9 @@ _CURRENCIES = """
 
 _KEYS = """
     SELECT coalesce(k.entry_id, e.id)::text
-      FROM ledger_entrykey AS k FULL JOIN ledger_everyentry AS e ON e.id = k.entry_id AND e.key = k.key
-     WHERE k.key IS NULL OR e.id IS NULL"""
+      FROM ledger_postedkey AS k
+      FULL JOIN ledger_everyentry AS e ON e.id = k.entry_id AND ledger_key_digest(e.key) = k.digest
+     WHERE k.digest IS NULL OR e.id IS NULL"""
 
 _REVERSALS = """
     SELECT coalesce(r.entry_id, undone.reverses_id)::text

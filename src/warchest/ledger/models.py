@@ -60,15 +60,15 @@ class Balance(models.Model):
         ]
 
 
-class EntryKey(models.Model):
-    """Keys are unique in a table of their own, since a unique key cannot span the journal's months."""
+class PostedKey(models.Model):
+    """Which entry was posted under which key: ``sql/keys.sql``."""
 
-    key = models.CharField(primary_key=True, max_length=120)
+    digest = models.UUIDField(primary_key=True)
     entry_id = models.UUIDField()
 
     class Meta:
-        managed = False  # Django would give the key a second index, which every sale would have to write
-        db_table = "ledger_entrykey"
+        managed = False  # its table's rules are in SQL
+        db_table = "ledger_postedkey"
 
 
 class JournalEntry(models.Model):

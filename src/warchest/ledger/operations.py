@@ -36,7 +36,7 @@ Outcome = Posted | Refused
 
 # What breaks these may be done again: somebody posted one of the keys since we looked; or (a violation that names no
 # constraint) the entry's month got a table while it was on its way into the one for the rest.
-_BEGUN_AGAIN = frozenset({"ledger_entrykey_pkey", None, ""})
+_BEGUN_AGAIN = frozenset({"ledger_postedkey_pkey", None, ""})
 
 # As archive.sql says them.
 _NOT_ARCHIVED = {

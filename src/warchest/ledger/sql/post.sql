@@ -3,7 +3,7 @@
 
 -- The numbers of accounts by their names, in the order given. Those that are missing are opened, in the order of their names,
 -- so that two who open the same wait for each other and never in a ring; null where there is no such book.
-CREATE FUNCTION ledger_numbers(books text[], owners text[], units text[]) RETURNS int[] LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger_numbers(books text[], owners text[], units text[]) RETURNS int[] LANGUAGE plpgsql AS $$
 DECLARE
     numbers int[];
 BEGIN
@@ -23,7 +23,7 @@ END $$;
 
 -- Which of the drafts the balances bear, one after the other, where they do not bear them all. The balances are locked by
 -- the set's UPDATE, which has moved those that are not short. `nets` are debits less credits, leg by leg.
-CREATE FUNCTION ledger_decide_in_turn(candidates boolean[], first_legs int[], legs int[], nets bigint[]) RETURNS boolean[]
+CREATE OR REPLACE FUNCTION ledger_decide_in_turn(candidates boolean[], first_legs int[], legs int[], nets bigint[]) RETURNS boolean[]
 LANGUAGE plpgsql AS $$
 DECLARE
     numbers int[];
@@ -65,7 +65,7 @@ BEGIN
 END $$;
 
 -- The legs of a set, each with the number of its draft.
-CREATE FUNCTION ledger_legs_of(first_legs int[], legs int[], nets bigint[])
+CREATE OR REPLACE FUNCTION ledger_legs_of(first_legs int[], legs int[], nets bigint[])
 RETURNS TABLE (draft int, account int, net bigint) LANGUAGE sql IMMUTABLE AS $$
     SELECT d.n::int, legs[l], nets[l]
       FROM unnest(first_legs[: cardinality(first_legs) - 1]) WITH ORDINALITY AS d(first, n),
@@ -83,12 +83,12 @@ $$;
 --   1. accounts that must open, by book, owner and currency;
 --   2. balances of accounts with a floor, by account, in one UPDATE that a sorted list drives (the planner must not join
 --      by hash, which would take them in any order);
---   3. keys, sorted;
+--   3. keys, by their digests;
 --   4. what a reversal counts (reversals.sql).
 -- An account without a floor is never locked: thousands of sales a second share the one revenue account.
 --
 -- It runs with the owner's rights: those who run the business may call it, and cannot write to the journal otherwise.
-CREATE FUNCTION ledger_post(
+CREATE OR REPLACE FUNCTION ledger_post(
     ids uuid[], keys text[], kinds text[], moments timestamptz[], refs text[], notes text[], reversals uuid[],
     sides text[], currencies text[], first_legs int[], leg_accounts int[], leg_amounts bigint[], leg_nets bigint[],
     books text[], owners text[], units text[], cluster text)
@@ -101,7 +101,9 @@ DECLARE
     -- The legs of the candidates, and what they bring or take.
     moving int[];
     moving_nets bigint[] := leg_nets;
-    -- Which entry has a draft's key already.
+    digests uuid[];
+    -- Whether any key was posted under before, and which entry has a draft's key already.
+    some_known boolean;
     known uuid[];
     -- Whether a draft's key is new and its books are there, and then whether it is posted; null as long as all are.
     candidates boolean[];
@@ -115,13 +117,15 @@ BEGIN
     END IF;
     moving := legs;
 
-    IF array_position(numbers, NULL) IS NOT NULL
-       OR EXISTS (SELECT FROM unnest(keys) AS d(key) JOIN ledger_entrykey AS k ON k.key = d.key) THEN
+    SELECT array_agg(d.digest ORDER BY d.n), bool_or(k.digest IS NOT NULL) INTO digests, some_known
+      FROM (SELECT ledger_key_digest(key) AS digest, n FROM unnest(keys) WITH ORDINALITY AS d(key, n) OFFSET 0) AS d
+      LEFT JOIN ledger_postedkey AS k ON k.digest = d.digest;
+    IF some_known OR array_position(numbers, NULL) IS NOT NULL THEN
         SELECT array_agg(k.entry_id ORDER BY d.n),
                array_agg(k.entry_id IS NULL
                          AND array_position(legs[first_legs[d.n] : first_legs[d.n + 1] - 1], NULL) IS NULL ORDER BY d.n)
           INTO known, candidates
-          FROM unnest(keys) WITH ORDINALITY AS d(key, n) LEFT JOIN ledger_entrykey AS k ON k.key = d.key;
+          FROM unnest(digests) WITH ORDINALITY AS d(digest, n) LEFT JOIN ledger_postedkey AS k ON k.digest = d.digest;
         SELECT array_agg(l.account), array_agg(l.net) INTO moving, moving_nets
           FROM ledger_legs_of(first_legs, legs, leg_nets) AS l WHERE candidates[l.draft];
     END IF;
@@ -158,9 +162,9 @@ BEGIN
     END IF;
 
     -- A key that somebody has posted since we looked breaks the primary key: the caller begins again, and will see it.
-    INSERT INTO ledger_entrykey (key, entry_id)
-    SELECT d.key, d.id FROM unnest(keys, ids) WITH ORDINALITY AS d(key, id, n)
-     WHERE accepted IS NULL OR accepted[d.n] ORDER BY d.key;
+    INSERT INTO ledger_postedkey (digest, entry_id)
+    SELECT d.digest, d.id FROM unnest(digests, ids) WITH ORDINALITY AS d(digest, id, n)
+     WHERE accepted IS NULL OR accepted[d.n] ORDER BY d.digest;
 
     -- As columns of a table the arrays lie flat: a part is cut out of them without unpacking all of it for each entry.
     WITH flat AS MATERIALIZED (SELECT legs AS accounts, leg_amounts AS amounts)
@@ -185,8 +189,8 @@ BEGIN
                -- The same request again, if all but its id is the same: that is made anew by each caller.
                SELECT e.id AS entry FROM ledger_everyentry AS e
                 WHERE e.id = known[d.n]
-                  AND (e.kind, e.occurred_at, e.reference, e.sides, e.currencies)
-                      = (kinds[d.n], moments[d.n], refs[d.n], sides[d.n], currencies[d.n])
+                  AND (e.key, e.kind, e.occurred_at, e.reference, e.sides, e.currencies)
+                      = (keys[d.n], kinds[d.n], moments[d.n], refs[d.n], sides[d.n], currencies[d.n])
                   AND e.accounts = legs[first_legs[d.n] : first_legs[d.n + 1] - 1]
                   AND e.amounts = leg_amounts[first_legs[d.n] : first_legs[d.n + 1] - 1]
                   AND (e.details, e.reverses_id) IS NOT DISTINCT FROM (notes[d.n]::jsonb, reversals[d.n])

@@ -3,7 +3,7 @@
 
 -- Which of the drafts an account's balance bears, one after the other, where it does not bear them all. The balances are
 -- locked. `available` is what each account has before the first draft; `nets` are debits less credits.
-CREATE FUNCTION ledger_decide(
+CREATE OR REPLACE FUNCTION ledger_decide(
     candidates boolean[], first_legs int[], leg_accounts int[], leg_nets bigint[], available bigint[], sides text[])
 RETURNS boolean[] LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
@@ -36,7 +36,7 @@ END $$;
 
 -- What the candidates among the drafts move in each account with a floor, in the order of the accounts: `net` in all, and
 -- `need`, what must be available before the first so that none of them, in their order, breaks the floor.
-CREATE FUNCTION ledger_moves(
+CREATE OR REPLACE FUNCTION ledger_moves(
     candidates boolean[], accounts int[], floors boolean[], leg_places int[], leg_accounts int[], leg_nets bigint[])
 RETURNS TABLE (place int, account int, net bigint, debit_need bigint, credit_need bigint)
 LANGUAGE sql IMMUTABLE AS $$
@@ -62,12 +62,12 @@ $$;
 --   1. accounts that must open, by book, owner and currency;
 --   2. balances of accounts with a floor, by account, in one UPDATE that a sorted list drives (the planner must not join
 --      by hash, which would take them in any order);
---   3. keys, sorted;
+--   3. keys, by their digests;
 --   4. what a reversal counts (reversals.sql).
 -- An account without a floor is never locked: thousands of sales a second share the one revenue account.
 --
 -- It runs with the owner's rights: those who run the business may call it, and cannot write to the journal otherwise.
-CREATE FUNCTION ledger_post(
+CREATE OR REPLACE FUNCTION ledger_post(
     ids uuid[], keys text[], kinds text[], moments timestamptz[], refs text[], notes text[], reversals uuid[],
     sides text[], currencies text[], first_legs int[],
     leg_places int[], leg_accounts int[], leg_amounts bigint[], leg_nets bigint[],
@@ -107,7 +107,8 @@ BEGIN
            array_agg(k.entry_id IS NULL AND (complete OR array_position(
                legs[first_legs[d.n] : first_legs[d.n + 1] - 1], NULL) IS NULL) ORDER BY d.n)
       INTO known, candidates
-      FROM unnest(keys) WITH ORDINALITY AS d(key, n) LEFT JOIN ledger_entrykey AS k ON k.key = d.key;
+      FROM unnest(keys) WITH ORDINALITY AS d(key, n)
+      LEFT JOIN ledger_postedkey AS k ON k.digest = ledger_key_digest(d.key);
 
     -- One statement locks the balances and moves those that bear all of the set. Where one does not, it is marked short
     -- and left as it is, and the drafts are decided one by one.
@@ -146,8 +147,9 @@ BEGIN
     END IF;
 
     WITH written_keys AS (
-        INSERT INTO ledger_entrykey (key, entry_id)
-        SELECT d.key, d.id FROM unnest(keys, ids, accepted) AS d(key, id, accepted) WHERE d.accepted ORDER BY d.key
+        INSERT INTO ledger_postedkey (digest, entry_id)
+        SELECT ledger_key_digest(d.key), d.id FROM unnest(keys, ids, accepted) AS d(key, id, accepted)
+         WHERE d.accepted ORDER BY 1
         ON CONFLICT DO NOTHING
         RETURNING 1
     )
@@ -178,8 +180,8 @@ BEGIN
            -- The same request again, if all but its id is the same: that is made anew by each caller.
            SELECT e.id AS entry FROM ledger_everyentry AS e
             WHERE e.id = d.known
-              AND (e.kind, e.occurred_at, e.reference, e.sides, e.currencies)
-                  = (kinds[d.n], moments[d.n], refs[d.n], sides[d.n], currencies[d.n])
+              AND (e.key, e.kind, e.occurred_at, e.reference, e.sides, e.currencies)
+                  = (keys[d.n], kinds[d.n], moments[d.n], refs[d.n], sides[d.n], currencies[d.n])
               AND e.accounts = legs[first_legs[d.n] : first_legs[d.n + 1] - 1]
               AND e.amounts = leg_amounts[first_legs[d.n] : first_legs[d.n + 1] - 1]
               AND (e.details, e.reverses_id) IS NOT DISTINCT FROM (notes[d.n]::jsonb, reversals[d.n])

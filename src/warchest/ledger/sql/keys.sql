@@ -1,0 +1,29 @@
+-- Which keys were posted under, by a digest of each: the text itself stands in the journal, so here it would only be there twice
+-- more, in a row and in an index that every sale writes at a place of its own.
+
+-- Half of a SHA-256. Who would find two keys of one digest has to try some 2^64 of them, and all that he gets is that his own
+-- second entry is refused: what a key was posted with is compared with the journal, the key's text included.
+-- It is STABLE, since convert_to is; so the planner writes it out where it is used.
+CREATE FUNCTION ledger_key_digest(key text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT encode(substr(sha256(convert_to(key, 'UTF8')), 1, 16), 'hex')::uuid
+$$;
+
+-- A table of its own, since a unique key cannot span the journal's months.
+CREATE TABLE ledger_postedkey (
+    digest uuid PRIMARY KEY,
+    entry_id uuid NOT NULL
+);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ledger_postedkey
+    FOR EACH ROW EXECUTE FUNCTION warchest_refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON ledger_postedkey
+    FOR EACH STATEMENT EXECUTE FUNCTION warchest_refuse_change();
+REVOKE ALL ON ledger_postedkey FROM warchest_journey;
+GRANT SELECT ON ledger_postedkey TO warchest_journey;
+
+-- Until all keys are here, and for as long as servers of the version before post, what they write comes along.
+CREATE FUNCTION ledger_take_key() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO ledger_postedkey (digest, entry_id) VALUES (ledger_key_digest(NEW.key), NEW.entry_id);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER take_key AFTER INSERT ON ledger_entrykey FOR EACH ROW EXECUTE FUNCTION ledger_take_key();
