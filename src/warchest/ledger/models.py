@@ -52,6 +52,8 @@ class Balance(models.Model):
     held_minor = models.BigIntegerField()
     # Set and cleared again within ``ledger_post``: nobody else ever sees it set.
     short = models.BooleanField()
+    # Blanks until the first change: ``sql/balance_changes.sql``.
+    room = models.CharField(max_length=60, null=True)
 
     class Meta:
         constraints = [

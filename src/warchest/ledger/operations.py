@@ -184,4 +184,4 @@ def _post_portion(drafts: Sequence[Draft]) -> list[Outcome]:
     return outcomes
 
 
-_batcher: Batcher[Draft, Outcome] = Batcher(_post_together)
+_batcher: Batcher[Draft, Outcome] = Batcher(_post_together, lanes=2)

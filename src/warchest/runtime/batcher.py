@@ -52,7 +52,7 @@ class _Call(Generic[T, A]):
 class Batcher(Generic[T, A]):
     """Hands what all who call at once ask for to ``do_all``, in one call of one of them."""
 
-    def __init__(self, do_all: Callable[[Sequence[T]], Sequence[A]], *, lanes: int = 2) -> None:
+    def __init__(self, do_all: Callable[[Sequence[T]], Sequence[A]], *, lanes: int = 1) -> None:
         """``lanes``: so many sets are on their way at once. With more than one, one is made up while another is committed, but
         sets that move the same accounts wait for each other all the same."""
         self._do_all = do_all

@@ -252,6 +252,7 @@ class Migration(migrations.Migration):
             ),
         ),
         run_file(__file__, "journal.sql"),
+        run_file(__file__, "balance_changes.sql"),
         run_file(__file__, "balances.sql"),
         run_file(__file__, "reversals.sql"),
         run_file(__file__, "post_by_names.sql"),

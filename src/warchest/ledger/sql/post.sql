@@ -135,7 +135,8 @@ BEGIN
     accepted := candidates;
     WITH move AS (
         UPDATE ledger_balance AS b
-           SET posted_minor = b.posted_minor
+           SET room = NULL,
+               posted_minor = b.posted_minor
                    + CASE WHEN b.posted_minor - b.held_minor < CASE b.side WHEN 'D' THEN m.debits - m.net ELSE m.debits END
                           THEN 0 WHEN b.side = 'D' THEN m.net::bigint ELSE -m.net::bigint END,
                short = b.posted_minor - b.held_minor < CASE b.side WHEN 'D' THEN m.debits - m.net ELSE m.debits END

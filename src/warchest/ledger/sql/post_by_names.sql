@@ -115,7 +115,8 @@ BEGIN
     accepted := candidates;
     WITH move AS (
         UPDATE ledger_balance AS b
-           SET posted_minor = CASE WHEN b.posted_minor - b.held_minor >= CASE b.side WHEN 'D' THEN m.debit_need ELSE m.credit_need END
+           SET room = NULL,
+               posted_minor = CASE WHEN b.posted_minor - b.held_minor >= CASE b.side WHEN 'D' THEN m.debit_need ELSE m.credit_need END
                                    THEN b.posted_minor + CASE b.side WHEN 'D' THEN m.net ELSE -m.net END
                                    ELSE b.posted_minor END,
                short = b.posted_minor - b.held_minor < CASE b.side WHEN 'D' THEN m.debit_need ELSE m.credit_need END

@@ -1,4 +1,4 @@
-"""The table of keys' texts makes room for a view of them: no call goes on any more that began before 0006."""
+"""The table of keys' texts makes room for a view of them: no call goes on any more that began before 0007."""
 
 from django.db import migrations
 
@@ -6,7 +6,7 @@ from warchest.runtime.schema import run_file
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0006_post_by_digest")]
+    dependencies = [("ledger", "0007_post_by_digest")]
 
     operations = [
         run_file(__file__, "keys_before.sql"),

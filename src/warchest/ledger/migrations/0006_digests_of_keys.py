@@ -29,6 +29,6 @@ END $$"""
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("ledger", "0004_keys_by_digest")]
+    dependencies = [("ledger", "0005_keys_by_digest")]
 
     operations = [migrations.RunSQL([_TAKE_ALL], reverse_sql=migrations.RunSQL.noop)]

@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("ledger", "0007_keys_of_before")]
+    dependencies = [("ledger", "0008_keys_of_before")]
 
     operations = [
         migrations.RunSQL(

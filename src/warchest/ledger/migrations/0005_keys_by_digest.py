@@ -6,7 +6,7 @@ from warchest.runtime.schema import run_file
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0003_post_by_numbers")]
+    dependencies = [("ledger", "0004_room_for_changes")]
 
     operations = [
         migrations.CreateModel(
