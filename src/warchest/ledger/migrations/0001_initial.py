@@ -251,6 +251,7 @@ class Migration(migrations.Migration):
                 name="capture_within_hold",
             ),
         ),
+        run_file(__file__, "balanced.sql"),
         run_file(__file__, "journal.sql"),
         run_file(__file__, "balance_changes.sql"),
         run_file(__file__, "balances.sql"),
