@@ -185,7 +185,8 @@ def _findings_in_sql(given: Any, new_tables: set[str]) -> Iterator[str]:
         )
         # Where a view takes a renamed table's place, the version before reads on.
         stands_in = set(_VIEW.findall(bare)) & set(_RENAME.findall(bare))
-        bare = _RENAME.sub(lambda found: "" if found[1] in stands_in else found[0], bare)
+        for name in stands_in:
+            bare = re.sub(_RENAME.pattern.replace(r"(\w+)", name, 1), "", bare, flags=re.IGNORECASE)
         new_tables |= stands_in
         for statement in filter(None, (_OPENING.sub("", part.strip()) for part in bare.split(";"))):
             if made := re.match(
