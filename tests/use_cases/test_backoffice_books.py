@@ -64,21 +64,21 @@ class TestJournal:
     @pytest.mark.use_case("ACC-14")
     def test_finds_entries_by_reference_amount_date_and_account(self, accountant: Visitor) -> None:
         player = a_player(nickname="Bookworm", with_units="77")
-        one = a_correction("31.17", owner="kiosk-1", reference="memo 31")
-        other = a_correction("31.17", owner="kiosk-2", at=OCCURRED + timedelta(days=1))
+        one = a_correction("31.17", owner="booth-1", reference="memo 31")
+        other = a_correction("31.17", owner="booth-2", at=OCCURRED + timedelta(days=1))
         for asked, entries in (
             ({"reference": "memo 31"}, [one]),
             ({"amount": "31.17", "currency": "EUR"}, [other, one]),
             ({"amount": "31.17", "currency": "USD"}, []),
             ({"amount": "31.17", "currency": "EUR", "from_day": "2026-02-11"}, [other]),
             ({"amount": "31.17", "currency": "EUR", "to_day": "2026-02-10"}, [one]),
-            ({"amount": "31.17", "owner": "kiosk-1"}, [one]),
-            ({"book": "reseller_receivable", "owner": "kiosk-2"}, [other]),
-            ({"owner": "kiosk-1", "kind": "correction"}, [one]),
-            ({"owner": "kiosk-1", "kind": "top_up"}, []),
+            ({"amount": "31.17", "owner": "booth-1"}, [one]),
+            ({"book": "reseller_receivable", "owner": "booth-2"}, [other]),
+            ({"owner": "booth-1", "kind": "correction"}, [one]),
+            ({"owner": "booth-1", "kind": "top_up"}, []),
         ):
             assert found(accountant.page("/journal", **asked)) == [str(entry) for entry in entries], asked
-        chosen = accountant.page("/journal", owner="kiosk-1").select("#id_currency option[selected]")
+        chosen = accountant.page("/journal", owner="booth-1").select("#id_currency option[selected]")
         assert [one["value"] for one in chosen] == ["EUR"]
         for text in ("bookworm", "Bookworm@example.org", str(player.id)):
             (entry,) = found(accountant.page("/journal", owner=text, kind="top_up"))
