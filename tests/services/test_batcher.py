@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -126,6 +127,37 @@ class TestBatcher:
             assert [list(leader.result()) for leader in leaders] == [["lane 1"], ["lane 2"]]
             may_wake.set()
             assert list(waiter.result()) == ["one"]
+        assert two_lanes._free_lanes == 2
+
+    def test_hands_no_lane_to_a_leader_who_gathers_but_to_who_has_none(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batcher, "_GATHER_S", 30.0)
+        at_work, may_go = threading.Event(), threading.Event()
+
+        def post(drafts: Sequence[str]) -> Sequence[str]:
+            if "first" in drafts:
+                at_work.set()
+                assert may_go.wait(10)
+            return drafts
+
+        two_lanes: Batcher[str, str] = Batcher(post, lanes=2)
+        with ThreadPoolExecutor(3) as threads:
+            first = threads.submit(two_lanes.do, ["first"])
+            assert at_work.wait(10)
+            # As after a crowd that was answered a moment ago: whoever leads now waits for three.
+            two_lanes._usual, two_lanes._ended = 3, time.monotonic()
+            gathers = threads.submit(two_lanes.do, ["gathers"])
+            while not two_lanes._awaited:
+                pass
+            waits = threads.submit(two_lanes.do, ["waits"])
+            while len(two_lanes._waiting) < 2:
+                pass
+            may_go.set()
+            assert list(waits.result(10)) == ["waits"]
+            two_lanes._enough.set()
+            assert list(first.result()) == ["first"]
+            assert list(gathers.result()) == ["gathers"]
         assert two_lanes._free_lanes == 2
 
     def test_hands_the_lane_on_where_the_next_leader_was_interrupted(

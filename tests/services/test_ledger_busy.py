@@ -125,8 +125,14 @@ class TestBeginningAgain:
         assert len(pauses) == busy._TRIES_MAX - 1
         assert sum(pauses) < 2
 
+    def test_ends_after_one_lock_that_was_kept_for_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        moments = iter([0.0, 10.1])
+        monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+        with pytest.raises(TryAgain):
+            repeated_while_busy("test", failing(1, postgres.LockNotAvailable))
+
     def test_ends_after_so_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        moments = iter([0.0, 10.0, 21.0])
+        moments = iter([0.0, 5.0, 10.1])
         monkeypatch.setattr(time, "monotonic", lambda: next(moments))
         with pytest.raises(TryAgain):
             repeated_while_busy("test", failing(3, postgres.LockNotAvailable))

@@ -399,8 +399,9 @@ class Difference:
 
 
 class Ledger(Protocol):
-    """What writes raises TryAgain (``busy``) where the database could not put it in order with what others did at the same
-    time, after it was begun again a few times; then nothing was done. Within a journey the journey begins again instead."""
+    """Entries and holds raise TryAgain (``busy``) where the database could not put them in order with what others did at the
+    same time, after it was begun again a few times. What is repeated then, under its keys, is done once. Within a journey the
+    journey begins again instead."""
 
     def define_books(self, *, books: Sequence[Book]) -> None:
         """Add books to the chart; one that is there stays as it is. Accounts open by themselves when first posted to."""

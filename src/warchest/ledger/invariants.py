@@ -86,7 +86,11 @@ _CURRENCIES = """
 _KEYS = """
     SELECT coalesce(k.entry_id, e.id)::text
       FROM ledger_postedkey AS k
-      FULL JOIN ledger_everyentry AS e ON e.id = k.entry_id AND ledger_key_digest(e.key) = k.digest
+      FULL JOIN ledger_everyentry AS e
+        ON e.id = k.entry_id
+       AND substr(uuid_send(k.digest), 7) = substr(sha256(convert_to(e.key, 'UTF8')), 1, 10)
+       AND substr(uuid_send(k.digest), 1, 6) = substr(sha256(convert_to(
+               left(e.key, CASE WHEN length(e.key) < 36 THEN -3 ELSE -28 END), 'UTF8')), 1, 6)
      WHERE k.digest IS NULL OR e.id IS NULL"""
 
 _REVERSALS = """

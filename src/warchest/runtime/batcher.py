@@ -77,8 +77,7 @@ class Batcher(Generic[T, A]):
         try:
             while call.leads or not call.done:
                 if call.leads:
-                    call.leads = False
-                    self._lead()
+                    self._lead(call)
                 elif call.alone:
                     call.alone = False
                     self._do([call])
@@ -92,14 +91,15 @@ class Batcher(Generic[T, A]):
             raise call.error
         return call.answers
 
-    def _lead(self) -> None:
-        """Do one set of those who wait, then hand the lane on."""
+    def _lead(self, call: _Call[T, A]) -> None:
+        """Do one set of those who wait, then hand the lane on. Until then nobody hands ``call`` another one."""
         try:
             self._gather()
             self._do(self._take())
         finally:
             with self._lock:
                 self._ended = time.monotonic()
+                call.leads = False
                 self._hand_on()
 
     def _gather(self) -> None:
@@ -116,7 +116,7 @@ class Batcher(Generic[T, A]):
             self._awaited = 0
 
     def _hand_on(self) -> None:
-        # One who has been handed a lane, and has not begun yet, waits here still: with a second one he could do nothing.
+        # One who has been handed a lane, and has not taken a set yet, waits here still: with a second one he could do nothing.
         for call in self._waiting:
             if not call.leads:
                 call.leads = True

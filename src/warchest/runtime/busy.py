@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 _PASSING = (postgres.DeadlockDetected, postgres.SerializationFailure, postgres.LockNotAvailable)
 _TRIES_MAX = 8
-_TIME_MAX_S = 20.0
-"""After so long nothing is begun again: a lock alone is waited for during half of it, and somebody is waiting for us."""
+_TIME_MAX_S = 10.0
+"""After so long nothing is begun again: who waited for one lock for as long as anybody does has waited long enough."""
 _PAUSE_S = 0.005
 
 log = structlog.get_logger(__name__)

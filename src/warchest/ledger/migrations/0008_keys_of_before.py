@@ -1,4 +1,4 @@
-"""The table of keys' texts makes room for a view of them: no call goes on any more that began before 0007."""
+"""The table of keys' texts makes room for a view of them. Hardly a call goes on that began before 0007: it begins again."""
 
 from django.db import migrations
 

@@ -6,6 +6,6 @@ from warchest.runtime.schema import run_file
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0009_entry_key_length")]
+    dependencies = [("ledger", "0010_entry_key_length_holds")]
 
     operations = [run_file(__file__, "balanced.sql")]
