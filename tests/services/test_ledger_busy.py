@@ -27,11 +27,11 @@ __all__ = ["ledger"]
 
 
 def impatient(work: Callable[[], T]) -> Callable[[], T]:
-    """The same on a connection that waits for no lock longer than a twentieth of a second."""
+    """The same on a connection that waits for no lock longer than a tenth of a second: eight times, so most of one."""
 
     def run() -> T:
         with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '50ms'")
+            cursor.execute("SET lock_timeout = '100ms'")
         return work()
 
     return closing(run)
@@ -56,7 +56,7 @@ class TestWhoeverMeetsAnother:
         with ThreadPoolExecutor(1) as thread:
             with posted_but_not_committed(move("anna", "ben", 1)):
                 posting = thread.submit(impatient(lambda: ledger.post_set(entries=entries)))
-                time.sleep(0.2)
+                time.sleep(0.15)
                 assert not posting.done()
             assert posting.result() == (Posted(entries[0].id),)
         assert ledger.balance(account=purse("ben")).posted == units(1_011)
@@ -66,7 +66,7 @@ class TestWhoeverMeetsAnother:
         with ThreadPoolExecutor(1) as thread:
             with posted_but_not_committed(move("anna", "ben", 1)):
                 holding = thread.submit(impatient(lambda: hold_of(ledger, "anna")))
-                time.sleep(0.2)
+                time.sleep(0.15)
                 assert not holding.done()
             assert holding.result().amount == units(1)
         assert ledger.balance(account=purse("anna")).held == units(1)
